@@ -1,0 +1,15 @@
+/** The entry `heddle/balance`: the seam, the built-in policies, and choosing one by name. */
+export type { Random } from "../runtime/random.ts";
+export { type Balancer, type Candidate, isAvoided } from "./balancer.ts";
+export { createLeastRequest, type LeastRequestOptions } from "./least-request.ts";
+export {
+  type BalancerFactory,
+  type BalancerFactoryOptions,
+  type BalancerPolicy,
+  type BalancerPolicyName,
+  balancerPolicyNames,
+  createBalancer,
+} from "./policies.ts";
+export { createRandom } from "./random.ts";
+export { createRoundRobin } from "./round-robin.ts";
+export { createWeightedRoundRobin } from "./weighted-round-robin.ts";
