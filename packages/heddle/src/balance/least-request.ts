@@ -12,6 +12,7 @@ import type { Random } from "../runtime/random.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Balancer, Candidate } from "./balancer.ts";
 import { isAvoided } from "./balancer.ts";
+import { carryTurn } from "./turn-order.ts";
 import { effectiveWeights } from "./weights.ts";
 
 export interface LeastRequestOptions {
@@ -22,12 +23,12 @@ export interface LeastRequestOptions {
 
 export function createLeastRequest<C extends Candidate>(options: LeastRequestOptions = {}): Balancer<C> {
   const { random = systemRandom, fullScanUpTo = 16 } = options;
-  let set: C[] = [];
+  let set: readonly C[] = [];
   let weights = new Float64Array(0);
   /** Running sums of the weights, to draw by weight; undefined while all weights are equal. */
   let sums: Float64Array | undefined;
-  /** Where the next scan starts: behind the last pick of a scan. */
-  let start = 0;
+  /** Where the next scan starts: behind the last pick of a scan, so that those who tie take turns. */
+  let turn = 0;
 
   /** Whether `a` would carry less than `b`; cross-multiplied, so that a weight of 0 is merely the last choice. */
   function isLess(a: number, b: number): boolean {
@@ -38,13 +39,13 @@ export function createLeastRequest<C extends Candidate>(options: LeastRequestOpt
 
   function scan(avoid: readonly C[] | undefined): C | undefined {
     let best = -1;
-    for (let step = 0, i = start; step < set.length; step++, i++) {
+    for (let step = 0, i = turn; step < set.length; step++, i++) {
       if (i >= set.length) i = 0;
       if (avoid !== undefined && isAvoided(set[i] as C, avoid)) continue;
       if (best < 0 || isLess(i, best)) best = i;
     }
     if (best < 0) return undefined;
-    start = best + 1 < set.length ? best + 1 : 0;
+    turn = best + 1;
     return set[best];
   }
 
@@ -65,14 +66,9 @@ export function createLeastRequest<C extends Candidate>(options: LeastRequestOpt
     name: "least_request",
 
     update(candidates) {
-      const nextId = set[start]?.id;
-      const isFresh = set.length === 0;
-      set = [...candidates];
+      ({ order: set, turn } = carryTurn({ order: set, turn }, candidates, random));
       weights = effectiveWeights(set);
       sums = runningSums(weights);
-      const kept = set.findIndex(({ id }) => id === nextId);
-      if (kept >= 0) start = kept;
-      else if (isFresh || start >= set.length) start = set.length === 0 ? 0 : random.below(set.length);
     },
 
     pick(avoid) {

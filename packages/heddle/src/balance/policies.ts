@@ -9,12 +9,19 @@ import { createRandom } from "./random.ts";
 import { createRoundRobin } from "./round-robin.ts";
 import { createWeightedRoundRobin } from "./weighted-round-robin.ts";
 
-export const balancerPolicyNames = ["round_robin", "random", "weighted_round_robin", "least_request"] as const;
+export const balancerPolicyNames = [
+  "round_robin",
+  "random",
+  "weighted_round_robin",
+  "least_request",
+] as const;
 
 export type BalancerPolicyName = (typeof balancerPolicyNames)[number];
 
 /** Makes the balancer of one channel. Called once per channel. */
-export type BalancerFactory<C extends Candidate = Candidate> = (options: BalancerFactoryOptions) => Balancer<C>;
+export type BalancerFactory<C extends Candidate = Candidate> = (
+  options: BalancerFactoryOptions,
+) => Balancer<C>;
 
 export interface BalancerFactoryOptions {
   random: Random;
@@ -38,6 +45,8 @@ export function createBalancer<C extends Candidate>(
     case "least_request":
       return createLeastRequest(options);
     default:
-      throw new RangeError(`no balancer policy "${String(policy)}"; there are ${balancerPolicyNames.join(", ")}`);
+      throw new RangeError(
+        `no balancer policy "${String(policy)}"; there are ${balancerPolicyNames.join(", ")}`,
+      );
   }
 }

@@ -11,7 +11,9 @@ import type { Balancer, Candidate } from "./balancer.ts";
 import { isAvoided } from "./balancer.ts";
 import { effectiveWeights } from "./weights.ts";
 
-export function createWeightedRoundRobin<C extends Candidate>(options: { random?: Random } = {}): Balancer<C> {
+export function createWeightedRoundRobin<C extends Candidate>(
+  options: { random?: Random } = {},
+): Balancer<C> {
   const { random } = options;
   let set: C[] = [];
   let weights = new Float64Array(0);
@@ -76,7 +78,9 @@ function carryScores(
     staying++;
   }
   for (const [index, { id }] of candidates.entries()) {
-    scores[index] = indexBefore.has(id) ? (scores[index] as number) - carried / staying : newcomerScore(index);
+    scores[index] = indexBefore.has(id)
+      ? (scores[index] as number) - carried / staying
+      : newcomerScore(index);
   }
   return scores;
 }

@@ -10,7 +10,10 @@ export class RateGuard {
   #left: number;
   #lastMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { /** Hits allowed at once. */ limit: number; /** Time to earn them all back. */ perMs: number }) {
+  constructor(options: {
+    /** Hits allowed at once. */ limit: number /** Time to earn them all back. */;
+    perMs: number;
+  }) {
     const { limit, perMs } = options;
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more, not ${limit}`);
     if (!(perMs > 0)) throw new RangeError(`perMs must be more than 0, not ${perMs}`);

@@ -134,7 +134,11 @@ export class TimerWheel {
 
   /** A callback that throws reaches the process as any error of a timer does; the rest is called at the next tick. */
   #callDue(): void {
-    for (let entry = this.#due.wheelNext; entry !== this.#due && entry !== undefined; entry = this.#due.wheelNext) {
+    for (
+      let entry = this.#due.wheelNext;
+      entry !== this.#due && entry !== undefined;
+      entry = this.#due.wheelNext
+    ) {
       this.remove(entry);
       entry.onWheel();
     }

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createSeededRandom } from "../runtime/random.ts";
+import type { Balancer, Candidate } from "./balancer.ts";
+import { candidates } from "./balancer-contract.ts";
+import { type BalancerPolicyName, balancerPolicyNames, createBalancer } from "./policies.ts";
+
+const random = createSeededRandom(1);
+
+describe("createBalancer", () => {
+  it("makes the policy of that name", () => {
+    for (const name of balancerPolicyNames) {
+      const balancer = createBalancer(name, { random });
+      balancer.update(candidates(2));
+      assert.equal(balancer.name, name);
+      assert.notEqual(balancer.pick(), undefined);
+    }
+  });
+
+  it("takes a function as a policy of one's own and hands it the random numbers", () => {
+    const own: Balancer<Candidate> = { name: "own", update() {}, pick: () => undefined };
+    const made = createBalancer<Candidate>(
+      (options) => {
+        assert.equal(options.random, random);
+        return own;
+      },
+      { random },
+    );
+    assert.equal(made, own);
+  });
+
+  it("names the policies there are when one does not exist", () => {
+    const name = "fastest" as BalancerPolicyName;
+    assert.throws(() => createBalancer(name, { random }), /RangeError: .*"fastest".*round_robin, random/);
+  });
+});
