@@ -88,10 +88,9 @@ export class HpackDecoder {
     }
     this.#at = start;
     this.#end = end;
-    const bound = table.maxBytes;
     this.#readSizeUpdates(bytes);
     const block = this.#readFields(bytes);
-    if (hash >= 0 && table.version === version && table.maxBytes === bound) {
+    if (hash >= 0 && table.version === version) {
       this.#cache.store(hash, version, bytes, start, end, block);
     }
     return block;

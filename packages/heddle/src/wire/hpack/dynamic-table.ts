@@ -16,7 +16,7 @@ export class DynamicTable {
   count = 0;
   /** Entries ever inserted; the newest one has sequence number `inserted - 1`. */
   inserted = 0;
-  /** Grows with each insertion and each eviction: as long as it stands still, an index means the same field. */
+  /** Grows with each insertion, eviction and change of the bound: while it stands still, so does the table. */
   version = 0;
 
   #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(16).fill(undefined);
@@ -51,7 +51,9 @@ export class DynamicTable {
 
   /** Changes the bound and evicts what no longer fits (§4.3). */
   resize(maxBytes: number): void {
+    if (maxBytes === this.maxBytes) return;
     this.maxBytes = maxBytes;
+    this.version++;
     this.#evictUntil(maxBytes);
   }
 
