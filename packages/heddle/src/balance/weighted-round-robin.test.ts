@@ -90,12 +90,35 @@ describe("weighted round robin", () => {
     for (const count of counts.values()) assert.ok(Math.abs(count - 10) <= 1, `${count} of 50`);
   });
 
+  it("gives instances that restart all the time their share, and no more", () => {
+    for (const picksBetween of [1, 7, 25, 50, 333]) {
+      const balancer = createWeightedRoundRobin();
+      let stable = 0;
+      for (let round = 0, picks = 0; picks < 20_000; round++) {
+        const restarted = candidates(50).map((candidate) => ({
+          ...candidate,
+          id: `${candidate.id} of ${round}`,
+        }));
+        balancer.update([...candidates(50), ...restarted]);
+        for (let i = 0; i < picksBetween; i++, picks++) if (!balancer.pick()?.id.includes("of")) stable++;
+      }
+      assert.ok(
+        Math.abs(stable - 10_000) < 1000,
+        `${stable} of 20000 with a change every ${picksBetween} picks`,
+      );
+    }
+  });
+
   it("leaves a weight of 0 out while another can take the call", () => {
     const balancer = createWeightedRoundRobin();
     const [heavy, none] = [weighted("a", 3), weighted("b", 0)];
     balancer.update([none, heavy]);
     assert.deepEqual([...countPicks(balancer, 100).keys()], ["a"]);
     assert.equal(balancer.pick([heavy]), none);
+    balancer.update([weighted("a", 3), weighted("b", 3)]);
+    assert.equal(balancer.pick()?.id, "a");
+    balancer.update([weighted("a", 3), weighted("b", 0)]);
+    assert.deepEqual([...countPicks(balancer, 100).keys()], ["a"]);
   });
 });
 

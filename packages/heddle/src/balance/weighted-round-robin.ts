@@ -39,6 +39,7 @@ export function createWeightedRoundRobin<C extends Candidate>(
       for (let i = 0; i < set.length; i++) {
         if (anyAvoided && isAvoided(set[i] as C, avoid)) continue;
         const weight = weights[i] as number;
+        if (weight === 0) continue;
         const score = (scores[i] as number) + weight;
         scores[i] = score;
         total += weight;
@@ -47,17 +48,25 @@ export function createWeightedRoundRobin<C extends Candidate>(
           bestScore = score;
         }
       }
-      if (best < 0) return undefined;
+      if (best < 0) return firstNotAvoided(set, avoid);
       scores[best] = bestScore - total;
       return set[best];
     },
   };
 }
 
+/** Where only weights of 0 are left. Apart from `pick`, which would otherwise make a closure per call. */
+function firstNotAvoided<C extends Candidate>(
+  set: readonly C[],
+  avoid: readonly C[] | undefined,
+): C | undefined {
+  return set.find((candidate) => !isAvoided(candidate, avoid));
+}
+
 /**
  * Scores of the next set. Those that stay keep theirs, in proportion when the sum of the weights changes, since a
- * score is a debt in units of weight; then they are centred around 0, so that a newcomer is neither rushed nor
- * kept waiting by what those who left had saved up.
+ * score is a debt in units of weight. Newcomers start around 0 and not at the mean of the others: what those who
+ * left had saved up goes to those who came, so that instances which restart often still get their share.
  */
 function carryScores(
   candidates: readonly Candidate[],
@@ -66,23 +75,11 @@ function carryScores(
   newcomerScore: (index: number) => number,
 ): Float64Array<ArrayBuffer> {
   const indexBefore = new Map(before.set.map(({ id }, index) => [id, index]));
-  const scale = before.set.length === 0 ? 1 : sum(weights) / sum(before.weights);
-  const scores = new Float64Array(candidates.length);
-  let carried = 0;
-  let staying = 0;
-  for (const [index, { id }] of candidates.entries()) {
+  const scale = sum(weights) / sum(before.weights);
+  return Float64Array.from(candidates, ({ id }, index) => {
     const old = indexBefore.get(id);
-    if (old === undefined) continue;
-    scores[index] = (before.scores[old] as number) * scale;
-    carried += scores[index] as number;
-    staying++;
-  }
-  for (const [index, { id }] of candidates.entries()) {
-    scores[index] = indexBefore.has(id)
-      ? (scores[index] as number) - carried / staying
-      : newcomerScore(index);
-  }
-  return scores;
+    return old === undefined ? newcomerScore(index) : (before.scores[old] as number) * scale;
+  });
 }
 
 function sum(values: Float64Array): number {

@@ -19,6 +19,12 @@ describe("RetryBudget", () => {
     assert.equal(budget.tryWithdraw(0), false);
   });
 
+  it("does not lose a retry to binary fractions", () => {
+    const budget = new RetryBudget({ ratio: 0.29, minPerSecond: 0 });
+    for (let request = 0; request < 100; request++) budget.deposit(0);
+    assert.equal(budget.available(0), 29);
+  });
+
   it("forgets a deposit after the TTL, and gives the floor back after it", () => {
     const budget = new RetryBudget({ minPerSecond: 0.1 });
     for (let request = 0; request < 10; request++) budget.deposit(0);

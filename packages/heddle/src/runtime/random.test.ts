@@ -21,7 +21,7 @@ for (const [name, random] of [
 ] as const) {
   describe(`${name} random`, () => {
     it("is uniform over [0, 1)", () => {
-      const buckets = new Array<number>(10).fill(0);
+      const buckets = Array.from({ length: 10 }, () => 0);
       for (let i = 0; i < 100_000; i++) {
         const value = random.next();
         assert.ok(value >= 0 && value < 1);
