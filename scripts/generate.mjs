@@ -1,0 +1,66 @@
+// Generates TypeScript from every module of .proto files whose inputs changed since the last time. Nothing
+// generated is committed; the set-up step does this before it builds. `--force` generates everything again.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fingerprint, listFiles, protoModules, readStamp, root, toolPath, writeStamp } from "./workspace.mjs";
+
+/** The modules that have to be generated: changed, or never generated here. */
+export function staleModules() {
+  return protoModules.filter(
+    (module) =>
+      protoFiles(module).length > 0 &&
+      (!existsSync(join(root, module.out)) || readStamp(stampName(module)) !== inputs(module)),
+  );
+}
+
+/**
+ * Generates one module: into a folder beside, then swapped. A process that starts meanwhile sees the old code
+ * or the new, and code whose .proto is gone does not stay behind. Throws with buf's output in `stderr`.
+ */
+export function generateModule(module) {
+  const stamp = inputs(module);
+  const target = join(root, module.out);
+  const [fresh, old] = [`${target}.fresh`, `${target}.old`];
+  for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  execFileSync(toolPath("buf"), ["generate", module.proto, "-o", fresh], {
+    cwd: root,
+    // buf looks for protoc-gen-es on PATH, and npm may have been told to start us without its own.
+    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}` },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (existsSync(target)) renameSync(target, old);
+  renameSync(fresh, target);
+  rmSync(old, { recursive: true, force: true });
+  writeStamp(stampName(module), stamp);
+}
+
+function protoFiles(module) {
+  return listFiles(module.proto, (path) => path.endsWith(".proto"));
+}
+
+function inputs(module) {
+  return fingerprint([
+    ...protoFiles(module),
+    "buf.yaml",
+    "buf.gen.yaml",
+    "node_modules/@bufbuild/protoc-gen-es/package.json",
+  ]);
+}
+
+function stampName(module) {
+  return `generate-${module.proto.replace(/\//g, "-")}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const modules = process.argv.includes("--force")
+    ? protoModules.filter((module) => protoFiles(module).length > 0)
+    : staleModules();
+  for (const module of modules) {
+    generateModule(module);
+    console.log(`generate: ${module.proto} → ${module.out}`);
+  }
+}
