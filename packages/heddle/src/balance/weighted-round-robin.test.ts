@@ -115,10 +115,14 @@ describe("weighted round robin", () => {
     balancer.update([none, heavy]);
     assert.deepEqual([...countPicks(balancer, 100).keys()], ["a"]);
     assert.equal(balancer.pick([heavy]), none);
-    balancer.update([weighted("a", 3), weighted("b", 3)]);
-    assert.equal(balancer.pick()?.id, "a");
-    balancer.update([weighted("a", 3), weighted("b", 0)]);
-    assert.deepEqual([...countPicks(balancer, 100).keys()], ["a"]);
+  });
+
+  it("leaves out one whose weight has become 0, whatever it had saved up", () => {
+    const balancer = createWeightedRoundRobin();
+    balancer.update([weighted("b", 3), weighted("a", 4), weighted("c", 4)]);
+    assert.deepEqual([balancer.pick()?.id, balancer.pick()?.id], ["a", "c"]);
+    balancer.update([weighted("b", 0), weighted("a", 4), weighted("c", 4)]);
+    assert.equal(countPicks(balancer, 100).has("b"), false);
   });
 });
 
