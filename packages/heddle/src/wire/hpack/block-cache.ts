@@ -6,7 +6,7 @@
  * each hash and nothing chained: a peer that aims at collisions wins nothing but misses. A place records
  * the version of the table it was filled at, so that a change of the table clears all in no time.
  */
-import type { HeaderBlock } from "./decoder.ts";
+import type { HeaderBlock } from "./header-block.ts";
 
 /** Blocks longer than this are decoded each time: they rarely repeat, and they would cost memory. */
 const MAX_CACHED_BYTES = 512;
@@ -18,7 +18,7 @@ export class BlockCache {
   /** @param maxBlocks how many blocks to keep at most; below 2 nothing is kept. */
   constructor(maxBlocks: number) {
     const size = maxBlocks < 2 ? 0 : 2 ** Math.floor(Math.log2(maxBlocks));
-    this.#places = new Array<Place | undefined>(size).fill(undefined);
+    this.#places = Array.from({ length: size });
     this.#mask = size - 1;
   }
 

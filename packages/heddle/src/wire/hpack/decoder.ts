@@ -7,33 +7,25 @@
  */
 import { BlockCache } from "./block-cache.ts";
 import { DynamicTable } from "./dynamic-table.ts";
+import type { HeaderBlock } from "./header-block.ts";
 import { createHeaderField, FIELD_OVERHEAD_BYTES, type HeaderField } from "./header-field.ts";
 import { failCompression, HpackError } from "./hpack-error.ts";
 import { huffmanDecode, maxDecodedBytes } from "./huffman-decode.ts";
 import { latin1String } from "./latin1.ts";
 import { FIRST_DYNAMIC_INDEX, STATIC_TABLE } from "./static-table.ts";
 
+export type { HeaderBlock } from "./header-block.ts";
 export { HpackError } from "./hpack-error.ts";
-
-/** A decoded header list. */
-export interface HeaderBlock {
-  /** name, value, name, value, … in wire order; names as received, one character for each octet. */
-  readonly fields: readonly string[];
-  /** Size of the list as RFC 9113 §6.5.2 counts it: name + value + 32 for each field. */
-  readonly listBytes: number;
-  /** Memo of the layer above: what it made of this block. A block seen before comes back as the same object. */
-  parsed: unknown;
-}
 
 export interface HpackDecoderOptions {
   /**
-   * What our SETTINGS_HEADER_TABLE_SIZE advertises, in bytes; default 4096. The table itself starts at 4096, as the
-   * protocol does, and follows the peer's size updates up to this.
+   * What our SETTINGS_HEADER_TABLE_SIZE advertises, in bytes; default 4096. The table itself starts at 4096,
+   * as the protocol does, and follows the peer's size updates up to this.
    */
   readonly maxTableBytes?: number;
   /**
-   * Largest header list, in bytes as `listBytes` counts; default 65536. Above it the block is still read to its
-   * end, without strings, so that the table stays right. Above four times as much the connection is given up.
+   * Largest header list, in bytes as `listBytes` counts; default 65536. Above it the block is still read to
+   * its end, without strings, so that the table stays right. Above four times as much the block is fatal.
    */
   readonly maxHeaderListBytes?: number;
   /** How many decoded blocks are kept, rounded down to a power of two; default 256, 0 keeps none. */
@@ -44,9 +36,9 @@ export interface HpackDecoderOptions {
 const INITIAL_TABLE_BYTES = 4096;
 /** Above the list limit times this, a block is an attack and not an oversight. */
 const HARD_LIMIT_FACTOR = 4;
-/** Size updates one block may start with: the lowest value passed through, and the final one (RFC 7541 §4.2). */
+/** Size updates a block may start with: the lowest value passed through, then the final one (§4.2). */
 const MAX_SIZE_UPDATES = 2;
-/** Continuation octets of an integer; together with a prefix they exceed what an int32 can hold. */
+/** Shift of the last continuation octet an integer may have, the fifth: enough for 2^31 - 1. */
 const MAX_INTEGER_SHIFT = 28;
 /** Room for decoded Huffman strings, kept between blocks. */
 const SCRATCH_BYTES = 16384;
@@ -75,7 +67,7 @@ export class HpackDecoder {
 
   /**
    * Decodes the complete header block bytes[start,end).
-   * @throws HpackError "compression" for a malformed block or one that is far too large: close the connection.
+   * @throws HpackError "compression" for a block that is malformed or far too large: close the connection.
    * "list-too-large" for a well-formed block above the limit: refuse the stream, the connection can go on.
    */
   decode(bytes: Uint8Array, start: number, end: number): HeaderBlock {

@@ -16,10 +16,10 @@ export class DynamicTable {
   count = 0;
   /** Entries ever inserted; the newest one has sequence number `inserted - 1`. */
   inserted = 0;
-  /** Grows with each insertion, eviction and change of the bound: while it stands still, so does the table. */
+  /** Grows with each insertion, eviction and change of the bound: while it stands still, the table does. */
   version = 0;
 
-  #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(16).fill(undefined);
+  #ring: (HeaderField | undefined)[] = Array.from({ length: 16 });
   #mask = 15;
   readonly #evicted: ((field: HeaderField, sequence: number) => void) | undefined;
 
@@ -71,7 +71,7 @@ export class DynamicTable {
 
   #grow(): void {
     const mask = this.#mask * 2 + 1;
-    const ring = new Array<HeaderField | undefined>(mask + 1).fill(undefined);
+    const ring: (HeaderField | undefined)[] = Array.from({ length: mask + 1 });
     for (let sequence = this.inserted - this.count; sequence < this.inserted; sequence++) {
       ring[sequence & mask] = this.#ring[sequence & this.#mask];
     }

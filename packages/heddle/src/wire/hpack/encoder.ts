@@ -46,14 +46,14 @@ export class HpackEncoder {
   }
 
   /**
-   * Changes when the table changes, when a size update becomes pending, and when it is written. A block may be
-   * sent again while this number is what it was both before its `begin` and after its last `field`.
+   * Changes when the table changes, when a size update becomes pending, and when it is written. A block may
+   * be sent again while this number is what it was both before its `begin` and after its last `field`.
    */
   get generation(): number {
     return this.#table.version + this.#sizeChanges;
   }
 
-  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE; the size update is written at the start of the next block. */
+  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE; the size update goes out at the start of the next block. */
   setPeerTableBytes(bytes: number): void {
     const allowed = Math.min(bytes, this.#maxTableBytes);
     if (allowed === this.#table.maxBytes) return;

@@ -67,10 +67,7 @@ const cookie = "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1";
 const responses = [
   response("302", "Mon, 21 Oct 2013 20:13:21 GMT"),
   response("307", "Mon, 21 Oct 2013 20:13:21 GMT"),
-  [
-    ...response("200", "Mon, 21 Oct 2013 20:13:22 GMT"),
-    ...["content-encoding", "gzip", "set-cookie", cookie],
-  ],
+  [...response("200", "Mon, 21 Oct 2013 20:13:22 GMT"), "content-encoding", "gzip", "set-cookie", cookie],
 ];
 
 test("C.3 requests without Huffman coding", () => {
