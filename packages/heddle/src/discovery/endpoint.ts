@@ -1,0 +1,63 @@
+/**
+ * An endpoint is one instance as a caller sees it: what a registry told, and nothing that the caller measured itself.
+ * Endpoints are immutable and compared by value, so a registry that repeats itself causes no work.
+ */
+export interface Endpoint {
+  /** Unique within the target, and stable while the process lives. */
+  readonly id: string;
+  /** See `parseAddress`: "127.0.0.1:4001", "[::1]:4001", "unix:/path", "memory:name". */
+  readonly address: string;
+  /** Short name of the service; empty where the source knows none. */
+  readonly service: string;
+  /** Full names of the Protobuf services it answers; empty where the source knows none. */
+  readonly contracts: readonly string[];
+  /** Share of traffic relative to the others, an integer from 0 (none) up; default 1. */
+  readonly weight: number;
+  /** Failure domain, such as "eu-west-1a". */
+  readonly zone?: string;
+  /** Version of the program. */
+  readonly version?: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** True once it wants no new calls because it is about to stop. */
+  readonly draining: boolean;
+}
+
+/** An endpoint with defaults for all that is not given: weight 1, not draining, `id` is the address. */
+export function createEndpoint(fields: Partial<Endpoint> & { readonly address: string }): Endpoint {
+  return {
+    id: fields.id ?? fields.address,
+    address: fields.address,
+    service: fields.service ?? "",
+    contracts: fields.contracts ?? [],
+    weight: fields.weight ?? 1,
+    ...(fields.zone ? { zone: fields.zone } : {}),
+    ...(fields.version ? { version: fields.version } : {}),
+    metadata: fields.metadata ?? {},
+    draining: fields.draining ?? false,
+  };
+}
+
+/** True when nothing a caller could see differs. The order of `contracts` and `metadata` doesn't count. */
+export function endpointsEqual(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a === b ||
+    (a.id === b.id &&
+      a.address === b.address &&
+      a.service === b.service &&
+      a.weight === b.weight &&
+      a.zone === b.zone &&
+      a.version === b.version &&
+      a.draining === b.draining &&
+      sameMembers(a.contracts, b.contracts) &&
+      sameRecord(a.metadata, b.metadata))
+  );
+}
+
+function sameMembers(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name)) && b.every((name) => a.includes(name));
+}
+
+function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
+}
