@@ -18,7 +18,8 @@ export class BlockCache {
   /** @param maxBlocks how many blocks to keep at most; below 2 nothing is kept. */
   constructor(maxBlocks: number) {
     const size = maxBlocks < 2 ? 0 : 2 ** Math.floor(Math.log2(maxBlocks));
-    this.#places = Array.from({ length: size });
+    this.#places = [];
+    for (let i = 0; i < size; i++) this.#places.push(undefined);
     this.#mask = size - 1;
   }
 

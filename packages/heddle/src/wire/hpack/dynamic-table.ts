@@ -19,7 +19,7 @@ export class DynamicTable {
   /** Grows with each insertion, eviction and change of the bound: while it stands still, the table does. */
   version = 0;
 
-  #ring: (HeaderField | undefined)[] = Array.from({ length: 16 });
+  #ring: (HeaderField | undefined)[] = [];
   #mask = 15;
   readonly #evicted: ((field: HeaderField, sequence: number) => void) | undefined;
 
