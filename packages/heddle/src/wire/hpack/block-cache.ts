@@ -12,14 +12,13 @@ import type { HeaderBlock } from "./header-block.ts";
 const MAX_CACHED_BYTES = 512;
 
 export class BlockCache {
-  readonly #places: (Place | undefined)[];
+  /** Empty until the first block is stored: many connections never repeat one. */
+  readonly #places: (Place | undefined)[] = [];
   readonly #mask: number;
 
   /** @param maxBlocks how many blocks to keep at most; below 2 nothing is kept. */
   constructor(maxBlocks: number) {
     const size = maxBlocks < 2 ? 0 : 2 ** Math.floor(Math.log2(maxBlocks));
-    this.#places = [];
-    for (let i = 0; i < size; i++) this.#places.push(undefined);
     this.#mask = size - 1;
   }
 
@@ -38,6 +37,7 @@ export class BlockCache {
     start: number,
     end: number,
   ): HeaderBlock | undefined {
+    if (this.#places.length === 0) return undefined;
     const at = hash & this.#mask;
     const first = this.#places[at];
     if (first !== undefined && holds(first, hash, version, bytes, start, end)) return first.block;
@@ -54,6 +54,7 @@ export class BlockCache {
     end: number,
     block: HeaderBlock,
   ): void {
+    while (this.#places.length <= this.#mask) this.#places.push(undefined);
     const at = hash & this.#mask;
     const older = this.#places[at];
     // The newcomer takes the first place, what stood there moves to the second, whose storage is used again.
