@@ -20,8 +20,17 @@ const { root, toolPath } = workspace;
 const steps = [
   { name: "packages", isStale: () => missingPackages().length > 0, run: installPackages },
   { name: "node", isStale: () => workspace.readStamp("node") !== nodeStamp(), run: checkNode },
-  { name: "generated code", isStale: () => staleModules().length > 0, run: () => staleModules().forEach(generateModule) },
-  { name: "build", isStale: () => !existsSync(join(root, "packages/heddle/dist")) || workspace.readStamp("build") !== buildStamp(), run: build },
+  {
+    name: "generated code",
+    isStale: () => staleModules().length > 0,
+    run: () => staleModules().forEach(generateModule),
+  },
+  {
+    name: "build",
+    isStale: () =>
+      !existsSync(join(root, "packages/heddle/dist")) || workspace.readStamp("build") !== buildStamp(),
+    run: build,
+  },
 ];
 
 try {
@@ -44,7 +53,15 @@ function runStale() {
 
 function installPackages() {
   // --include=dev: the tools are needed even where NODE_ENV is "production".
-  npm("install", "--no-save", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error");
+  npm(
+    "install",
+    "--no-save",
+    "--ignore-scripts",
+    "--include=dev",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  );
   // npm loses the link of a command when another package that had one of the same name goes away.
   if (!existsSync(toolPath("tsc"))) npm("rebuild", "--ignore-scripts", "--loglevel=error");
   const missing = missingPackages();
@@ -59,6 +76,8 @@ function missingPackages() {
   const present = JSON.parse(readFileSync(recordPath, "utf8")).packages;
   return Object.keys(wanted).filter((path) => {
     if (!path.includes("node_modules/")) return false;
+    // A workspace may stand in the lockfile before its folder stands in the tree.
+    if (wanted[path].link && !existsSync(join(root, wanted[path].resolved, "package.json"))) return false;
     const found = present[path];
     if (found) return found.version !== wanted[path].version;
     return !wanted[path].optional && !wanted[path].devOptional;
@@ -87,7 +106,9 @@ function checkNode() {
 }
 
 function nodeStamp() {
-  return existsSync(toolPath("node")) ? realpathSync(toolPath("node")) : `${process.execPath} ${process.version}`;
+  return existsSync(toolPath("node"))
+    ? realpathSync(toolPath("node"))
+    : `${process.execPath} ${process.version}`;
 }
 
 function isAtLeast(version, minimum) {

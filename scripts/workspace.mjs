@@ -28,6 +28,7 @@ export function toolPath(name) {
 
 /** Every file under a folder (relative to the root), sorted, for which `accept(path)` holds. */
 export function listFiles(folder, accept = () => true) {
+  /** @type {string[]} */
   const found = [];
   const visit = (path) => {
     for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
