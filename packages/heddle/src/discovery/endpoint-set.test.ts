@@ -76,7 +76,11 @@ test("updates in order give what the source has, and the changes add up to it", 
     .map(({ id, ...fields }) => at(id, fields));
   const steps = fc.array(
     fc.oneof(
-      fc.record({ reset: fc.constant(true), upserted: fc.array(endpoint), removed: fc.constant([] as string[]) }),
+      fc.record({
+        reset: fc.constant(true),
+        upserted: fc.array(endpoint),
+        removed: fc.constant([] as string[]),
+      }),
       fc.record({
         reset: fc.constant(false),
         upserted: fc.array(endpoint),
@@ -103,7 +107,8 @@ test("updates in order give what the source has, and the changes add up to it", 
         for (const one of change.removed) assert.ok(sum.delete(one.id));
         for (const one of change.added) assert.ok(!sum.has(one.id) && sum.set(one.id, one));
         for (const one of change.changed) assert.ok(sum.has(one.id) && sum.set(one.id, one));
-        const sorted = (map: ReadonlyMap<string, Endpoint>) => [...map].toSorted(([a], [b]) => a.localeCompare(b));
+        const sorted = (map: ReadonlyMap<string, Endpoint>) =>
+          [...map].toSorted(([a], [b]) => a.localeCompare(b));
         assert.deepEqual(sorted(set.endpoints), sorted(source));
         assert.deepEqual(sorted(sum), sorted(source));
       }

@@ -77,7 +77,8 @@ export function createEndpointSet(): EndpointSet {
         if (update.epoch === epoch && update.revision < revision) return NEEDS_RESYNC;
         applySnapshot(update, change);
       } else {
-        if (epoch === undefined || update.previousRevision !== revision || update.revision < revision) return NEEDS_RESYNC;
+        if (epoch === undefined || update.previousRevision !== revision || update.revision < revision)
+          return NEEDS_RESYNC;
         applyDelta(update, change);
       }
       return change;

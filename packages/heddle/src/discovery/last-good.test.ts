@@ -11,7 +11,14 @@ const folder = await mkdtemp(join(tmpdir(), "heddle-last-good-"));
 after(() => rm(folder, { recursive: true }));
 
 const endpoints = [
-  createEndpoint({ id: "a", address: "127.0.0.1:1", service: "s", contracts: ["x.Y"], zone: "z", metadata: { k: "v" } }),
+  createEndpoint({
+    id: "a",
+    address: "127.0.0.1:1",
+    service: "s",
+    contracts: ["x.Y"],
+    zone: "z",
+    metadata: { k: "v" },
+  }),
   createEndpoint({ id: "b", address: "[::1]:2", weight: 5, version: "1.2", draining: true }),
 ];
 
@@ -86,7 +93,11 @@ test("a folder that can't be written is a warning", async () => {
   const file = join(folder, "a-file");
   await writeFile(file, "");
   const warnings: string[] = [];
-  await using store = createLastGoodStore({ registry: "r", folder: file, onWarning: (message) => void warnings.push(message) });
+  await using store = createLastGoodStore({
+    registry: "r",
+    folder: file,
+    onWarning: (message) => void warnings.push(message),
+  });
   store.save("t", endpoints);
   await store.flush();
   assert.match(warnings.join(), /cannot save the last good endpoints of t/);

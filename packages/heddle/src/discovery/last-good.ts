@@ -129,14 +129,16 @@ function fileName(registry: string, target: string): string {
 function readSaved(value: unknown, registry: string, target: string): Omit<LastGood, "ageMs"> {
   const file = value as Partial<SavedFile> | null;
   if (file?.format !== FORMAT) throw new Error(`format is not ${FORMAT}`);
-  if (file.registry !== registry || file.target !== target) throw new Error("it belongs to another registry or target");
+  if (file.registry !== registry || file.target !== target)
+    throw new Error("it belongs to another registry or target");
   if (!Number.isFinite(file.savedAtMs)) throw new Error("savedAtMs is not a number");
   if (!Array.isArray(file.endpoints)) throw new Error("endpoints is not a list");
   return { savedAtMs: file.savedAtMs as number, endpoints: file.endpoints.map(readEndpoint) };
 }
 
 function readEndpoint(value: unknown): Endpoint {
-  const { id, address, service, contracts, weight, zone, version, metadata, draining } = value as Partial<Endpoint>;
+  const { id, address, service, contracts, weight, zone, version, metadata, draining } =
+    value as Partial<Endpoint>;
   const sound =
     isText(id) &&
     isText(address) &&

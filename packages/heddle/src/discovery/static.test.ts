@@ -9,7 +9,10 @@ import { parseTarget } from "./target.ts";
 test("a static target is one complete snapshot, and the watch lasts until it is aborted", async () => {
   const controller = new AbortController();
   const updates: ResolverUpdate[] = [];
-  for await (const update of createStaticResolver().watch(parseTarget("static:///a:1,b:2,a:1"), controller.signal)) {
+  for await (const update of createStaticResolver().watch(
+    parseTarget("static:///a:1,b:2,a:1"),
+    controller.signal,
+  )) {
     updates.push(update);
     queueMicrotask(() => controller.abort());
   }

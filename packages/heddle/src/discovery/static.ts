@@ -28,7 +28,8 @@ export function staticEndpoints(target: Target): readonly Endpoint[] {
   const addresses = [...new Set(target.name.split(",").map((address) => address.trim()))];
   return addresses.map((address) => {
     const reason = parseAddress(address);
-    if (typeof reason === "string") throw new HeddleError("targetInvalid", { target: target.text, reason: `"${address}": ${reason}` });
+    if (typeof reason === "string")
+      throw new HeddleError("targetInvalid", { target: target.text, reason: `"${address}": ${reason}` });
     return createEndpoint({ address });
   });
 }

@@ -29,7 +29,8 @@ export function parseTarget(text: string): Target {
   if (!parts) throw invalid(text, reasonForBareText(text, bare));
   const [, scheme = "", authority = "", rawName = "", rawQuery = ""] = parts;
   const name = decode(text, rawName);
-  if (name === "") throw invalid(text, `a name must follow the authority, as in ${scheme.toLowerCase()}:///orders`);
+  if (name === "")
+    throw invalid(text, `a name must follow the authority, as in ${scheme.toLowerCase()}:///orders`);
   return target(scheme.toLowerCase(), authority, name, Object.fromEntries(new URLSearchParams(rawQuery)));
 }
 

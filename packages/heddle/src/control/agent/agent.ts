@@ -1,0 +1,79 @@
+/**
+ * The control plane's agent in every process: registers what the process serves, resolves what it calls, and keeps
+ * both going without the control plane. It speaks through an ordinary Connect transport, which must reach
+ * the control plane without asking this resolver.
+ */
+import { createClient, type Transport } from "@connectrpc/connect";
+import { createLastGoodStore } from "../../discovery/last-good.ts";
+import type { Registrar, Registration } from "../../discovery/registrar.ts";
+import type { Resolver } from "../../discovery/resolver.ts";
+import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { type Random, systemRandom } from "../../runtime/random.ts";
+import { systemTimers, type Timers } from "../../runtime/timer.ts";
+import { createHeddleRegistrar } from "./heddle-registrar.ts";
+import { createHeddleResolver, type HeddleResolverEvent } from "./heddle-resolver.ts";
+
+export interface AgentOptions {
+  /** Leads to the control plane. The agent doesn't close it. */
+  readonly transport: Transport;
+  /** Name of the control plane, under which endpoints are saved: its address, such as "127.0.0.1:4747". */
+  readonly registry: string;
+  /**
+   * Folder for the last good endpoints; default `defaultStateFolder()` (`$HEDDLE_STATE_DIR`, else the user's cache
+   * folder). False: nothing is saved or read.
+   */
+  readonly stateFolder?: string | false;
+  /** Default: the wall clock at this moment. Must grow from one start to the next where instance ids stay the same. */
+  readonly incarnation?: bigint;
+  /** What the resolver goes through, for logs and metrics. Default: ignored. */
+  readonly onEvent?: (event: HeddleResolverEvent) => void;
+  /** Files of last good endpoints that can't be read or written. Default: ignored. */
+  readonly onWarning?: (message: string, cause: unknown) => void;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly random?: Random;
+}
+
+export interface Agent extends AsyncDisposable {
+  readonly registrar: Registrar;
+  /** For the scheme `heddle`. */
+  readonly resolver: Resolver;
+  /** Deregisters whatever is still registered, and writes what has not been saved. Never throws. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function createAgent(options: AgentOptions): Agent {
+  const { transport, registry, stateFolder, onEvent, onWarning } = options;
+  const { clock = systemClock, timers = systemTimers, random = systemRandom } = options;
+  const incarnation = options.incarnation ?? BigInt(Math.floor(clock.wallMs()));
+  const client = createClient(RegistryService, transport);
+  const registrar = createHeddleRegistrar({ client, incarnation, random, timers });
+  const registrations = new Set<Registration>();
+  const lastGood =
+    stateFolder === false
+      ? undefined
+      : createLastGoodStore({
+          registry,
+          clock,
+          timers,
+          ...(stateFolder === undefined ? {} : { folder: stateFolder }),
+          ...(onWarning ? { onWarning } : {}),
+        });
+
+  return {
+    resolver: createHeddleResolver({ client, lastGood, onEvent, random, timers }),
+    registrar: {
+      register(instance) {
+        for (const old of registrations) if (old.state === "closed") registrations.delete(old);
+        const registration = registrar.register(instance);
+        registrations.add(registration);
+        return registration;
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...registrations].map((registration) => registration[Symbol.asyncDispose]()));
+      await lastGood?.[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What an instance must look like to be let into the registry. One careless client must not be able to fill the memory
+ * of the registry, or that of everybody who watches it, so every field has a bound, and a refusal names the field.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { parseAddress } from "../../call/address.ts";
+import type { Instance } from "../../gen/heddle/registry/v1/registry_pb.ts";
+
+/** Throws INVALID_ARGUMENT with the first thing that is wrong. */
+export function checkInstance(instance: Instance): void {
+  checkName("id", instance.id);
+  checkName("service", instance.service);
+  const address = parseAddress(instance.address);
+  if (typeof address === "string") refuse(`address "${instance.address.slice(0, 100)}": ${address}`);
+  if (instance.contracts.length > MAX_CONTRACTS) refuse(`contracts: more than ${MAX_CONTRACTS}`);
+  for (const contract of instance.contracts) checkName("contracts", contract);
+  if ((instance.weight ?? 0) > MAX_WEIGHT) refuse(`weight: more than ${MAX_WEIGHT}`);
+  if (instance.zone.length > MAX_NAME_LENGTH) refuse(`zone: longer than ${MAX_NAME_LENGTH} characters`);
+  if (instance.version.length > MAX_NAME_LENGTH) refuse(`version: longer than ${MAX_NAME_LENGTH} characters`);
+  const bytes = metadataBytes(instance.metadata);
+  if (bytes > MAX_METADATA_BYTES) refuse(`metadata: ${bytes} bytes, more than ${MAX_METADATA_BYTES}`);
+}
+
+const MAX_NAME_LENGTH = 256;
+const MAX_CONTRACTS = 256;
+const MAX_WEIGHT = 1_000_000;
+const MAX_METADATA_BYTES = 16 * 1024;
+
+function checkName(field: string, value: string): void {
+  if (value === "") refuse(`${field}: must not be empty`);
+  if (value.length > MAX_NAME_LENGTH) refuse(`${field}: longer than ${MAX_NAME_LENGTH} characters`);
+  if (/[\s\p{Cc}]/u.test(value)) refuse(`${field}: contains white space or a control character`);
+}
+
+function metadataBytes(metadata: Readonly<Record<string, string>>): number {
+  let bytes = 0;
+  for (const [key, value] of Object.entries(metadata))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+  return bytes;
+}
+
+function refuse(reason: string): never {
+  throw new ConnectError(reason, Code.InvalidArgument);
+}

@@ -1,0 +1,212 @@
+/**
+ * The registry on the wire: streams and timers around the pure machine. It owns the one timer that drives the machine,
+ * and ends every stream when it is disposed.
+ */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import {
+  ListInstancesResponseSchema,
+  type RegisterRequest,
+  type RegisterResponse,
+  RegisterResponseSchema,
+  type RegistryService,
+  type WatchResponse,
+  WatchResponseSchema,
+} from "../../gen/heddle/registry/v1/registry_pb.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { systemTimers, type Timer, type Timers } from "../../runtime/timer.ts";
+import type { Registry, RegistrySession } from "./registry.ts";
+import type { WatchEvent } from "./subscription.ts";
+
+export interface RegistryServiceOptions {
+  readonly registry: Registry;
+  /** Pause after which a watcher with no news gets a keepalive. Default 2 000 ms. */
+  readonly keepaliveMs?: number;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+}
+
+export interface RegistryServiceHost extends Disposable {
+  readonly implementation: ServiceImpl<typeof RegistryService>;
+  /** Ends all streams with UNAVAILABLE and stops the timer. */
+  [Symbol.dispose](): void;
+}
+
+export function createRegistryService(options: RegistryServiceOptions): RegistryServiceHost {
+  const { registry, keepaliveMs = 2_000, clock = systemClock, timers = systemTimers } = options;
+  const closing = new AbortController();
+  const maxPauseMs = Math.min(1_000, registry.maxTickGapMs / 2);
+  let timer: Timer | undefined;
+  let timerDueMs = Number.POSITIVE_INFINITY;
+
+  /** Arms the timer for the machine's next event; called whenever that may have come nearer. */
+  function schedule(): void {
+    const dueMs = Math.min(registry.nextEventAt(), clock.now() + maxPauseMs);
+    if (closing.signal.aborted || dueMs >= timerDueMs) return;
+    timer?.cancel();
+    timerDueMs = dueMs;
+    timer = timers.after(Math.max(0, dueMs - clock.now()), () => {
+      timerDueMs = Number.POSITIVE_INFINITY;
+      registry.tick(clock.now());
+      schedule();
+    });
+  }
+
+  function answer(session: RegistrySession, request: RegisterRequest): RegisterResponse {
+    const { message } = request;
+    switch (message.case) {
+      case "heartbeat":
+        registry.heartbeat(session, clock.now());
+        return toResponse({
+          case: "ack",
+          value: { sequence: message.value.sequence, revision: registry.revision },
+        });
+      case "instance":
+        registry.update(session, message.value, clock.now());
+        return lease();
+      default:
+        throw new ConnectError("the message is empty", Code.InvalidArgument);
+    }
+  }
+
+  function lease(): RegisterResponse {
+    const { leaseTtlMs: ttlMs, revision, epoch } = registry;
+    return toResponse({ case: "lease", value: { ttlMs, revision, epoch } });
+  }
+
+  schedule();
+
+  return {
+    implementation: {
+      async *register(requests) {
+        let session: RegistrySession | undefined;
+        try {
+          for await (const request of untilAborted(requests, closing.signal)) {
+            if (session) {
+              yield answer(session, request);
+            } else {
+              if (request.message.case !== "instance") {
+                throw new ConnectError("the first message must be the instance", Code.InvalidArgument);
+              }
+              session = registry.register(request.message.value, clock.now());
+              yield lease();
+            }
+          }
+          if (closing.signal.aborted) throw stopping();
+        } finally {
+          if (session) registry.disconnect(session, clock.now());
+          schedule();
+        }
+      },
+
+      deregister: ({ id, incarnation }) => ({ removed: registry.deregister(id, incarnation) }),
+
+      async *watch({ name }, context) {
+        const wakeUp = createWakeUp(timers);
+        const stop = () => wakeUp.wake();
+        const subscription = registry.watch(name, wakeUp.wake);
+        context.signal.addEventListener("abort", stop);
+        closing.signal.addEventListener("abort", stop);
+        try {
+          while (!context.signal.aborted) {
+            if (closing.signal.aborted) throw stopping();
+            const event = subscription.take();
+            if (event) yield toWatchResponse(event, keepaliveMs);
+            else if ((await wakeUp.wait(keepaliveMs)) === "timeout") yield keepalive(subscription.revision);
+          }
+        } finally {
+          context.signal.removeEventListener("abort", stop);
+          closing.signal.removeEventListener("abort", stop);
+          subscription.close();
+        }
+      },
+
+      listInstances({ name }) {
+        const { epoch, revision, complete, instances } = registry.list(name);
+        return create(ListInstancesResponseSchema, { epoch, revision, complete, instances: [...instances] });
+      },
+    },
+    [Symbol.dispose]() {
+      closing.abort();
+      timer?.cancel();
+    },
+  };
+}
+
+/** The requests of a stream, ending quietly when `signal` aborts, even while nothing arrives. */
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  let stop = () => {};
+  const onAbort = () => stop();
+  signal.addEventListener("abort", onAbort);
+  try {
+    while (!signal.aborted) {
+      // A new promise for each wait: racing against one that lives as long as the stream would hold every round in memory.
+      const result = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
+        stop = () => resolve({ done: true, value: undefined });
+        iterator.next().then(resolve, reject);
+      });
+      if (result.done) return;
+      yield result.value;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    iterator.return?.().catch(() => {});
+  }
+}
+
+/** Waits for a call of `wake`, or a while. A wake that comes while nobody waits is kept for the next wait. */
+function createWakeUp(timers: Timers): { wake(): void; wait(ms: number): Promise<"woken" | "timeout"> } {
+  let woken = false;
+  let waiting: (() => void) | undefined;
+  return {
+    wake() {
+      woken = true;
+      waiting?.();
+    },
+    async wait(ms) {
+      if (!woken) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const timer = timers.after(ms, resolve);
+        waiting = resolve;
+        await promise;
+        waiting = undefined;
+        timer.cancel();
+      }
+      const reason = woken ? "woken" : "timeout";
+      woken = false;
+      return reason;
+    },
+  };
+}
+
+function toWatchResponse(event: WatchEvent, keepaliveIntervalMs: number): WatchResponse {
+  switch (event.kind) {
+    case "snapshot": {
+      const { epoch, revision, complete, instances } = event;
+      const value = { epoch, revision, complete, instances: [...instances], keepaliveIntervalMs };
+      return create(WatchResponseSchema, { event: { case: "snapshot", value } });
+    }
+    case "delta": {
+      const { revision, previousRevision, upserted, removed } = event;
+      const value = { revision, previousRevision, upserted: [...upserted], removedIds: [...removed] };
+      return create(WatchResponseSchema, { event: { case: "delta", value } });
+    }
+    case "overflow":
+      throw new ConnectError("the watcher was too slow and missed changes: watch again", Code.Aborted);
+  }
+}
+
+function keepalive(revision: bigint): WatchResponse {
+  return create(WatchResponseSchema, { event: { case: "keepalive", value: { revision } } });
+}
+
+function toResponse(
+  message: NonNullable<MessageInitShape<typeof RegisterResponseSchema>["message"]>,
+): RegisterResponse {
+  return create(RegisterResponseSchema, { message });
+}
+
+function stopping(): ConnectError {
+  return new ConnectError("the registry is stopping", Code.Unavailable);
+}
