@@ -8,7 +8,7 @@
 // run: no dependency of ours needs one. (`ignore-scripts` in an .npmrc would switch off `prestart` too.)
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { generateModule, staleModules } from "./generate.mjs";
@@ -93,6 +93,7 @@ function npm(...args) {
 
 /** Scripts run `node` with node_modules/.bin first on PATH; whichever one that is must be new enough. */
 function checkNode() {
+  linkNode();
   const command = existsSync(toolPath("node")) ? toolPath("node") : "node";
   const { stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
   const version = (stdout || "").trim().slice(1);
@@ -103,6 +104,17 @@ function checkNode() {
     );
   }
   workspace.writeStamp("node", nodeStamp());
+}
+
+/**
+ * npm 10 unlinks `node` again when it drops the binaries of the other platforms, which have a command of the
+ * same name; npm 11 does not.
+ */
+function linkNode() {
+  if (existsSync(toolPath("node"))) return;
+  const names = ["", "bin-"].map((infix) => `node-${infix}${process.platform}-${process.arch}`);
+  const name = names.find((candidate) => existsSync(join(root, "node_modules", candidate, "bin/node")));
+  if (name) symlinkSync(join("..", name, "bin/node"), toolPath("node"));
 }
 
 function nodeStamp() {
