@@ -59,11 +59,9 @@ export function createHeddleResolver(options: HeddleResolverOptions): Resolver {
             yield* savedSet(target.text, set);
           }
           for await (const update of readUpdates(first, stream)) {
-            if (update.kind === "snapshot") {
-              savedSetDue = false;
-              attempt = -1;
-              onEvent({ kind: "connected", target: target.text });
-            }
+            if (attempt >= 0) onEvent({ kind: "connected", target: target.text });
+            savedSetDue = false;
+            attempt = -1;
             apply(target.text, set, update);
             yield update;
           }
