@@ -1,0 +1,67 @@
+/**
+ * Metadata: key-value pairs beside the message, as gRPC defines them over HTTP/2 header fields.
+ *
+ * In the API they are `Headers`, as in Connect. On the wire and inside they are a flat list
+ * `[name, value, name, value, …]`, which costs nothing to pass on. Names that end in `-bin` carry bytes as
+ * base64 text (`encodeBinaryHeader` of Connect makes it).
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Custom-Metadata").
+ */
+import { HeddleError } from "./errors.ts";
+
+/** Flat list of names and values. */
+export type Fields = readonly string[];
+
+/** Names that the protocol itself writes; metadata must not (they would forge it). */
+const RESERVED = new Set([
+  "connection",
+  "content-type",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "user-agent",
+]);
+
+export function isReserved(name: string): boolean {
+  return RESERVED.has(name) || name.startsWith("grpc-") || name.charCodeAt(0) === 0x3a /* : */;
+}
+
+/**
+ * The fields of a `Headers` object that may travel. Reserved names are left out, since Connect clients set
+ * some of them out of habit. Throws `metadataInvalid` for a value that cannot be sent.
+ */
+export function toFields(headers: Headers): string[] {
+  const fields: string[] = [];
+  headers.forEach((value, name) => {
+    if (isReserved(name)) return;
+    if (!PRINTABLE.test(value)) {
+      throw new HeddleError("metadataInvalid", { name, reason: "the value has characters outside printable ASCII" });
+    }
+    fields.push(name, value);
+  });
+  return fields;
+}
+
+/** The user's part of received fields as `Headers`: pseudo-headers and the protocol's own are left out. */
+export function toHeaders(fields: Fields): Headers {
+  const headers = new Headers();
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (isReserved(name)) continue;
+    headers.append(name, fields[i + 1] as string);
+  }
+  return headers;
+}
+
+/** The first value of a field. */
+export function findField(fields: Fields, name: string): string | undefined {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] === name) return fields[i + 1];
+  }
+  return undefined;
+}
+
+/** Space to tilde, tab included; `Headers` has already refused line breaks and trimmed the ends. */
+const PRINTABLE = /^[\t\x20-\x7e]*$/;

@@ -1,0 +1,31 @@
+/**
+ * Trace identity as W3C Trace Context writes it: `00-<trace id>-<span id>-<flags>`.
+ * Source: https://www.w3.org/TR/trace-context/#traceparent-header
+ */
+import type { Random } from "../runtime/random.ts";
+
+/** The trace id of a `traceparent` value; undefined when it is malformed or all zero. */
+export function parseTraceparent(value: string): { readonly traceId: string; readonly flags: string } | undefined {
+  if (value.length < 55 || !TRACEPARENT.test(value)) return undefined;
+  const traceId = value.slice(3, 35);
+  return traceId === ZERO_TRACE_ID ? undefined : { traceId, flags: value.slice(53, 55) };
+}
+
+export function formatTraceparent(traceId: string, spanId: string, flags = "00"): string {
+  return `00-${traceId}-${spanId}-${flags}`;
+}
+
+/** 32 random hex digits. */
+export function newTraceId(random: Random): string {
+  return newSpanId(random) + newSpanId(random);
+}
+
+/** 16 random hex digits, not all zero. */
+export function newSpanId(random: Random): string {
+  const high = random.below(0x1_0000_0000);
+  const low = random.below(0xffff_ffff) + 1;
+  return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+}
+
+const ZERO_TRACE_ID = "0".repeat(32);
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;

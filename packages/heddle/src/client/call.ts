@@ -1,0 +1,235 @@
+/**
+ * One call of a client, from the stub to the wire and back: all state that the layers share.
+ *
+ * The object is the call record, the entry of the deadline wheel and the owner of the stream at once, so that
+ * a call costs one object. `UnaryCall` and `StreamingCall` add what a message, or many, need.
+ */
+import type { ConnectError } from "@connectrpc/connect";
+import type { AmbientCall, CancellableCall } from "../call/context.ts";
+import { HeddleError, reasonText } from "../call/errors.ts";
+import type { Fields } from "../call/metadata.ts";
+import type { AttemptRecord, CallPhase, CallRecord } from "../call/record.ts";
+import { STATUS_OK, statusName } from "../call/status.ts";
+import type { ClientSession, StreamOwner } from "../connection/client-session.ts";
+import type { Subchannel } from "../connection/subchannel.ts";
+import type { Method } from "../contract/method.ts";
+import type { WheelEntry } from "../runtime/timer-wheel.ts";
+import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import { CANCEL } from "../wire/http2/constants.ts";
+import type { Http2Stream } from "../wire/http2/stream.ts";
+import { resetCode, resetReason } from "./reset-code.ts";
+import { readResponse, readTrailers } from "./response.ts";
+
+/** Whoever holds a call that is not moving: it must let go when the call is aborted, and hand it on upwards. */
+export interface Holder {
+  abort(call: ClientCall): void;
+}
+
+export interface ClientCallInit {
+  readonly method: Method;
+  /** Metadata of the user, already checked. */
+  readonly metadata: Fields;
+  /** Time for the whole call in ms; `Infinity` for none. */
+  readonly timeoutMs: number;
+  readonly maxReceiveBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export abstract class ClientCall implements WheelEntry, CancellableCall, StreamOwner {
+  readonly method: Method;
+  readonly metadata: Fields;
+  readonly maxReceiveBytes: number;
+  /** The caller's own way to cancel. */
+  readonly signal: AbortSignal | undefined;
+
+  /** What the call was given, shortened by an inherited deadline, in ms. */
+  timeoutMs: number;
+  startedAtMs = 0;
+  deadlineAtMs = Number.POSITIVE_INFINITY;
+  endedAtMs = 0;
+  wheelAtMs = 0;
+  wheelNext: WheelEntry | undefined = undefined;
+  wheelPrev: WheelEntry | undefined = undefined;
+
+  /** The served call inside which this one was made. */
+  parent: AmbientCall | undefined = undefined;
+  traceId: string | undefined = undefined;
+
+  phase: CallPhase = "waiting for an instance";
+  holder: Holder | undefined = undefined;
+  /** Ended by deadline or cancellation: no further attempt. */
+  aborted = false;
+
+  /** It had to wait for an instance: part of its time is gone before it is sent. */
+  waited = false;
+  attempts = 0;
+  /** Attempts that no handler saw; they do not count against `maxAttempts`. */
+  unsentAttempts = 0;
+  attemptStartedAtMs = 0;
+  sentAtMs = 0;
+  /** The instance of this attempt. */
+  subchannel: Subchannel | undefined = undefined;
+  /** Instances of earlier attempts. */
+  tried: Subchannel[] | undefined = undefined;
+  earlier: AttemptRecord[] | undefined = undefined;
+  stoppedBecause = "";
+
+  session: ClientSession | undefined = undefined;
+  stream: Http2Stream | undefined = undefined;
+  /** The send layer's way back. */
+  attemptDone: ((call: ClientCall) => void) | undefined = undefined;
+  writeRequest: ((call: ClientCall, session: ClientSession, stream: Http2Stream) => void) | undefined = undefined;
+
+  /** Set when the attempt, or the call, failed. */
+  error: ConnectError | undefined = undefined;
+  head: HeaderBlock | undefined = undefined;
+  trailers: HeaderBlock | undefined = undefined;
+  /** Response messages are gzip. */
+  compressed = false;
+
+  constructor({ method, metadata, timeoutMs, maxReceiveBytes, signal }: ClientCallInit) {
+    this.method = method;
+    this.metadata = metadata;
+    this.timeoutMs = timeoutMs;
+    this.maxReceiveBytes = maxReceiveBytes;
+    this.signal = signal;
+  }
+
+  /** False once something of the request or answer cannot be given again: the call is bound to this attempt. */
+  abstract get replayable(): boolean;
+  /** Sends the request's messages; the head has been written. */
+  abstract sendMessages(session: ClientSession, stream: Http2Stream): void;
+  /** Forgets the answer of a failed attempt. */
+  abstract resetAnswer(): void;
+  /** The stream ended with OK: the last check of the answer. May set `error`. */
+  protected abstract finishAnswer(): void;
+  abstract onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
+  abstract onWritable(): void;
+
+  #onAbort: (() => void) | undefined = undefined;
+
+  // Ways to end early.
+
+  onWheel(): void {
+    const deadlineMs = Math.round(this.timeoutMs);
+    this.abort(new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase }));
+  }
+
+  cancel(reason: string): void {
+    this.abort(new HeddleError("cancelled", { method: this.method.name, reason }));
+  }
+
+  /** The listener for `signal`; always the same function, so that it can be taken off again. */
+  onAbort(): () => void {
+    this.#onAbort ??= () => {
+      const reason: unknown = this.signal?.reason;
+      this.abort(new HeddleError("cancelled", { method: this.method.name, reason: reasonText(reason) }, { cause: reason }));
+    };
+    return this.#onAbort;
+  }
+
+  /** Ends the call with `error` wherever it stands. Does nothing when it has ended. */
+  abort(error: ConnectError): void {
+    const { holder } = this;
+    if (this.aborted || holder === undefined) return;
+    this.aborted = true;
+    this.error = error;
+    this.holder = undefined;
+    holder.abort(this);
+  }
+
+  // The stream's events.
+
+  onStream(session: ClientSession, stream: Http2Stream): void {
+    this.session = session;
+    this.stream = stream;
+    this.phase = "waiting for the answer";
+    this.writeRequest?.(this, session, stream);
+  }
+
+  onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void {
+    if (this.stream === undefined) return;
+    if (trailers) {
+      this.trailers = block;
+      return this.endStream(readTrailers(this, block));
+    }
+    this.head = block;
+    const error = readResponse(this, block, endStream);
+    if (endStream) this.endStream(error);
+    else if (error !== undefined) this.fail(error);
+  }
+
+  onReset(code: number, unprocessed: boolean): void {
+    const address = this.subchannel?.address ?? "";
+    const method = this.method.name;
+    this.stream = undefined;
+    if (unprocessed) this.#end(new HeddleError("streamRefused", { address, reason: "it did not start to process it" }));
+    else if (code === CANCEL) this.#end(new HeddleError("peerCancelled", { method, address }));
+    else this.#end(new HeddleError("streamReset", { address, method, reason: resetReason(code) }, { code: resetCode(code) }));
+  }
+
+  onLost(reason: string, sent: boolean): void {
+    const address = this.subchannel?.address ?? "";
+    this.stream = undefined;
+    this.#end(new HeddleError(sent ? "connectionLost" : "streamRefused", { address, reason }));
+  }
+
+  /** The answer is complete, with its status. */
+  protected endStream(error: ConnectError | undefined): void {
+    const { stream, session } = this;
+    if (stream === undefined) return;
+    this.stream = undefined;
+    // The callee may be done before our side is: tell it that no more will come.
+    if (!stream.localClosed) session?.reset(stream, CANCEL);
+    this.error = error;
+    if (error === undefined) this.finishAnswer();
+    this.#end(this.error);
+  }
+
+  /** The answer cannot be used: cancel the stream and end the attempt. */
+  fail(error: ConnectError): void {
+    const { stream, session } = this;
+    this.stream = undefined;
+    if (stream !== undefined) session?.reset(stream, CANCEL);
+    this.#end(error);
+  }
+
+  #end(error: ConnectError | undefined): void {
+    this.error = error;
+    this.holder = undefined;
+    this.attemptDone?.(this);
+  }
+
+  // The record.
+
+  get status(): number {
+    return this.error === undefined ? STATUS_OK : this.error.code;
+  }
+
+  describeAttempt(nowMs: number): AttemptRecord {
+    const { error, subchannel } = this;
+    const elapsedMs = nowMs - this.attemptStartedAtMs;
+    return {
+      instance: subchannel?.id ?? "",
+      address: subchannel?.address ?? "",
+      startedAfterMs: this.attemptStartedAtMs - this.startedAtMs,
+      untilSentMs: this.sentAtMs >= this.attemptStartedAtMs ? this.sentAtMs - this.attemptStartedAtMs : elapsedMs,
+      elapsedMs,
+      status: statusName(this.status),
+      ...(error === undefined ? {} : { error: error.rawMessage }),
+    };
+  }
+
+  toRecord(target: string): CallRecord {
+    return {
+      method: this.method.name,
+      target,
+      status: statusName(this.status),
+      elapsedMs: this.endedAtMs - this.startedAtMs,
+      deadlineMs: this.timeoutMs,
+      ...(this.traceId === undefined ? {} : { traceId: this.traceId }),
+      attempts: [...(this.earlier ?? []), this.describeAttempt(this.endedAtMs)],
+      ...(this.error === undefined ? {} : { stoppedBecause: this.stoppedBecause }),
+    };
+  }
+}

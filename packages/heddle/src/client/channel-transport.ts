@@ -1,0 +1,146 @@
+/**
+ * A channel as a Connect `Transport`: any Connect client works on it, interceptors included.
+ *
+ * Headers and trailers are made only when somebody looks at them, and the signal and deadline plumbing that
+ * interceptors need only when there are interceptors.
+ */
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { type ContextValues, createContextValues, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import { toHeaders } from "../call/metadata.ts";
+import { methodOf } from "../contract/method.ts";
+import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { ClientCall } from "./call.ts";
+import type { Channel } from "./channel.ts";
+import { errorOf, invokeStreaming, invokeUnary } from "./invoke.ts";
+
+export function channelTransport(channel: Channel): Transport {
+  const interceptors = [...channel.options.interceptors];
+  return {
+    unary(method, signal, timeoutMs, header, input, contextValues) {
+      if (interceptors.length === 0) return unary(channel, method, { signal, timeoutMs, headers: header }, input);
+      const timeout = effectiveTimeout(channel, timeoutMs);
+      return runUnaryCall({
+        interceptors,
+        ...(signal === undefined ? {} : { signal }),
+        ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+        req: { ...requestParts(channel, method, header, contextValues), stream: false, method, message: input },
+        next: (req) => unary(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message as MessageInitShape<typeof method.input>),
+      });
+    },
+    stream(method, signal, timeoutMs, header, input, contextValues) {
+      if (interceptors.length === 0) return stream(channel, method, { signal, timeoutMs, headers: header }, input);
+      const timeout = effectiveTimeout(channel, timeoutMs);
+      return runStreamingCall({
+        interceptors,
+        ...(signal === undefined ? {} : { signal }),
+        ...(timeout === undefined ? {} : { timeoutMs: timeout }),
+        req: { ...requestParts(channel, method, header, contextValues), stream: true, method, message: input },
+        next: (req) => stream(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message),
+      });
+    },
+  };
+}
+
+interface CallInit {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly headers: HeadersInit | undefined;
+}
+
+function unary<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  method: DescMethodUnary<I, O>,
+  init: CallInit,
+  input: MessageInitShape<I>,
+): Promise<UnaryResponse<I, O>> {
+  return new Promise((resolve, reject) => {
+    invokeUnary(channel, methodOf(method), input, init, (call) => {
+      if (call.response === undefined) reject(errorOf(call));
+      else resolve(new UnaryAnswer<I, O>(method, call, call.response as MessageShape<O>));
+    });
+  });
+}
+
+async function stream<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  method: DescMethodStreaming<I, O>,
+  init: CallInit,
+  input: AsyncIterable<MessageInitShape<I>>,
+): Promise<StreamResponse<I, O>> {
+  const call = invokeStreaming(channel, method, input, init);
+  await call.started;
+  return new StreamAnswer<I, O>(method, call, call.messages() as AsyncIterable<MessageShape<O>>);
+}
+
+/** Header and trailer as `Headers`, made on demand. */
+abstract class Answer {
+  readonly #call: ClientCall;
+  #header: Headers | undefined;
+  #trailer: Headers | undefined;
+
+  constructor(call: ClientCall) {
+    this.#call = call;
+  }
+
+  get header(): Headers {
+    this.#header ??= fieldsOf(this.#call.head);
+    return this.#header;
+  }
+
+  /** Complete only when the answer has been read to its end: before that it is not kept. */
+  get trailer(): Headers {
+    if (this.#trailer !== undefined) return this.#trailer;
+    const trailer = fieldsOf(this.#call.trailers);
+    if (this.#call.trailers !== undefined) this.#trailer = trailer;
+    return trailer;
+  }
+}
+
+class UnaryAnswer<I extends DescMessage, O extends DescMessage> extends Answer implements UnaryResponse<I, O> {
+  readonly stream = false;
+  readonly method: DescMethodUnary<I, O>;
+  readonly service: DescService;
+  readonly message: MessageShape<O>;
+
+  constructor(method: DescMethodUnary<I, O>, call: ClientCall, message: MessageShape<O>) {
+    super(call);
+    this.method = method;
+    this.service = method.parent;
+    this.message = message;
+  }
+}
+
+class StreamAnswer<I extends DescMessage, O extends DescMessage> extends Answer implements StreamResponse<I, O> {
+  readonly stream = true;
+  readonly method: DescMethodStreaming<I, O>;
+  readonly service: DescService;
+  readonly message: AsyncIterable<MessageShape<O>>;
+
+  constructor(method: DescMethodStreaming<I, O>, call: ClientCall, message: AsyncIterable<MessageShape<O>>) {
+    super(call);
+    this.method = method;
+    this.service = method.parent;
+    this.message = message;
+  }
+}
+
+function fieldsOf(block: HeaderBlock | undefined): Headers {
+  return block === undefined ? new Headers() : toHeaders(block.fields);
+}
+
+function requestParts(channel: Channel, method: { readonly parent: DescService; readonly name: string }, header: HeadersInit | undefined, contextValues: ContextValues | undefined) {
+  return {
+    requestMethod: "POST",
+    url: `${channel.target.text}/${method.parent.typeName}/${method.name}`,
+    service: method.parent,
+    header: new Headers(header),
+    contextValues: contextValues ?? createContextValues(),
+  };
+}
+
+/** The timeout that interceptors' signals keep too; undefined for none. */
+function effectiveTimeout(channel: Channel, timeoutMs: number | undefined): number | undefined {
+  const effective = timeoutMs ?? channel.options.defaultTimeoutMs;
+  return effective <= 0 || effective === Number.POSITIVE_INFINITY ? undefined : effective;
+}

@@ -1,0 +1,106 @@
+/**
+ * A channel: everything behind the calls to one target. It owns the watch of discovery, the connections, the
+ * balancer, the retry budget, and one linked stack that all its calls walk.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { createBalancer } from "../balance/policies.ts";
+import { HeddleError } from "../call/errors.ts";
+import { linkLayers } from "../call/layer.ts";
+import { attachRecord } from "../call/record.ts";
+import { VERSION } from "../call/version.ts";
+import type { Subchannel } from "../connection/subchannel.ts";
+import type { Resolver } from "../discovery/resolver.ts";
+import type { Target } from "../discovery/target.ts";
+import { RetryBudget } from "../resilience/retry-budget.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { ClientCall } from "./call.ts";
+import { Endpoints } from "./endpoints.ts";
+import type { ClientParts } from "./layer.ts";
+import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
+import { clientStack } from "./stack.ts";
+import { StreamingCall } from "./streaming-call.ts";
+import { UnaryCall } from "./unary-call.ts";
+
+export interface ChannelOptions {
+  readonly target: Target;
+  readonly resolver: Resolver;
+  readonly runtime: Runtime;
+  readonly options: ClientOptions;
+}
+
+export class Channel {
+  readonly target: Target;
+  readonly options: ResolvedClientOptions;
+  readonly #endpoints: Endpoints;
+  readonly #start: (call: ClientCall) => void;
+  #closed = false;
+
+  constructor({ target, resolver, runtime, options }: ChannelOptions) {
+    this.target = target;
+    this.options = resolveClientOptions(options);
+    const { balancer, connectTimeoutMs, waitForReadyMs, maxAttempts, http2, observe, sendCompression, retryBudget } = this.options;
+    this.#endpoints = new Endpoints({
+      ...runtime,
+      target,
+      resolver,
+      connectTimeoutMs,
+      waitForReadyMs,
+      balancer: createBalancer<Subchannel>(balancer, runtime),
+      ...(http2 === undefined ? {} : { limits: http2 }),
+    });
+    const parts: ClientParts = {
+      ...runtime,
+      target: target.text,
+      endpoints: this.#endpoints,
+      budget: new RetryBudget(retryBudget),
+      authority: this.options.authority ?? authorityOf(target),
+      userAgent: `heddle/${VERSION}`,
+      sendGzip: sendCompression === "gzip",
+      maxAttempts,
+      waitForReadyMs,
+      observe,
+    };
+    this.#start = linkLayers(clientStack, parts, (call) => this.#finished(call));
+  }
+
+  /** The instances that are known, with the state of the connection to each. */
+  get subchannels(): ReadonlyMap<string, Subchannel> {
+    return this.#endpoints.subchannels;
+  }
+
+  /** Starts discovery and connections before the first call does. */
+  connect(): void {
+    this.#endpoints.start();
+  }
+
+  start(call: ClientCall): void {
+    if (this.#closed) {
+      call.error = new HeddleError("closed", { what: `the client of ${this.target.text}` });
+      return this.#finished(call);
+    }
+    this.#start(call);
+  }
+
+  /** Refuses new calls and closes each connection when its calls have ended (`drain`), or at once. */
+  close(mode: "drain" | "now" = "drain"): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#endpoints.close(mode);
+  }
+
+  #finished(call: ClientCall): void {
+    const { error } = call;
+    if (error !== undefined) {
+      if (!(error instanceof ConnectError)) call.error = ConnectError.from(error, Code.Unknown);
+      attachRecord(error, call.toRecord(this.target.text));
+    }
+    if (call instanceof UnaryCall) call.resolve(call);
+    else if (call instanceof StreamingCall) call.settle();
+  }
+}
+
+/** gRPC's rule: the name without scheme; for static targets the first address. */
+function authorityOf(target: Target): string {
+  const name = target.scheme === "static" ? (target.name.split(",")[0] ?? target.name) : target.name;
+  return /^(?:unix|memory):/.test(name) ? "localhost" : name;
+}

@@ -1,0 +1,186 @@
+/**
+ * The instances of one target as a channel sees them: what discovery says, a way to each, and the balancer
+ * that chooses among those that can be reached.
+ *
+ * A call that finds none waits here for a while. "None" is only believed when discovery has answered and every
+ * way has been tried: a registry that cannot be reached leaves what was known in use.
+ */
+import type { Balancer } from "../balance/balancer.ts";
+import { HeddleError } from "../call/errors.ts";
+import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
+import type { Endpoint } from "../discovery/endpoint.ts";
+import { createEndpointSet, type EndpointChange } from "../discovery/endpoint-set.ts";
+import type { Resolver } from "../discovery/resolver.ts";
+import type { Target } from "../discovery/target.ts";
+import type { Timer } from "../runtime/timer.ts";
+
+/** Somebody who needs an instance. */
+export interface Waiter {
+  onInstance(subchannel: Subchannel): void;
+  onNoInstance(error: HeddleError): void;
+}
+
+export interface EndpointsOptions extends Omit<SubchannelOptions, "id" | "address" | "weight" | "onState"> {
+  readonly target: Target;
+  readonly resolver: Resolver;
+  readonly balancer: Balancer<Subchannel>;
+  /** How long a waiter waits, in ms. */
+  readonly waitForReadyMs: number;
+}
+
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #set = createEndpointSet();
+  readonly #subchannels = new Map<string, Subchannel>();
+  /** In the order of arrival, with the time at which each gives up. */
+  readonly #waiters = new Map<Waiter, number>();
+  readonly #stop = new AbortController();
+  #waitTimer: Timer | undefined;
+  #watching = false;
+  #resolveError = "";
+
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+  }
+
+  /** All instances that discovery knows, with their states. */
+  get subchannels(): ReadonlyMap<string, Subchannel> {
+    return this.#subchannels;
+  }
+
+  /** Starts to watch the target; calls do it by themselves. */
+  start(): void {
+    if (this.#watching || this.#stop.signal.aborted) return;
+    this.#watching = true;
+    void this.#watch();
+  }
+
+  /** An instance for the next attempt, one not in `tried` if possible; undefined when none is ready. */
+  pick(tried: readonly Subchannel[] | undefined): Subchannel | undefined {
+    const { balancer } = this.#options;
+    return balancer.pick(tried) ?? (tried === undefined ? undefined : balancer.pick());
+  }
+
+  /** Calls the waiter back when an instance is ready, or when its time is up. */
+  wait(waiter: Waiter): void {
+    this.start();
+    const { clock, waitForReadyMs } = this.#options;
+    this.#waiters.set(waiter, clock.now() + waitForReadyMs);
+    this.#armWaitTimer();
+  }
+
+  withdraw(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+  }
+
+  /** Ends the watch and closes every way: at once, or when its calls have ended. */
+  close(mode: "drain" | "now"): void {
+    this.#stop.abort();
+    this.#waitTimer?.cancel();
+    for (const subchannel of this.#subchannels.values()) {
+      if (mode === "now") subchannel.destroy();
+      else subchannel.shutdown();
+    }
+    this.#subchannels.clear();
+    this.#options.balancer.update([]);
+    for (const waiter of this.#takeWaiters()) waiter.onNoInstance(new HeddleError("closed", { what: `the client of ${this.#options.target.text}` }));
+  }
+
+  async #watch(): Promise<void> {
+    const { resolver, target, timers } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        for await (const update of resolver.watch(target, signal)) {
+          const change = this.#set.apply(update);
+          if (change.resync) break;
+          this.#apply(change);
+        }
+      } catch (error) {
+        this.#resolveError = error instanceof Error ? error.message : String(error);
+      }
+      // A resolver loops by itself; when one ends all the same, ask again, but not in a hot loop.
+      if (!signal.aborted) await new Promise<void>((resolve) => timers.after(1000, resolve));
+    }
+  }
+
+  #apply({ added, changed, removed }: EndpointChange): void {
+    for (const endpoint of removed) this.#drop(endpoint.id);
+    for (const endpoint of added) this.#add(endpoint);
+    for (const endpoint of changed) {
+      const subchannel = this.#subchannels.get(endpoint.id);
+      if (subchannel === undefined || endpoint.draining || subchannel.address !== endpoint.address) {
+        this.#drop(endpoint.id);
+        this.#add(endpoint);
+      } else {
+        subchannel.weight = endpoint.weight;
+      }
+    }
+    this.#updateReady();
+  }
+
+  #add(endpoint: Endpoint): void {
+    if (endpoint.draining || this.#stop.signal.aborted) return;
+    const { id, address, weight } = endpoint;
+    const subchannel = new Subchannel({ ...this.#options, id, address, weight, onState: () => this.#updateReady() });
+    this.#subchannels.set(id, subchannel);
+    subchannel.connect();
+  }
+
+  #drop(id: string): void {
+    const subchannel = this.#subchannels.get(id);
+    this.#subchannels.delete(id);
+    subchannel?.shutdown();
+  }
+
+  #updateReady(): void {
+    if (this.#stop.signal.aborted) return;
+    const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
+    this.#options.balancer.update(ready);
+    if (ready.length === 0 || this.#waiters.size === 0) return;
+    for (const waiter of this.#takeWaiters()) {
+      const chosen = this.pick(undefined);
+      if (chosen === undefined) this.wait(waiter);
+      else waiter.onInstance(chosen);
+    }
+  }
+
+  #takeWaiters(): Waiter[] {
+    const waiters = [...this.#waiters.keys()];
+    this.#waiters.clear();
+    return waiters;
+  }
+
+  #armWaitTimer(): void {
+    if (this.#waitTimer !== undefined) return;
+    for (const giveUpAtMs of this.#waiters.values()) {
+      const { clock, timers } = this.#options;
+      this.#waitTimer = timers.after(Math.max(1, giveUpAtMs - clock.now()), () => this.#giveUp());
+      return;
+    }
+  }
+
+  #giveUp(): void {
+    this.#waitTimer = undefined;
+    const now = this.#options.clock.now();
+    for (const [waiter, giveUpAtMs] of this.#waiters) {
+      if (giveUpAtMs > now) break;
+      this.#waiters.delete(waiter);
+      waiter.onNoInstance(this.#whyNone());
+    }
+    this.#armWaitTimer();
+  }
+
+  #whyNone(): HeddleError {
+    const { target, waitForReadyMs } = this.#options;
+    const subchannels = [...this.#subchannels.values()];
+    if (subchannels.length > 0) {
+      const reasons = new Set(subchannels.map(({ address, state, lastError }) => lastError || `${address} is ${state}`));
+      return new HeddleError("noneReady", { target: target.text, count: subchannels.length, reason: [...reasons].slice(0, 3).join("; ") });
+    }
+    const reason = this.#set.complete
+      ? "discovery answered, and none is registered"
+      : `discovery did not answer within ${waitForReadyMs} ms${this.#resolveError === "" ? "" : ` (${this.#resolveError})`}`;
+    return new HeddleError("noInstance", { target: target.text, reason });
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * What every layer of the client gets: the channel's parts, and the shape of a layer.
+ */
+import type { Layer } from "../call/layer.ts";
+import type { CallRecord } from "../call/record.ts";
+import type { RetryBudget } from "../resilience/retry-budget.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { ClientCall } from "./call.ts";
+import type { Endpoints } from "./endpoints.ts";
+
+export interface ClientParts {
+  /** What is called, for texts. */
+  readonly target: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  readonly endpoints: Endpoints;
+  readonly budget: RetryBudget;
+  readonly authority: string;
+  readonly userAgent: string;
+  /** Compression of requests. */
+  readonly sendGzip: boolean;
+  /** Attempts that a call may make in all when its method may be repeated. */
+  readonly maxAttempts: number;
+  /** How long a call waits for an instance that can be reached before it fails, in ms. */
+  readonly waitForReadyMs: number;
+  /** Called with the record of every call that ends; undefined spares making it. */
+  readonly observe: ((record: CallRecord) => void) | undefined;
+}
+
+export type ClientLayer = Layer<ClientCall, ClientParts>;

@@ -1,0 +1,22 @@
+import { currentCall } from "../../call/context.ts";
+import type { ClientLayer } from "../layer.ts";
+
+/**
+ * Ties the call to the call being served, if it is made inside a handler: its trace, its metadata marked for
+ * propagation, its deadline (next layer) and its cancellation (the one after).
+ */
+export const inherit: ClientLayer = {
+  name: "inherit",
+  does: "takes trace and propagated metadata from the call being served",
+  order: "outside deadline and cancel, which read the served call from here",
+  create: (_parts, link) => ({
+    down(call) {
+      const parent = currentCall();
+      if (parent !== undefined) {
+        call.parent = parent;
+        call.traceId = parent.traceId;
+      }
+      link.down(call);
+    },
+  }),
+};

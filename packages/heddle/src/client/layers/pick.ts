@@ -1,0 +1,62 @@
+import type { HeddleError } from "../../call/errors.ts";
+import type { Subchannel } from "../../connection/subchannel.ts";
+import type { ClientCall, Holder } from "../call.ts";
+import type { Waiter } from "../endpoints.ts";
+import type { ClientLayer } from "../layer.ts";
+
+/** Chooses the instance of the attempt, and waits a while for one when none can be reached. */
+export const pick: ClientLayer = {
+  name: "pick",
+  does: "chooses a ready instance that this call has not tried; waits for one if none is ready",
+  order: "first of the attempt: every attempt chooses anew",
+  create: ({ endpoints, clock }, link) => {
+    function chosen(call: ClientCall, subchannel: Subchannel): void {
+      call.subchannel = subchannel;
+      subchannel.inFlight++;
+      link.down(call);
+    }
+
+    /** A call in the queue of those that need an instance. */
+    class Waiting implements Waiter, Holder {
+      readonly #call: ClientCall;
+      constructor(call: ClientCall) {
+        this.#call = call;
+      }
+
+      onInstance(subchannel: Subchannel): void {
+        this.#call.holder = undefined;
+        chosen(this.#call, subchannel);
+      }
+
+      onNoInstance(error: HeddleError): void {
+        this.#call.holder = undefined;
+        this.#call.error = error;
+        link.up(this.#call);
+      }
+
+      abort(call: ClientCall): void {
+        endpoints.withdraw(this);
+        link.up(call);
+      }
+    }
+
+    return {
+      down(call) {
+        call.attempts++;
+        call.attemptStartedAtMs = call.attempts === 1 ? call.startedAtMs : clock.now();
+        const subchannel = endpoints.pick(call.tried);
+        if (subchannel !== undefined) return chosen(call, subchannel);
+        call.phase = "waiting for an instance";
+        call.subchannel = undefined;
+        call.waited = true;
+        const waiting = new Waiting(call);
+        call.holder = waiting;
+        endpoints.wait(waiting);
+      },
+      up(call) {
+        if (call.subchannel !== undefined) call.subchannel.inFlight--;
+        link.up(call);
+      },
+    };
+  },
+};

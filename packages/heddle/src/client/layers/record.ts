@@ -1,0 +1,23 @@
+import type { ClientLayer } from "../layer.ts";
+
+/** Starts the clock of the call and hands its record to whoever observes. */
+export const record: ClientLayer = {
+  name: "record",
+  does: "keeps the call record: attempts, instances, time per phase",
+  order: "outermost, so that it sees the call as the caller does",
+  create: ({ clock, observe, target }, link) => ({
+    down(call) {
+      call.startedAtMs = clock.now();
+      link.down(call);
+    },
+    up(call) {
+      if (observe !== undefined) {
+        call.endedAtMs = clock.now();
+        observe(call.toRecord(target));
+      } else if (call.error !== undefined) {
+        call.endedAtMs = clock.now();
+      }
+      link.up(call);
+    },
+  }),
+};

@@ -1,0 +1,77 @@
+/**
+ * Settings of a client. Every one has a default that is safe in production.
+ */
+import type { Interceptor } from "@connectrpc/connect";
+import type { BalancerFactory, BalancerPolicyName } from "../balance/policies.ts";
+import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
+import { HeddleError } from "../call/errors.ts";
+import type { CallRecord } from "../call/record.ts";
+import type { Subchannel } from "../connection/subchannel.ts";
+import type { RetryBudgetOptions } from "../resilience/retry-budget.ts";
+import type { Http2Limits } from "../wire/http2/limits.ts";
+
+export interface ClientOptions {
+  /**
+   * Time for a whole call in ms, retries included, when the call names none. Default 15 000. `Infinity` for
+   * none, which is for streams that stay open. gRPC: the deadline.
+   */
+  readonly defaultTimeoutMs?: number;
+  /**
+   * Which ready instance gets the next attempt: `round_robin`, `random`, `weighted_round_robin`,
+   * `least_request`, or a function that makes a balancer of your own. Default `least_request`.
+   */
+  readonly balancer?: BalancerPolicyName | BalancerFactory<Subchannel>;
+  /** Attempts in all for a call that may be repeated, 1 to switch repeating off. Default 3. gRPC: `maxAttempts`. */
+  readonly maxAttempts?: number;
+  /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
+  readonly retryBudget?: RetryBudgetOptions;
+  /** Limit for one connection attempt in ms, HTTP/2 handshake included. Default 5 000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * How long a call waits, within its deadline, for an instance that can be reached before it fails with
+   * HDL-2101 or HDL-2102, in ms. Default 3 000: long enough for a restart. gRPC: a bounded `wait_for_ready`.
+   */
+  readonly waitForReadyMs?: number;
+  /** Largest message that is accepted, in bytes. Default 4 MiB, as in gRPC. */
+  readonly maxReceiveMessageBytes?: number;
+  /** Largest message that is sent, in bytes. Default: no limit but protobuf's 2 GiB. */
+  readonly maxSendMessageBytes?: number;
+  /** Compression of requests: `gzip` or none. Default none; answers are understood in both. */
+  readonly sendCompression?: "gzip";
+  /** Connect interceptors, the last one innermost. They see a call once, whatever its attempts. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Value of `:authority`. Default: the target's name, or the host of a static target. */
+  readonly authority?: string;
+  /** Limits against a peer that misbehaves. */
+  readonly http2?: Partial<Http2Limits>;
+  /** Called with the record of every call that ends, synchronously: keep it short. */
+  readonly observe?: (record: CallRecord) => void;
+}
+
+export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames>> & Pick<ClientOptions, OptionalNames>;
+type OptionalNames = "sendCompression" | "authority" | "http2" | "observe" | "retryBudget";
+
+/** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
+export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  return {
+    ...options,
+    defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
+    balancer: options.balancer ?? "least_request",
+    maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
+    connectTimeoutMs: finite("connectTimeoutMs", atLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1)),
+    waitForReadyMs: finite("waitForReadyMs", atLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0)),
+    maxReceiveMessageBytes: atLeast("maxReceiveMessageBytes", options.maxReceiveMessageBytes ?? 4 * 1024 * 1024, 0),
+    maxSendMessageBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff, 0),
+    interceptors: options.interceptors ?? [],
+  };
+}
+
+function atLeast(option: string, value: number, minimum: number): number {
+  if (typeof value === "number" && value >= minimum) return value;
+  throw new HeddleError("optionInvalid", { option, reason: `it must be a number of at least ${minimum}, not ${String(value)}` });
+}
+
+function finite(option: string, value: number): number {
+  if (Number.isFinite(value)) return value;
+  throw new HeddleError("optionInvalid", { option, reason: "it must be finite" });
+}

@@ -1,0 +1,27 @@
+/**
+ * What a stream reset by the peer means in gRPC.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("HTTP2 Transport Mapping", "Errors").
+ */
+import { Code } from "@connectrpc/connect";
+import { CANCEL, ENHANCE_YOUR_CALM, http2ErrorName, REFUSED_STREAM } from "../wire/http2/constants.ts";
+
+const INADEQUATE_SECURITY = 12;
+
+export function resetCode(http2Code: number): Code {
+  switch (http2Code) {
+    case REFUSED_STREAM:
+      return Code.Unavailable;
+    case CANCEL:
+      return Code.Canceled;
+    case ENHANCE_YOUR_CALM:
+      return Code.ResourceExhausted;
+    case INADEQUATE_SECURITY:
+      return Code.PermissionDenied;
+    default:
+      return Code.Internal;
+  }
+}
+
+export function resetReason(http2Code: number): string {
+  return `HTTP/2 ${http2ErrorName(http2Code)}`;
+}

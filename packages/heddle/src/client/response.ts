@@ -1,0 +1,76 @@
+/**
+ * Reads the head and the trailers of a gRPC answer: is it gRPC, how are its messages coded, how did it end.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Responses").
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { HeddleError } from "../call/errors.ts";
+import { decodeGrpcMessage } from "../call/grpc-message.ts";
+import { findField, type Fields, toHeaders } from "../call/metadata.ts";
+import { codeFromHttpStatus, STATUS_OK, toCode } from "../call/status.ts";
+import { isSupportedEncoding } from "../wire/compression.ts";
+import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import { areTrailersValid, parseResponseHead, type ResponseHead } from "../wire/http2/head.ts";
+import { decodeStatusDetails } from "../call/status-details.ts";
+import type { ClientCall } from "./call.ts";
+
+/** Reads the head of an answer; with `endStream` it is "trailers-only" and holds the status too. */
+export function readResponse(call: ClientCall, block: HeaderBlock, endStream: boolean): ConnectError | undefined {
+  const head = parseResponseHead(block);
+  if (head === undefined) return invalid(call, "its header block is malformed");
+  if (head.memo === OK_HEAD && !endStream) return undefined;
+  return checkHead(call, head, endStream);
+}
+
+/** Reads the trailers: undefined for OK. */
+export function readTrailers(call: ClientCall, block: HeaderBlock): ConnectError | undefined {
+  if (block.parsed === OK_TRAILERS) return undefined;
+  if (!areTrailersValid(block.fields)) return invalid(call, "its trailers are malformed");
+  const error = readStatus(call, block.fields);
+  if (error === undefined) block.parsed = OK_TRAILERS;
+  return error;
+}
+
+const OK_HEAD = Symbol("head of a plain gRPC answer");
+const OK_TRAILERS = Symbol("trailers with grpc-status 0");
+
+function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): ConnectError | undefined {
+  const isGrpc = /^application\/grpc(?:$|[+;])/.test(head.contentType);
+  if (head.status !== 200 || !isGrpc) {
+    // A proxy or a server of another kind answered; a grpc-status, if there is one, knows better.
+    if (endStream && findField(head.fields, "grpc-status") !== undefined) return readStatus(call, head.fields);
+    const address = call.subchannel?.address ?? "";
+    const params = { address, method: call.method.name, status: head.status };
+    if (head.status !== 200) return new HeddleError("httpStatus", params, { code: codeFromHttpStatus(head.status) });
+    return new HeddleError("responseInvalid", { ...params, reason: `its content type is "${head.contentType}"` }, { code: Code.Unknown });
+  }
+  if (endStream) return readStatus(call, head.fields);
+  const encoding = findField(head.fields, "grpc-encoding") ?? "identity";
+  if (!isSupportedEncoding(encoding)) return invalid(call, `its compression "${encoding}" was not offered`);
+  call.compressed = encoding === "gzip";
+  if (!call.compressed) head.memo = OK_HEAD;
+  return undefined;
+}
+
+function readStatus(call: ClientCall, fields: Fields): ConnectError | undefined {
+  const text = findField(fields, "grpc-status");
+  if (text === undefined) return invalid(call, "it ended without grpc-status");
+  const status = /^[0-9]{1,3}$/.test(text) ? Number(text) : -1;
+  if (status === STATUS_OK) return undefined;
+  const message = decodeGrpcMessage(findField(fields, "grpc-message") ?? "");
+  const error = new ConnectError(message, toCode(status) ?? Code.Unknown, mergedMetadata(call, fields));
+  error.details = decodeStatusDetails(findField(fields, "grpc-status-details-bin"));
+  error.isWireError = true;
+  return error;
+}
+
+function mergedMetadata(call: ClientCall, trailers: Fields): Headers {
+  const headers = toHeaders(trailers);
+  if (call.head !== undefined && call.head.fields !== trailers) {
+    toHeaders(call.head.fields).forEach((value, name) => headers.append(name, value));
+  }
+  return headers;
+}
+
+function invalid(call: ClientCall, reason: string): HeddleError {
+  return new HeddleError("responseInvalid", { method: call.method.name, address: call.subchannel?.address ?? "", reason });
+}

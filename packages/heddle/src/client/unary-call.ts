@@ -1,0 +1,104 @@
+/**
+ * A unary call: one message out, one message back. The fast path: no stream object, no iterator, no signal,
+ * no `Headers`; the answer is decoded straight from the bytes that the socket delivered.
+ */
+import type { Message } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { HeddleError } from "../call/errors.ts";
+import type { ClientSession } from "../connection/client-session.ts";
+import { toMessageError } from "../contract/message-error.ts";
+import { decompressGzip } from "../wire/compression.ts";
+import { ENVELOPE_BYTES, EnvelopeReader, envelopeLength, FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
+import type { Http2Stream } from "../wire/http2/stream.ts";
+import { ClientCall, type ClientCallInit } from "./call.ts";
+
+export class UnaryCall extends ClientCall {
+  /** The request, encoded once for all attempts; compressed when `requestFlag` says so. */
+  readonly request: Uint8Array;
+  readonly requestFlag: number;
+  /** The answer, when the call ended well. */
+  response: Message | undefined = undefined;
+  readonly resolve: (call: UnaryCall) => void;
+  #payload: Uint8Array | undefined = undefined;
+  #payloadFlag = 0;
+  /** Only for an answer that came in pieces. */
+  #reader: EnvelopeReader | undefined = undefined;
+
+  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, resolve: (call: UnaryCall) => void) {
+    super(init);
+    this.request = request;
+    this.requestFlag = requestFlag;
+    this.resolve = resolve;
+  }
+
+  get replayable(): boolean {
+    return true;
+  }
+
+  sendMessages(session: ClientSession, stream: Http2Stream): void {
+    session.machine.sendMessage(stream, this.requestFlag, this.request, true);
+  }
+
+  resetAnswer(): void {
+    this.head = undefined;
+    this.trailers = undefined;
+    this.#payload = undefined;
+    this.#reader = undefined;
+  }
+
+  onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    const { stream } = this;
+    if (stream === undefined) return;
+    this.session?.machine.take(stream, end - start);
+    if (this.#reader === undefined && this.#isWholeMessage(bytes, start, end)) {
+      this.#accept(bytes[start] as number, bytes.subarray(start + ENVELOPE_BYTES, end));
+    } else if (end > start) {
+      this.#reader ??= new EnvelopeReader(this.maxReceiveBytes, (flag, payload) => this.#accept(flag, payload));
+      const fault = this.#reader.push(bytes, start, end);
+      if (fault?.kind === "too-large") return this.fail(this.#tooLarge(fault.bytes));
+      if (fault !== undefined) return this.fail(this.#invalid(`an envelope has the flag ${fault.flag}`));
+    }
+    if (this.error !== undefined) return this.fail(this.error);
+    if (endStream) this.endStream(this.#invalid("it ended without trailers"));
+  }
+
+  onWritable(): void {}
+
+  protected finishAnswer(): void {
+    if (this.#payload === undefined) {
+      this.error = this.#invalid("it holds no message", Code.Unimplemented);
+      return;
+    }
+    if (this.#reader !== undefined && !this.#reader.isAtBoundary) {
+      this.error = this.#invalid("it ended inside a message");
+      return;
+    }
+    try {
+      const payload = this.#payloadFlag === FLAG_COMPRESSED ? decompressGzip(this.#payload, this.maxReceiveBytes) : this.#payload;
+      this.response = this.method.output.decode(payload);
+    } catch (error) {
+      this.error = toMessageError(error, this.method.name, this.maxReceiveBytes);
+    }
+    this.#payload = undefined;
+  }
+
+  #isWholeMessage(bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start - ENVELOPE_BYTES;
+    return length >= 0 && length <= this.maxReceiveBytes && (bytes[start] as number) <= 1 && envelopeLength(bytes, start) === length;
+  }
+
+  #accept(flag: number, payload: Uint8Array): void {
+    if (this.#payload !== undefined) this.error = this.#invalid("it holds more than one message", Code.Unimplemented);
+    else if (flag === FLAG_COMPRESSED && !this.compressed) this.error = this.#invalid("a message is compressed, but no grpc-encoding was named");
+    this.#payload = payload;
+    this.#payloadFlag = flag;
+  }
+
+  #tooLarge(bytes: number): HeddleError {
+    return new HeddleError("messageTooLarge", { bytes, limit: this.maxReceiveBytes, direction: "received" });
+  }
+
+  #invalid(reason: string, code: Code = Code.Internal): HeddleError {
+    return new HeddleError("responseInvalid", { method: this.method.name, address: this.subchannel?.address ?? "", reason }, { code });
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One HTTP/2 connection of a client: opens streams for calls and brings each the answers.
+ *
+ * A call that finds no free stream waits here, in order, until one is free or the connection goes away. What
+ * the bytes mean (gRPC, its status, its messages) is the business of the stream's owner.
+ */
+import type { Duplex } from "node:stream";
+import type { HeddleError } from "../call/errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import { Http2Connection } from "../wire/http2/connection.ts";
+import { http2ErrorName } from "../wire/http2/constants.ts";
+import type { Http2Limits } from "../wire/http2/limits.ts";
+import type { Http2Stream } from "../wire/http2/stream.ts";
+import { SocketDriver } from "./socket-driver.ts";
+
+/** Whoever uses a stream. Called synchronously as frames arrive; must not throw. */
+export interface StreamOwner {
+  /** A stream is free: write the request now. */
+  onStream(session: ClientSession, stream: Http2Stream): void;
+  onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void;
+  onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
+  /** The stream ended early. `unprocessed`: no handler saw the request. */
+  onReset(code: number, unprocessed: boolean): void;
+  /** The connection is gone. `sent` is false when nothing of the request had been given to it. */
+  onLost(reason: string, sent: boolean): void;
+  /** The stream takes more data. */
+  onWritable(): void;
+}
+
+export interface ClientSessionOptions {
+  readonly socket: Duplex;
+  readonly address: string;
+  readonly clock: Clock;
+  readonly limits?: Partial<Http2Limits>;
+  /** The peer's settings have arrived: calls may go. Called once. */
+  readonly onReady: () => void;
+  /** No new streams here (GOAWAY, or stream ids used up); those open go on. Called at most once. */
+  readonly onDraining: (reason: string) => void;
+  readonly onClose: (reason: string) => void;
+}
+
+export class ClientSession {
+  readonly address: string;
+  readonly machine: Http2Connection;
+  readonly #driver: SocketDriver;
+  readonly #options: ClientSessionOptions;
+  readonly #waiting = new Set<StreamOwner>();
+  #ready = false;
+  #draining = false;
+  #closed = false;
+
+  constructor(options: ClientSessionOptions) {
+    const { socket, address, clock, limits } = options;
+    this.#options = options;
+    this.address = address;
+    this.machine = new Http2Connection("client", this.#events(), limits);
+    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, onClose: (reason) => this.#lost(reason) });
+    this.machine.open();
+    this.#driver.flushSoon();
+  }
+
+  /** Gives the owner a stream: at once if one is free, else when one becomes free. */
+  request(owner: StreamOwner): void {
+    if (this.#closed || this.#draining) owner.onLost(this.#closed ? "it is closed" : "it is draining", false);
+    else if (this.#waiting.size === 0 && this.machine.canOpen) this.#open(owner);
+    else this.#waiting.add(owner);
+  }
+
+  /** Withdraws an owner that waits for a stream. */
+  withdraw(owner: StreamOwner): void {
+    this.#waiting.delete(owner);
+  }
+
+  /** To be called after writing to the machine. */
+  flushSoon(): void {
+    this.#driver.flushSoon();
+  }
+
+  /** Cancels a stream that the caller has no more use for. */
+  reset(stream: Http2Stream, code: number): void {
+    this.machine.reset(stream, code);
+    this.#serveWaiting();
+    this.#driver.flushSoon();
+  }
+
+  /** No new streams; closes when those open have ended. */
+  drain(reason: string): void {
+    if (this.#closed) return;
+    this.#startDraining(reason);
+    this.#closeWhenDrained();
+  }
+
+  /** Closes at once; open streams are lost. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.machine.goaway();
+    this.#driver.end(reason);
+  }
+
+  #open(owner: StreamOwner): void {
+    const stream = this.machine.openStream(owner);
+    owner.onStream(this, stream);
+    this.#driver.flushSoon();
+  }
+
+  #serveWaiting(): void {
+    for (const owner of this.#waiting) {
+      if (!this.machine.canOpen) return;
+      this.#waiting.delete(owner);
+      this.#open(owner);
+    }
+  }
+
+  #events() {
+    return {
+      onHeaders: (stream: Http2Stream, block: HeaderBlock, endStream: boolean, trailers: boolean) => {
+        (stream.owner as StreamOwner).onHeaders(block, endStream, trailers);
+        if (endStream) this.#streamEnded();
+      },
+      onData: (stream: Http2Stream, bytes: Uint8Array, start: number, end: number, endStream: boolean) => {
+        (stream.owner as StreamOwner).onData(bytes, start, end, endStream);
+        if (endStream) this.#streamEnded();
+      },
+      onReset: (stream: Http2Stream, code: number, unprocessed: boolean) => {
+        (stream.owner as StreamOwner).onReset(code, unprocessed);
+        this.#streamEnded();
+      },
+      onWritable: (stream: Http2Stream) => (stream.owner as StreamOwner).onWritable(),
+      onSettings: () => {
+        if (!this.#ready) {
+          this.#ready = true;
+          this.#options.onReady();
+        }
+        this.#serveWaiting();
+      },
+      onGoaway: (_last: number, code: number, debug: string) => {
+        this.#startDraining(`the peer sent GOAWAY ${http2ErrorName(code)}${debug === "" ? "" : ` "${debug}"`}`);
+        this.#closeWhenDrained();
+      },
+      onPong: () => {},
+      onConnectionError: (error: HeddleError) => this.#driver.end(error.rawMessage),
+    };
+  }
+
+  /** The machine forgets an ended stream only after the event: look when this turn's frames are done. */
+  #streamEnded(): void {
+    if (this.#waiting.size > 0) process.nextTick(() => this.#serveWaiting());
+    if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
+    else if (!this.machine.canOpen && this.machine.streams.size < this.machine.peerMaxConcurrentStreams && !this.#closed) {
+      this.#startDraining("its stream ids are used up");
+    }
+  }
+
+  #startDraining(reason: string): void {
+    if (this.#draining || this.#closed) return;
+    this.#draining = true;
+    this.#options.onDraining(reason);
+    for (const owner of this.#waiting) {
+      this.#waiting.delete(owner);
+      owner.onLost(reason, false);
+    }
+  }
+
+  #closeWhenDrained(): void {
+    if (!this.#closed && this.machine.streams.size === 0) this.#driver.end("drained");
+  }
+
+  #lost(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const owners = this.machine.abandon().map((stream) => stream.owner as StreamOwner);
+    this.#options.onClose(reason);
+    for (const owner of owners) owner.onLost(reason, true);
+    for (const owner of this.#waiting) {
+      this.#waiting.delete(owner);
+      owner.onLost(reason, false);
+    }
+  }
+}

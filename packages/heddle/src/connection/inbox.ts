@@ -1,0 +1,114 @@
+/**
+ * The messages that arrive on one stream, until their reader asks for them.
+ *
+ * A message counts against the stream's window until the reader comes back for the next one: that is how a
+ * slow reader slows its writer. One exception: while the reader waits, or has nothing whole to read, pieces of
+ * a message in the making are let through, or a message larger than the window would never become whole.
+ */
+import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader } from "../wire/envelope-reader.ts";
+
+export interface InboxMessage {
+  readonly flag: number;
+  readonly payload: Uint8Array;
+}
+
+export interface InboxOptions {
+  readonly maxMessageBytes: number;
+  /** Gives `bytes` of window back to the peer. */
+  readonly take: (bytes: number) => void;
+}
+
+export class Inbox {
+  readonly #take: (bytes: number) => void;
+  readonly #reader: EnvelopeReader;
+  #messages: InboxMessage[] = [];
+  /** Position in `#messages`: shifting a long array costs more than a number. */
+  #at = 0;
+  /** Bytes received and not given back. */
+  #owed = 0;
+  /** The part of it that belongs to the message which the reader has in hand. */
+  #owedInHand = 0;
+  /** Bytes of the message in the making that have been given back already. */
+  #ahead = 0;
+  #ended = false;
+  #error: Error | undefined = undefined;
+  #wake: (() => void) | undefined = undefined;
+
+  constructor({ maxMessageBytes, take }: InboxOptions) {
+    this.#take = take;
+    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) => this.#messages.push({ flag, payload }));
+  }
+
+  /** True when no message is half received: the stream may end. */
+  get isAtBoundary(): boolean {
+    return this.#reader.isAtBoundary;
+  }
+
+  push(bytes: Uint8Array, start: number, end: number): EnvelopeFault | undefined {
+    this.#owed += end - start;
+    const fault = this.#reader.push(bytes, start, end);
+    if (this.#at < this.#messages.length) this.#wakeReader();
+    else this.#takeAhead();
+    return fault;
+  }
+
+  /** No more will come: the reader gets what is here, then the end or `error`. */
+  end(error?: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#wakeReader();
+  }
+
+  /** The stream was cut: what has not been read is dropped, the reader gets `error` at once. */
+  cut(error: Error): void {
+    this.#ended = true;
+    this.#error = error;
+    this.#messages = [];
+    this.#at = 0;
+    this.#wakeReader();
+  }
+
+  /** The next message; undefined at the end. Rejects with the error the stream ended with. */
+  async next(): Promise<InboxMessage | undefined> {
+    this.#give(this.#owedInHand);
+    this.#owedInHand = 0;
+    while (this.#at === this.#messages.length) {
+      if (this.#error !== undefined) throw this.#error;
+      if (this.#ended) return undefined;
+      this.#takeAhead();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const message = this.#messages[this.#at++] as InboxMessage;
+    if (this.#at === this.#messages.length) {
+      this.#messages = [];
+      this.#at = 0;
+    }
+    const size = message.payload.length + ENVELOPE_BYTES;
+    const covered = Math.min(size, this.#ahead);
+    this.#ahead -= covered;
+    this.#owedInHand = size - covered;
+    return message;
+  }
+
+  /** Only a message in the making is here: let the rest of it come. */
+  #takeAhead(): void {
+    const pending = this.#owed - this.#owedInHand;
+    this.#ahead += pending;
+    this.#give(pending);
+  }
+
+  #give(bytes: number): void {
+    if (bytes === 0) return;
+    this.#owed -= bytes;
+    this.#take(bytes);
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

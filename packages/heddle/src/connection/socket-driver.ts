@@ -1,0 +1,126 @@
+/**
+ * Drives an HTTP/2 machine with a byte stream: a TCP socket, a TLS socket or an in-memory pipe.
+ *
+ * Everything written during one turn of the event loop leaves in one write: `flushSoon` schedules the flush
+ * for when all promise continuations of this turn have run (`process.nextTick` comes after the microtasks
+ * that a socket event sets off). While the stream has not taken the last write, data waits in its streams
+ * (`sender.corked`), which is what back-pressure is made of.
+ */
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../runtime/clock.ts";
+import { reasonText } from "../call/errors.ts";
+import type { Http2Connection } from "../wire/http2/connection.ts";
+
+export interface SocketDriverOptions {
+  readonly socket: Duplex;
+  readonly machine: Http2Connection;
+  readonly clock: Clock;
+  /** The stream is gone, once: by its end, an error, or our own `destroy`. */
+  readonly onClose: (reason: string) => void;
+}
+
+export class SocketDriver {
+  readonly #socket: Duplex;
+  readonly #machine: Http2Connection;
+  readonly #clock: Clock;
+  readonly #onClose: (reason: string) => void;
+  /** A socket with an empty queue has given the bytes to the kernel; an in-memory pipe hands them on by reference. */
+  readonly #sendsInPlace: boolean;
+  #flushScheduled = false;
+  #closed = false;
+  #reason = "closed by the peer";
+  readonly #flush = () => this.#flushNow();
+  readonly #onWritten = () => this.#uncork();
+  /** Time of the last bytes from the peer, by the clock. */
+  lastHeardMs: number;
+
+  constructor({ socket, machine, clock, onClose }: SocketDriverOptions) {
+    this.#socket = socket;
+    this.#machine = machine;
+    this.#clock = clock;
+    this.#onClose = onClose;
+    this.#sendsInPlace = socket instanceof Socket;
+    this.lastHeardMs = clock.now();
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    socket.on("error", (error) => this.#finish(reasonText(error)));
+    socket.on("end", () => this.#finish("closed by the peer"));
+    socket.on("close", () => this.#finish(this.#reason));
+  }
+
+  /** Sends what stands in the machine's output at the end of this turn. */
+  flushSoon(): void {
+    if (this.#flushScheduled || this.#closed) return;
+    this.#flushScheduled = true;
+    process.nextTick(this.#flush);
+  }
+
+  /** Sends what is left (a GOAWAY) and closes. */
+  end(reason: string): void {
+    if (this.#closed) return;
+    const { out } = this.#machine;
+    if (out.length > 0 && !this.#socket.destroyed) this.#socket.write(out.bytes.slice(0, out.length));
+    out.reset();
+    this.#socket.end();
+    this.#finish(reason);
+  }
+
+  /** Drops the connection at once. */
+  destroy(reason: string): void {
+    this.#finish(reason);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    this.lastHeardMs = now;
+    this.#machine.receive(chunk, now);
+    if (this.#machine.out.length > 0) this.flushSoon();
+  }
+
+  #flushNow(): void {
+    this.#flushScheduled = false;
+    const machine = this.#machine;
+    if (this.#closed || machine.sender.corked) return;
+    while (machine.out.length > 0) {
+      const bytes = this.#sendsInPlace ? machine.out.view() : machine.out.bytes.slice(0, machine.out.length);
+      this.#socket.write(bytes, this.#onWritten);
+      if (this.#socket.writableLength > 0) {
+        // The stream keeps a view of the buffer until it has sent it: the next bytes go into a new one.
+        machine.out.bytes = new Uint8Array(machine.out.bytes.length);
+        machine.out.reset();
+        machine.sender.corked = true;
+        return;
+      }
+      machine.out.reset();
+      if (!machine.sender.hasWaiting) return;
+      machine.sender.pump();
+    }
+  }
+
+  /** Runs for every write; only the last one of a backlog lets data flow again. */
+  #uncork(): void {
+    const { sender } = this.#machine;
+    if (!sender.corked || this.#closed || this.#socket.writableLength > 0) return;
+    sender.corked = false;
+    sender.pump();
+    this.#flushNow();
+  }
+
+  #finish(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reason = reason;
+    this.#machine.close();
+    if (this.#socket.writableEnded) destroyWhenSent(this.#socket);
+    else this.#socket.destroy();
+    this.#onClose(reason);
+  }
+}
+
+/** Lets the last bytes (a GOAWAY) leave, but does not wait for a peer that does not read. */
+function destroyWhenSent(socket: Duplex): void {
+  socket.resume();
+  if (socket.writableFinished) socket.destroy();
+  else socket.once("finish", () => socket.destroy());
+}

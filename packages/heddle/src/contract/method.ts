@@ -1,0 +1,60 @@
+/**
+ * What the call path needs to know of a method, worked out once from its descriptor: the path on the wire,
+ * whether it may be repeated, and how its messages become bytes and back.
+ */
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  isMessage,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+
+export interface Method {
+  readonly desc: DescMethod;
+  /** `/shop.v1.OrderService/PlaceOrder` */
+  readonly path: string;
+  /** `shop.v1.OrderService/PlaceOrder` */
+  readonly name: string;
+  /** True when the contract says NO_SIDE_EFFECTS or IDEMPOTENT: repeating a call does no harm. */
+  readonly idempotent: boolean;
+  readonly input: Codec;
+  readonly output: Codec;
+}
+
+export interface Codec {
+  /** Accepts a message or the plain object it can be made of. Throws what protobuf-es throws. */
+  encode(message: Message | MessageInitShape<DescMessage>): Uint8Array;
+  decode(bytes: Uint8Array): Message;
+}
+
+/** The method of a descriptor; the same object for the same descriptor. */
+export function methodOf(desc: DescMethod): Method {
+  let method = methods.get(desc);
+  if (method === undefined) {
+    const name = `${desc.parent.typeName}/${desc.name}`;
+    method = {
+      desc,
+      name,
+      path: `/${name}`,
+      idempotent: desc.idempotency === Idempotency.NO_SIDE_EFFECTS || desc.idempotency === Idempotency.IDEMPOTENT,
+      input: codecOf(desc.input),
+      output: codecOf(desc.output),
+    };
+    methods.set(desc, method);
+  }
+  return method;
+}
+
+const methods = new WeakMap<DescMethod, Method>();
+
+function codecOf(desc: DescMessage): Codec {
+  return {
+    encode: (message) => toBinary(desc, isMessage(message) ? message : create(desc, message)),
+    decode: (bytes) => fromBinary(desc, bytes),
+  };
+}

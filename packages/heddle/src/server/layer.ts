@@ -1,0 +1,28 @@
+/**
+ * What every layer of the server gets, and the shape of a layer.
+ */
+import type { Interceptor } from "@connectrpc/connect";
+import type { Layer } from "../call/layer.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { ServerCall } from "./call.ts";
+import type { Router } from "./router.ts";
+
+export interface ServerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  readonly router: Router;
+  readonly interceptors: readonly Interceptor[];
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  /** Names of request metadata that travel on in calls made by the handler. */
+  readonly propagate: ReadonlySet<string>;
+  /** Compress answers when the caller understands it. */
+  readonly sendGzip: boolean;
+  /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */
+  readonly onHandlerError: (error: unknown, call: ServerCall) => void;
+}
+
+export type ServerLayer = Layer<ServerCall, ServerParts>;

@@ -1,0 +1,173 @@
+/**
+ * gRPC over HTTP/2, the server's side of it: what a request's head says, and how an answer is written.
+ *
+ * A unary answer is one write: head, message and trailers. Head and trailers of a good answer are the same
+ * bytes every time, so their header blocks are encoded once per connection.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+import { parseTimeout } from "../../call/deadline.ts";
+import { HeddleError } from "../../call/errors.ts";
+import { encodeGrpcMessage } from "../../call/grpc-message.ts";
+import { findField, toFields } from "../../call/metadata.ts";
+import { encodeStatusDetails } from "../../call/status-details.ts";
+import { ACCEPTED_ENCODINGS, compressGzip, isSupportedEncoding } from "../../wire/compression.ts";
+import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
+import { NO_ERROR } from "../../wire/http2/constants.ts";
+import type { RequestHead } from "../../wire/http2/head.ts";
+import type { ServerCall } from "../call.ts";
+import type { ServerLayer } from "../layer.ts";
+
+export const grpc: ServerLayer = {
+  name: "grpc",
+  does: "reads content type, timeout and compression of the request; writes answer and status",
+  order: "outermost of the call: every outcome, also a refusal, becomes a gRPC answer here",
+  create: (parts, link) => ({
+    down(call) {
+      const request = readRequest(call.head);
+      if (request.fault !== undefined) {
+        call.error = request.fault();
+        return this.up?.(call);
+      }
+      call.timeoutLimitMs = request.timeoutMs;
+      call.compressed = request.compressed;
+      call.compresses = parts.sendGzip && request.acceptsGzip;
+      link.down(call);
+    },
+    up(call) {
+      if (call.ended) return;
+      writeOutcome(call);
+      call.settle();
+      call.session.streamEnded();
+    },
+  }),
+};
+
+/** What the head says, worked out once per header block. */
+interface GrpcRequest {
+  readonly timeoutMs: number;
+  readonly compressed: boolean;
+  readonly acceptsGzip: boolean;
+  /** Makes the error for a head that cannot be served. */
+  readonly fault?: () => HeddleError;
+}
+
+function readRequest(head: RequestHead): GrpcRequest {
+  head.memo ??= parseRequest(head);
+  return head.memo as GrpcRequest;
+}
+
+function parseRequest({ contentType, fields }: RequestHead): GrpcRequest {
+  const timeout = findField(fields, "grpc-timeout");
+  const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
+  const encoding = findField(fields, "grpc-encoding") ?? "identity";
+  const request = {
+    timeoutMs: timeoutMs ?? 0,
+    compressed: encoding === "gzip",
+    acceptsGzip: /(?:^|,)\s*gzip\s*(?:,|$)/.test(findField(fields, "grpc-accept-encoding") ?? ""),
+  };
+  if (!isGrpcProto(contentType)) return { ...request, fault: () => new HeddleError("contentType", { contentType }) };
+  if (timeoutMs === undefined) return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
+  if (!isSupportedEncoding(encoding)) {
+    return { ...request, fault: () => new HeddleError("compressionUnsupported", { encoding, supported: ACCEPTED_ENCODINGS }) };
+  }
+  return request;
+}
+
+function isGrpcProto(contentType: string): boolean {
+  return /^application\/grpc(?:\+proto)?(?:$|;)/.test(contentType);
+}
+
+/** Writes the head of the answer if it has not been written. */
+export function writeHead(call: ServerCall): void {
+  if (call.headWritten) return;
+  call.headWritten = true;
+  const { session, stream, ownResponseHeader } = call;
+  const { machine } = session;
+  const mark = machine.beginHeaders();
+  if (ownResponseHeader === undefined && !call.compresses) {
+    writeKept(call, call.head.contentType, [":status", "200", "content-type", call.head.contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS]);
+  } else {
+    writeFields(call, [":status", "200", "content-type", call.head.contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS], "index");
+    if (call.compresses) writeFields(call, ["grpc-encoding", "gzip"], "index");
+    if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
+  }
+  machine.endHeaders(mark, stream, false);
+}
+
+/** Writes one message of the answer. */
+export function writeMessage(call: ServerCall, payload: Uint8Array): void {
+  const { machine } = call.session;
+  if (call.compresses) machine.sendMessage(call.stream, FLAG_COMPRESSED, compressGzip(payload), false);
+  else machine.sendMessage(call.stream, 0, payload, false);
+}
+
+function writeOutcome(call: ServerCall): void {
+  const { session, stream } = call;
+  if (stream.localClosed || session.machine.closed) return;
+  if (call.error === undefined && call.responseBytes !== undefined) {
+    writeHead(call);
+    writeMessage(call, call.responseBytes);
+  }
+  session.machine.afterData(stream, () => writeTrailers(call));
+  session.flushSoon();
+}
+
+function writeTrailers(call: ServerCall): void {
+  const { session, stream, error, ownResponseTrailer } = call;
+  const { machine } = session;
+  if (stream.localClosed || machine.closed) return;
+  if (error === undefined) writeHead(call);
+  const mark = machine.beginHeaders();
+  if (error === undefined && ownResponseTrailer === undefined) writeKept(call, "ok", ["grpc-status", "0"]);
+  else {
+    // Without a head before it, this block is both: "trailers-only".
+    if (!call.headWritten) writeTrailersOnlyHead(call);
+    writeStatus(call);
+  }
+  // A caller that has not ended its side is told to stop (RFC 9113 §8.1).
+  const unfinished = !stream.remoteClosed;
+  machine.endHeaders(mark, stream, true);
+  if (unfinished) machine.reset(stream, NO_ERROR);
+}
+
+function writeTrailersOnlyHead(call: ServerCall): void {
+  call.headWritten = true;
+  const { contentType } = call.head;
+  if (isGrpcProto(contentType)) writeFields(call, [":status", "200", "content-type", contentType], "index");
+  else writeFields(call, [":status", "415", "content-type", "application/grpc"], "plain");
+  const { ownResponseHeader } = call;
+  if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
+}
+
+function writeStatus(call: ServerCall): void {
+  const { error, ownResponseTrailer } = call;
+  writeFields(call, ["grpc-status", String(error?.code ?? 0)], "index");
+  if (error !== undefined) {
+    writeFields(call, ["grpc-message", encodeGrpcMessage(error.rawMessage)], "plain");
+    const details = encodeStatusDetails(error);
+    if (details !== undefined) writeFields(call, ["grpc-status-details-bin", details], "plain");
+    // What another server said with its error is not ours to pass on.
+    if (!error.isWireError) writeFields(call, toFields(error.metadata), "plain");
+  }
+  if (ownResponseTrailer !== undefined) writeFields(call, toFields(ownResponseTrailer), "plain");
+}
+
+function writeFields(call: ServerCall, fields: readonly string[], mode: "index" | "plain"): void {
+  const { encoder, out } = call.session.machine;
+  for (let i = 0; i < fields.length; i += 2) encoder.field(out, fields[i] as string, fields[i + 1] as string, mode);
+}
+
+/** Writes fields that never change on a connection, from the bytes kept of the last time where possible. */
+function writeKept(call: ServerCall, key: string, fields: readonly string[]): void {
+  const { blocks, machine } = call.session;
+  const { encoder, out } = machine;
+  const kept = blocks.get(key);
+  if (kept !== undefined && kept.generation === encoder.generation) {
+    out.write(kept.bytes);
+    return;
+  }
+  const { generation } = encoder;
+  const start = out.length;
+  writeFields(call, fields, "index");
+  if (encoder.generation === generation) blocks.set(key, { generation, bytes: out.bytes.slice(start, out.length) });
+}

@@ -1,0 +1,82 @@
+/**
+ * The innermost layer: reads the request, runs interceptors and handler, and encodes the answer.
+ *
+ * A unary call without interceptors is a plain function call on the decoded message, inside the context that
+ * outgoing calls inherit from. Everything else goes through `streaming.ts`.
+ */
+import type { Message } from "@bufbuild/protobuf";
+import { ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { runInCall } from "../../call/context.ts";
+import { HeddleError, reasonText } from "../../call/errors.ts";
+import type { ServerCall } from "../call.ts";
+import type { ServerLayer, ServerParts } from "../layer.ts";
+import { SingleRequestReader } from "../request-reader.ts";
+import { startStream } from "../streaming.ts";
+
+type UnaryHandler = (request: Message, context: HandlerContext) => Message | PromiseLike<Message>;
+
+export const handle: ServerLayer = {
+  name: "handle",
+  does: "reads the request, calls your handler, encodes its answer",
+  order: "innermost: your code",
+  create: (parts, link) => {
+    const up = (call: ServerCall) => {
+      if (!call.ended) link.up(call);
+    };
+    return {
+      down(call) {
+        call.finish = up;
+        const method = call.route?.method;
+        if (method === undefined) return;
+        if (method.desc.methodKind !== "unary" || parts.interceptors.length > 0) startStream(call, parts, finish);
+        else call.reader = new SingleRequestReader(call, method, runUnary);
+      },
+    };
+
+    function runUnary(call: ServerCall, request: Message): void {
+      const handler = call.route?.handler as unknown as UnaryHandler;
+      let result: Message | PromiseLike<Message>;
+      try {
+        result = runInCall(call, () => handler(request, call));
+      } catch (error) {
+        return finish(call, undefined, error);
+      }
+      if (!("then" in result)) return finish(call, result, undefined);
+      result.then(
+        (response) => finish(call, response, undefined),
+        (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
+      );
+    }
+
+    /** The handler is done: with an answer, or with what it threw. */
+    function finish(call: ServerCall, response: Message | undefined, thrown: unknown): void {
+      if (call.ended) {
+        if (thrown !== undefined && !(thrown instanceof ConnectError) && !call.signal.aborted) parts.onHandlerError(thrown, call);
+        return;
+      }
+      if (thrown !== undefined) call.error = toCallError(thrown, call, parts);
+      else if (response !== undefined) encodeAnswer(call, response, parts);
+      link.up(call);
+    }
+  },
+};
+
+function encodeAnswer(call: ServerCall, response: Message, parts: ServerParts): void {
+  try {
+    const bytes = call.route?.method.output.encode(response);
+    if (bytes !== undefined && bytes.length > parts.maxSendBytes) {
+      call.error = new HeddleError("messageTooLarge", { bytes: bytes.length, limit: parts.maxSendBytes, direction: "sent" });
+    }
+    call.responseBytes = bytes;
+  } catch (error) {
+    parts.onHandlerError(error, call);
+    call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause: new Error(`its answer cannot be encoded: ${reasonText(error)}`, { cause: error }) });
+  }
+}
+
+/** Errors of the contract pass; anything else stays here, and the caller learns only that the handler failed. */
+function toCallError(thrown: unknown, call: ServerCall, parts: ServerParts): ConnectError {
+  if (thrown instanceof ConnectError) return thrown;
+  parts.onHandlerError(thrown, call);
+  return new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause: thrown });
+}

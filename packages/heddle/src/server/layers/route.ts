@@ -1,0 +1,17 @@
+import { HeddleError } from "../../call/errors.ts";
+import type { ServerLayer } from "../layer.ts";
+
+/** Finds the method and its handler. */
+export const route: ServerLayer = {
+  name: "route",
+  does: "finds the method that the path names; UNIMPLEMENTED if there is none",
+  order: "outside all that depends on the method",
+  create: ({ router }, link) => ({
+    down(call) {
+      call.route = router.find(call.head.path);
+      if (call.route?.handler !== undefined) return link.down(call);
+      call.error = new HeddleError("methodUnknown", { path: call.head.path.slice(0, 200), served: router.services.join(", ") });
+      link.up(call);
+    },
+  }),
+};

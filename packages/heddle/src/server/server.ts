@@ -1,0 +1,166 @@
+/**
+ * A server: listens, serves implementations, and goes away without failing a call.
+ *
+ * Usable without a mesh; `mesh.serve` adds registration. Closing means: no new connections, tell clients to go
+ * elsewhere (GOAWAY), let running calls finish within `drainMs`, then close.
+ */
+import type { Interceptor } from "@connectrpc/connect";
+import type { Duplex } from "node:stream";
+import { HeddleError } from "../call/errors.ts";
+import { linkLayers } from "../call/layer.ts";
+import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
+import type { Http2Limits } from "../wire/http2/limits.ts";
+import type { ServerCall } from "./call.ts";
+import type { Implementation } from "./implement.ts";
+import type { ServerParts } from "./layer.ts";
+import { type Listener, listen } from "./listener.ts";
+import { createRouter } from "./router.ts";
+import { ServerSession } from "./session.ts";
+import { serverStack } from "./stack.ts";
+
+export interface ServerOptions {
+  /** What is served: results of `implement`. */
+  readonly services: readonly Implementation[];
+  /** `host:port`, `[ipv6]:port`, `unix:/path` or `memory:name`; port 0 lets the system choose. Default `127.0.0.1:0`. */
+  readonly listen?: string;
+  /** Largest request message, in bytes. Default 4 MiB, as in gRPC. */
+  readonly maxReceiveMessageBytes?: number;
+  /** Largest answer message, in bytes. Default: no limit but protobuf's 2 GiB. */
+  readonly maxSendMessageBytes?: number;
+  /** Compression of answers for callers that understand it: `gzip` or none. Default none. */
+  readonly sendCompression?: "gzip";
+  /** Connect interceptors, the first one outermost. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
+  readonly propagate?: readonly string[];
+  /** Limits against a peer that misbehaves. */
+  readonly http2?: Partial<Http2Limits>;
+  /** A connection must have sent HTTP/2 preface and settings by then, in ms. Default 10 000. */
+  readonly handshakeTimeoutMs?: number;
+  /**
+   * A handler threw something that is not a `ConnectError`. The caller sees only that the handler failed
+   * (HDL-3001). Default: one line with the stack on standard error.
+   */
+  readonly onHandlerError?: (error: unknown, call: { readonly method: string }) => void;
+  /** A peer broke the protocol or a limit, and its connection was closed. Default: nothing. */
+  readonly onPeerError?: (error: HeddleError) => void;
+  /** Time, timers and randomness. Default: the process's. */
+  readonly runtime?: Runtime;
+}
+
+export interface Server extends AsyncDisposable {
+  /** Where it listens, with the real port. */
+  readonly address: string;
+  /** Full names of the services it answers. */
+  readonly services: readonly string[];
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Goes away gracefully; calls that still run after `drainMs` (default 10 000) are cut. Disposal does the same. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const server = new RunningServer(options);
+  await server.listen(options.listen ?? "127.0.0.1:0");
+  return server;
+}
+
+class RunningServer implements Server {
+  readonly services: readonly string[];
+  readonly #options: ServerOptions;
+  readonly #runtime: Runtime;
+  readonly #parts: ServerParts;
+  readonly #start: (call: ServerCall) => void;
+  readonly #sessions = new Set<ServerSession>();
+  #listener: Listener | undefined;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#runtime = options.runtime ?? systemRuntime;
+    const router = createRouter(options.services);
+    const onHandlerError = options.onHandlerError ?? reportHandlerError;
+    this.services = router.services;
+    this.#parts = {
+      ...this.#runtime,
+      router,
+      interceptors: options.interceptors ?? [],
+      maxReceiveBytes: positive("maxReceiveMessageBytes", options.maxReceiveMessageBytes ?? 4 * 1024 * 1024),
+      maxSendBytes: positive("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff),
+      propagate: new Set((options.propagate ?? ["baggage", "tracestate"]).map((name) => name.toLowerCase())),
+      sendGzip: options.sendCompression === "gzip",
+      onHandlerError: (error, call) => onHandlerError(error, { method: call.head.path.slice(1) }),
+    };
+    this.#start = linkLayers(serverStack, this.#parts, () => {});
+  }
+
+  get address(): string {
+    return this.#listener?.address ?? "";
+  }
+
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  async listen(address: string): Promise<void> {
+    this.#listener = await listen(address, (socket) => this.#accept(socket));
+  }
+
+  close({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(socket: Duplex): void {
+    const { http2 = {}, handshakeTimeoutMs = 10_000, onPeerError = () => {} } = this.#options;
+    const session = new ServerSession({
+      ...this.#runtime,
+      socket,
+      parts: this.#parts,
+      limits: http2,
+      handshakeTimeoutMs,
+      start: this.#start,
+      onClose: (closed) => {
+        this.#sessions.delete(closed);
+        if (this.#sessions.size === 0) this.#onIdle?.();
+      },
+      onPeerError,
+    });
+    this.#sessions.add(session);
+    if (this.#closing !== undefined) session.drain();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const stopped = this.#listener?.close();
+    for (const session of this.#sessions) session.drain();
+    if (this.#sessions.size > 0) await this.#idleWithin(drainMs);
+    for (const session of this.#sessions) session.close("the server is closing");
+    await stopped;
+  }
+
+  #idleWithin(drainMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.timers.after(drainMs, resolve);
+      timer.keepAlive(true);
+      this.#onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+function positive(option: string, value: number): number {
+  if (value >= 0) return value;
+  throw new HeddleError("optionInvalid", { option, reason: `it must not be negative, but is ${value}` });
+}
+
+function reportHandlerError(error: unknown, { method }: { readonly method: string }): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`heddle: handler of ${method} failed: ${text}\n`);
+}

@@ -1,0 +1,143 @@
+/**
+ * One HTTP/2 connection of a server: turns streams into calls, and ends gracefully when asked.
+ */
+import type { Duplex } from "node:stream";
+import { HeddleError } from "../call/errors.ts";
+import { SocketDriver } from "../connection/socket-driver.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Timer, Timers } from "../runtime/timer.ts";
+import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import { Http2Connection } from "../wire/http2/connection.ts";
+import { CANCEL, http2ErrorName, NO_ERROR, PROTOCOL_ERROR } from "../wire/http2/constants.ts";
+import { parseRequestHead } from "../wire/http2/head.ts";
+import type { Http2Limits } from "../wire/http2/limits.ts";
+import type { Http2Stream } from "../wire/http2/stream.ts";
+import { ServerCall } from "./call.ts";
+import type { ServerParts } from "./layer.ts";
+
+export interface ServerSessionOptions {
+  readonly socket: Duplex;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly parts: ServerParts;
+  readonly limits: Partial<Http2Limits>;
+  /** A peer must have sent its preface and settings by then, in ms. */
+  readonly handshakeTimeoutMs: number;
+  /** Enters the stack. */
+  readonly start: (call: ServerCall) => void;
+  readonly onClose: (session: ServerSession) => void;
+  /** The peer broke the protocol or a limit; the connection is being closed. */
+  readonly onPeerError: (error: HeddleError) => void;
+}
+
+/** After asking a client to stop opening streams, how long to wait for its answer to our ping. */
+const GOAWAY_GRACE_MS = 1000;
+
+const DRAIN_PING = Uint8Array.from("hdldrain", (c) => c.charCodeAt(0));
+
+export class ServerSession {
+  readonly machine: Http2Connection;
+  /** Header blocks that are the same in every answer; see the grpc layer. */
+  readonly blocks = new Map<string, { readonly generation: number; readonly bytes: Uint8Array }>();
+  readonly #options: ServerSessionOptions;
+  readonly #driver: SocketDriver;
+  #handshake: Timer;
+  #goingAway: "no" | "announced" | "final" = "no";
+  #graceTimer: Timer | undefined;
+
+  constructor(options: ServerSessionOptions) {
+    const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
+    this.#options = options;
+    this.machine = new Http2Connection("server", this.#events(), limits);
+    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, onClose: (reason) => this.#lost(reason) });
+    this.#handshake = timers.after(handshakeTimeoutMs, () => {
+      this.#driver.destroy(`no HTTP/2 preface and settings within ${handshakeTimeoutMs} ms`);
+    });
+    this.machine.open();
+    this.#driver.flushSoon();
+  }
+
+  /** To be called after writing to the machine. */
+  flushSoon(): void {
+    this.#driver.flushSoon();
+  }
+
+  /** Asks the client to go elsewhere, serves what it has sent until then, and closes. */
+  drain(): void {
+    if (this.#goingAway !== "no") return;
+    this.#goingAway = "announced";
+    this.machine.announceGoaway();
+    this.machine.ping(DRAIN_PING);
+    this.flushSoon();
+    // The answer to the ping comes after every request that was on its way.
+    this.#graceTimer = this.#options.timers.after(GOAWAY_GRACE_MS, () => this.#goawayFinal());
+  }
+
+  /** Closes at once. */
+  close(reason: string): void {
+    this.machine.goaway();
+    this.#driver.end(reason);
+  }
+
+  #goawayFinal(): void {
+    if (this.#goingAway !== "announced") return;
+    this.#goingAway = "final";
+    this.#graceTimer?.cancel();
+    this.machine.goaway();
+    this.flushSoon();
+    this.#closeWhenDrained();
+  }
+
+  #closeWhenDrained(): void {
+    if (this.#goingAway === "final" && this.machine.streams.size === 0) this.#driver.end("drained");
+  }
+
+  #events() {
+    return {
+      onHeaders: (stream: Http2Stream, block: HeaderBlock, endStream: boolean, trailers: boolean) => {
+        if (trailers) return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
+        const head = parseRequestHead(block);
+        if (head === undefined) return this.machine.streamError(stream, PROTOCOL_ERROR);
+        const call = new ServerCall(this.#options.parts, this, stream, head, this.machine.nowMs);
+        stream.owner = call;
+        this.#options.start(call);
+        if (endStream) call.reader?.onEnd();
+      },
+      onData: (stream: Http2Stream, bytes: Uint8Array, start: number, end: number, endStream: boolean) => {
+        const { reader } = stream.owner as ServerCall;
+        if (reader === undefined) return this.machine.take(stream, end - start);
+        reader.onData(bytes, start, end);
+        if (endStream) reader.onEnd();
+      },
+      onReset: (stream: Http2Stream, code: number) => {
+        const call = stream.owner as ServerCall | undefined;
+        const reason = code === CANCEL || code === NO_ERROR ? "by the caller" : `by the caller (HTTP/2 ${http2ErrorName(code)})`;
+        call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason }));
+        this.streamEnded();
+      },
+      onWritable: (stream: Http2Stream) => (stream.owner as ServerCall | undefined)?.outbox?.onWritable(),
+      onSettings: () => this.#handshake.cancel(),
+      onGoaway: () => {},
+      onPong: () => this.#goawayFinal(),
+      onConnectionError: (error: HeddleError) => {
+        this.#options.onPeerError(error);
+        this.#driver.end(error.rawMessage);
+      },
+    };
+  }
+
+  /** A stream has ended: the last one closes a draining connection. */
+  streamEnded(): void {
+    if (this.#goingAway === "final") process.nextTick(() => this.#closeWhenDrained());
+  }
+
+  #lost(reason: string): void {
+    this.#handshake.cancel();
+    this.#graceTimer?.cancel();
+    for (const stream of this.machine.abandon()) {
+      const call = stream.owner as ServerCall | undefined;
+      call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason: `its connection ended: ${reason}` }));
+    }
+    this.#options.onClose(this);
+  }
+}

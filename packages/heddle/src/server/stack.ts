@@ -1,0 +1,29 @@
+/**
+ * The whole path of an incoming call on one page, in the order a request meets the layers. The answer goes
+ * back the same way. The running process prints this list (`heddle stack`), and a golden file holds it.
+ */
+import type { ServerLayer } from "./layer.ts";
+import { deadline } from "./layers/deadline.ts";
+import { grpc } from "./layers/grpc.ts";
+import { handle } from "./layers/handle.ts";
+import { route } from "./layers/route.ts";
+
+const http2: ServerLayer = {
+  name: "http2",
+  does: "frames, header compression, flow control and every limit on what a peer may do",
+  order: "below it is the socket; a connection that breaks a rule ends here",
+};
+
+const context: ServerLayer = {
+  name: "context",
+  does: "makes deadline, cancellation, trace and propagated metadata flow into calls made by the handler",
+  order: "around interceptors and handler, so that both are inside of it",
+};
+
+const interceptors: ServerLayer = {
+  name: "interceptors",
+  does: "yours, as in Connect; absent, they cost nothing",
+  order: "inside all of ours: they see only calls that were let in",
+};
+
+export const serverStack: readonly ServerLayer[] = [http2, grpc, route, deadline, context, interceptors, handle];

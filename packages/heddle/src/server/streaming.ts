@@ -1,0 +1,158 @@
+/**
+ * Calls with a stream in either direction, and unary calls that pass through interceptors.
+ *
+ * The handler pulls requests from the call's inbox, and its answers are pulled from it one by one: the next is
+ * asked for only when the stream has room, so a slow caller slows the handler and nothing piles up.
+ */
+import type { Message } from "@bufbuild/protobuf";
+import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import { runInCall } from "../call/context.ts";
+import { HeddleError } from "../call/errors.ts";
+import { Inbox } from "../connection/inbox.ts";
+import { Outbox } from "../connection/outbox.ts";
+import type { Method } from "../contract/method.ts";
+import type { ServerCall } from "./call.ts";
+import { writeHead, writeMessage } from "./layers/grpc.ts";
+import type { ServerParts } from "./layer.ts";
+import { expand, faultError, requestError } from "./request-reader.ts";
+
+/** Tells the handle layer how the handler ended. */
+export type Finish = (call: ServerCall, response: Message | undefined, thrown: unknown) => void;
+
+type Messages = AsyncIterable<Message>;
+type AnyHandler = (input: Message | Messages, context: ServerCall) => Messages | Promise<Message> | Message;
+
+export function startStream(call: ServerCall, parts: ServerParts, finish: Finish): void {
+  const method = call.route?.method as Method;
+  const inbox = openInbox(call, method, parts);
+  runInCall(call, () => run(call, parts, method, inbox)).then(
+    (response) => finish(call, response, undefined),
+    (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
+  );
+}
+
+function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox {
+  const { session, stream } = call;
+  const inbox = new Inbox({
+    maxMessageBytes: parts.maxReceiveBytes,
+    take: (bytes) => {
+      session.machine.take(stream, bytes);
+      session.flushSoon();
+    },
+  });
+  call.inbox = inbox;
+  call.outbox = new Outbox(session.machine, stream, () => session.flushSoon());
+  call.reader = {
+    onData(bytes, start, end) {
+      if (call.ended) return session.machine.take(stream, end - start);
+      const fault = inbox.push(bytes, start, end);
+      if (fault !== undefined) call.abort(faultError(fault, method, parts.maxReceiveBytes));
+    },
+    onEnd() {
+      if (inbox.isAtBoundary) inbox.end();
+      else call.abort(new HeddleError("messageInvalid", { method: method.name, reason: "the request ended inside a message" }));
+    },
+  };
+  return inbox;
+}
+
+/** Runs interceptors and handler; resolves with the answer of a method that has one, after the last of a stream. */
+async function run(call: ServerCall, parts: ServerParts, method: Method, inbox: Inbox): Promise<Message | undefined> {
+  const { methodKind } = method.desc;
+  const requests = readRequests(call, method, inbox);
+  const input = methodKind === "unary" || methodKind === "server_streaming" ? await single(requests, method) : requests;
+  const answersStream = methodKind === "server_streaming" || methodKind === "bidi_streaming";
+  const answer = parts.interceptors.length === 0 ? await callHandler(call, input) : await intercept(call, parts.interceptors, input, methodKind === "unary", answersStream);
+  if (!answersStream) return answer as Message;
+  await writeAnswers(call, method, answer as Messages);
+  return undefined;
+}
+
+function callHandler(call: ServerCall, input: Message | Messages): Messages | Promise<Message> | Message {
+  return (call.route?.handler as unknown as AnyHandler)(input, call);
+}
+
+async function* readRequests(call: ServerCall, method: Method, inbox: Inbox): AsyncGenerator<Message, void, undefined> {
+  for (let next = await inbox.next(); next !== undefined; next = await inbox.next()) {
+    let request: Message;
+    try {
+      request = method.input.decode(expand(call, next.flag, next.payload));
+    } catch (error) {
+      throw requestError(error, call, method);
+    }
+    yield request;
+  }
+}
+
+/** The one request of a method that takes one. */
+async function single(requests: Messages, method: Method): Promise<Message> {
+  let only: Message | undefined;
+  let count = 0;
+  for await (const request of requests) {
+    only = request;
+    count++;
+  }
+  if (only === undefined || count !== 1) throw new HeddleError("requestCardinality", { method: method.name, count });
+  return only;
+}
+
+async function writeAnswers(call: ServerCall, method: Method, answers: Messages): Promise<void> {
+  const outbox = call.outbox as Outbox;
+  for await (const answer of answers) {
+    if (outbox.closed) break;
+    const payload = method.output.encode(answer);
+    if (payload.length > call.parts.maxSendBytes) {
+      throw new HeddleError("messageTooLarge", { bytes: payload.length, limit: call.parts.maxSendBytes, direction: "sent" });
+    }
+    writeHead(call);
+    writeMessage(call, payload);
+    call.session.flushSoon();
+    if (outbox.full) await outbox.room();
+    if (outbox.closed) break;
+  }
+}
+
+/** Connect's onion around the handler: the first interceptor is the outermost. */
+async function intercept(
+  call: ServerCall,
+  interceptors: readonly Interceptor[],
+  input: Message | Messages,
+  unary: boolean,
+  answersStream: boolean,
+): Promise<Message | Messages> {
+  const stream = !unary;
+  const { service, method, requestMethod, url, signal, requestHeader: header, values: contextValues } = call;
+  const common = { service, requestMethod, url, signal, header, contextValues };
+  // Connect gives an interceptor an iterable whenever either direction streams.
+  const message = stream && !(Symbol.asyncIterator in input) ? once(input) : input;
+  const innermost = async (request: UnaryRequest | StreamRequest): Promise<UnaryResponse | StreamResponse> => {
+    const given = request.message as Message | Messages;
+    const wantsOne = method.methodKind === "unary" || method.methodKind === "server_streaming";
+    const handlerInput = wantsOne && Symbol.asyncIterator in given ? await single(given as Messages, call.route?.method as Method) : given;
+    const answer = await callHandler(call, handlerInput);
+    return {
+      stream,
+      service,
+      method,
+      header: call.responseHeader,
+      trailer: call.responseTrailer,
+      message: stream && !answersStream ? once(answer as Message) : answer,
+    } as UnaryResponse | StreamResponse;
+  };
+  const onion = interceptors.reduceRight<typeof innermost>((next, interceptor) => interceptor(next), innermost);
+  const response = await onion({ ...common, stream, method, message } as UnaryRequest | StreamRequest);
+  copyHeaders(response.header, call.responseHeader);
+  copyHeaders(response.trailer, call.responseTrailer);
+  const answer = response.message as Message | Messages;
+  return stream && !answersStream ? single(answer as Messages, call.route?.method as Method) : answer;
+}
+
+async function* once(message: Message): AsyncGenerator<Message, void, undefined> {
+  yield message;
+}
+
+/** An interceptor may answer with headers of its own. */
+function copyHeaders(from: Headers, to: Headers): void {
+  if (from === to) return;
+  from.forEach((value, name) => to.append(name, value));
+}

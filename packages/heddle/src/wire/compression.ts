@@ -1,0 +1,28 @@
+/**
+ * Message compression of gRPC: gzip and identity.
+ *
+ * Synchronous on purpose: messages are small, and a thread-pool hop costs more than the work. A compressed
+ * message is expanded only up to the message limit, so a small bomb stays small.
+ */
+import { gunzipSync, gzipSync } from "node:zlib";
+
+/** What we understand, as `grpc-accept-encoding`. */
+export const ACCEPTED_ENCODINGS = "gzip,identity";
+
+export function isSupportedEncoding(encoding: string): boolean {
+  return encoding === "gzip" || encoding === "identity" || encoding === "";
+}
+
+export function compressGzip(payload: Uint8Array): Uint8Array {
+  return gzipSync(payload, { level: 1 });
+}
+
+/** Throws RangeError when the expanded message is over `maxBytes`, another error when the data is damaged. */
+export function decompressGzip(payload: Uint8Array, maxBytes: number): Uint8Array {
+  try {
+    return gunzipSync(payload, { maxOutputLength: Math.max(1, maxBytes) });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw new RangeError(`expands to more than ${maxBytes} bytes`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Puts gRPC messages together from the bytes of a stream: a flag byte, four bytes of length, the payload.
+ *
+ * A message that lies whole in one piece is handed on in place. Otherwise its pieces are kept and joined
+ * once; nothing is set aside on the word of the announced length alone, so a peer must really send the bytes
+ * that it makes us hold.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Length-Prefixed-Message").
+ */
+export const ENVELOPE_BYTES = 5;
+
+/** Flag of a compressed message. */
+export const FLAG_COMPRESSED = 1;
+
+/** Why a stream of envelopes can't go on. */
+export type EnvelopeFault = { readonly kind: "too-large"; readonly bytes: number } | { readonly kind: "bad-flag"; readonly flag: number };
+
+export class EnvelopeReader {
+  readonly #maxMessageBytes: number;
+  readonly #onMessage: (flag: number, payload: Uint8Array) => void;
+  readonly #prefix = new Uint8Array(ENVELOPE_BYTES);
+  #prefixBytes = 0;
+  #pieces: Uint8Array[] = [];
+  #missing = 0;
+  #payloadBytes = 0;
+
+  constructor(maxMessageBytes: number, onMessage: (flag: number, payload: Uint8Array) => void) {
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#onMessage = onMessage;
+  }
+
+  /** True when no message has begun: the stream may end here. */
+  get isAtBoundary(): boolean {
+    return this.#prefixBytes === 0;
+  }
+
+  /** Takes `bytes[from, to)`. Returns a fault when the peer's envelope is not acceptable; then the reader is done. */
+  push(bytes: Uint8Array, from: number, to: number): EnvelopeFault | undefined {
+    let at = from;
+    while (at < to || (this.#prefixBytes === ENVELOPE_BYTES && this.#missing === 0)) {
+      if (this.#prefixBytes < ENVELOPE_BYTES) {
+        this.#prefix[this.#prefixBytes++] = bytes[at++] as number;
+        if (this.#prefixBytes === ENVELOPE_BYTES) {
+          const fault = this.#begin();
+          if (fault !== undefined) return fault;
+        }
+        continue;
+      }
+      const count = Math.min(this.#missing, to - at);
+      if (count > 0) this.#pieces.push(bytes.subarray(at, at + count));
+      at += count;
+      this.#missing -= count;
+      if (this.#missing === 0) this.#deliver();
+    }
+    return undefined;
+  }
+
+  #begin(): EnvelopeFault | undefined {
+    const flag = this.#prefix[0] as number;
+    if (flag > FLAG_COMPRESSED) return { kind: "bad-flag", flag };
+    const length = envelopeLength(this.#prefix, 0);
+    if (length > this.#maxMessageBytes) return { kind: "too-large", bytes: length };
+    this.#missing = length;
+    this.#payloadBytes = length;
+    return undefined;
+  }
+
+  #deliver(): void {
+    const pieces = this.#pieces;
+    const flag = this.#prefix[0] as number;
+    this.#pieces = [];
+    this.#prefixBytes = 0;
+    this.#onMessage(flag, pieces.length === 1 ? (pieces[0] as Uint8Array) : join(pieces, this.#payloadBytes));
+  }
+}
+
+/** The payload length that an envelope's prefix at `at` announces. */
+export function envelopeLength(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at + 1] as number) << 24) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 8) |
+      (bytes[at + 4] as number)) >>>
+    0
+  );
+}
+
+function join(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
+  const whole = new Uint8Array(byteLength);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

@@ -1,0 +1,321 @@
+/**
+ * The HTTP/2 connection as a pure state machine (RFC 9113): bytes in, events and bytes out.
+ *
+ * It owns no socket, no timer and no clock. Whoever owns it feeds `receive` with bytes and the time, sends
+ * what stands in `out`, and calls `pump` when the socket has taken it. Both roles are the same machine;
+ * they differ in who may open streams and in the preface.
+ *
+ * A rule broken on a stream resets that stream; a rule broken on the connection, or a limit passed, ends
+ * the connection with the right error code. Nothing here throws because of what a peer sent.
+ */
+import { HeddleError, type ErrorName, type ErrorParams } from "../../call/errors.ts";
+import { ByteWriter } from "../byte-writer.ts";
+import { HpackDecoder } from "../hpack/decoder.ts";
+import { HpackEncoder } from "../hpack/encoder.ts";
+import {
+  CANCEL,
+  CLIENT_PREFACE,
+  COMPRESSION_ERROR,
+  DEFAULT_WINDOW,
+  ENHANCE_YOUR_CALM,
+  FLOW_CONTROL_ERROR,
+  FRAME_SIZE_ERROR,
+  http2ErrorName,
+  MAX_WINDOW,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  SETTINGS_ENABLE_PUSH,
+  SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_MAX_CONCURRENT_STREAMS,
+  SETTINGS_MAX_FRAME_SIZE,
+  SETTINGS_MAX_HEADER_LIST_SIZE,
+} from "./constants.ts";
+import type { Http2Events } from "./events.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { beginHeaders, finishHeaders, writeGoaway, writePing, writeReset, writeSettings } from "./frame-writer.ts";
+import { createFloodGuards, DEFAULT_LIMITS, type FloodGuards, type FloodKind, type Http2Limits } from "./limits.ts";
+import { receiveFrame } from "./receive-frame.ts";
+import { OpenHeaderBlock } from "./receive-headers.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import { Http2Stream } from "./stream.ts";
+
+export type Http2Role = "client" | "server";
+
+/** Streams that we reset lately: frames the peer had sent before it learned of it are let pass. */
+const REMEMBERED_RESETS = 256;
+
+export class Http2Connection {
+  readonly role: Http2Role;
+  readonly limits: Http2Limits;
+  readonly events: Http2Events;
+  /** Bytes for the socket. Empty it after each turn with `out.reset()`. */
+  readonly out = new ByteWriter(16_384);
+  readonly encoder = new HpackEncoder();
+  readonly decoder: HpackDecoder;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly guards: FloodGuards;
+  readonly streams = new Map<number, Http2Stream>();
+  /** Set when the connection is over: by an error, or by `close`. */
+  closed = false;
+  /** We sent GOAWAY: new streams of the peer are ignored. */
+  draining = false;
+  /** The peer sent GOAWAY: no new streams from us. */
+  peerGoing = false;
+  /** The peer's first SETTINGS have arrived. */
+  settingsReceived = false;
+  /** Streams that the peer lets us have open. Until it says so, a cautious guess. */
+  peerMaxConcurrentStreams = 100;
+  peerInitialWindow = DEFAULT_WINDOW;
+  /** Highest stream id that the peer opened. */
+  lastPeerStreamId = 0;
+  /** Time of the current `receive`, for the rate guards. */
+  nowMs = 0;
+  /** The header block that waits for CONTINUATION frames, if any. */
+  readonly headers = new OpenHeaderBlock();
+  readonly #reader: FrameReader;
+  readonly #resetIds = new Set<number>();
+  #nextStreamId: number;
+  #prefaceBytes: number;
+
+  constructor(role: Http2Role, events: Http2Events, limits: Partial<Http2Limits> = {}) {
+    this.role = role;
+    this.events = events;
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.decoder = new HpackDecoder({ maxHeaderListBytes: this.limits.maxHeaderListBytes });
+    this.guards = createFloodGuards(this.limits);
+    this.receiver = new Receiver(this.out, this.limits);
+    this.sender = new Sender(this.out, {
+      onWritable: (stream) => events.onWritable(stream),
+      onSent: (stream) => this.#closeLocal(stream),
+    });
+    this.#reader = new FrameReader(
+      {
+        onFrame: (type, flags, id, bytes, start, length) => receiveFrame(this, type, flags, id, bytes, start, length),
+        onOversizeFrame: (length) =>
+          this.fail(FRAME_SIZE_ERROR, "frameSize", { reason: `${length} bytes, at most ${this.limits.maxFrameBytes} are accepted` }),
+      },
+      this.limits.maxFrameBytes,
+    );
+    this.#nextStreamId = role === "client" ? 1 : 2;
+    this.#prefaceBytes = role === "client" ? CLIENT_PREFACE.length : 0;
+  }
+
+  /** Writes our preface, settings and connection window. Call once, first. */
+  open(): void {
+    if (this.role === "client") this.out.write(CLIENT_PREFACE);
+    const settings: (readonly [number, number])[] = [
+      [SETTINGS_INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
+      [SETTINGS_MAX_FRAME_SIZE, this.limits.maxFrameBytes],
+      [SETTINGS_MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
+    ];
+    if (this.role === "client") settings.push([SETTINGS_ENABLE_PUSH, 0]);
+    else settings.push([SETTINGS_MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]);
+    writeSettings(this.out, settings);
+    this.receiver.open();
+  }
+
+  /** Takes the next bytes from the peer. Events run inside; afterwards `out` may have content. */
+  receive(chunk: Uint8Array, nowMs: number): void {
+    if (this.closed) return;
+    this.nowMs = nowMs;
+    let from = 0;
+    while (this.#prefaceBytes < CLIENT_PREFACE.length && from < chunk.length) {
+      if (chunk[from] !== CLIENT_PREFACE[this.#prefaceBytes]) {
+        this.fail(PROTOCOL_ERROR, "prefaceInvalid", { reason: `byte ${this.#prefaceBytes} is ${chunk[from]}` });
+        return;
+      }
+      from++;
+      this.#prefaceBytes++;
+    }
+    if (from < chunk.length) this.#reader.push(chunk, from);
+  }
+
+  /** True while a new stream may be opened here. */
+  get canOpen(): boolean {
+    return !this.closed && !this.peerGoing && !this.draining && this.streams.size < this.peerMaxConcurrentStreams && this.#nextStreamId <= MAX_WINDOW;
+  }
+
+  /** Opens a stream of ours. Check `canOpen` first. */
+  openStream(owner: unknown): Http2Stream {
+    const stream = new Http2Stream(this.#nextStreamId, this.peerInitialWindow, this.limits.streamWindowBytes);
+    this.#nextStreamId += 2;
+    stream.owner = owner;
+    this.streams.set(stream.id, stream);
+    return stream;
+  }
+
+  /** Registers a stream that the peer opened. */
+  acceptStream(id: number): Http2Stream {
+    const stream = new Http2Stream(id, this.peerInitialWindow, this.limits.streamWindowBytes);
+    this.streams.set(id, stream);
+    return stream;
+  }
+
+  /** Opens a header block: encode fields with `encoder` into `out`, then call `endHeaders` with the returned mark. */
+  beginHeaders(): number {
+    const mark = beginHeaders(this.out);
+    this.encoder.begin(this.out);
+    return mark;
+  }
+
+  endHeaders(mark: number, stream: Http2Stream, endStream: boolean): void {
+    finishHeaders(this.out, mark, stream.id, endStream, this.sender.maxFrameBytes);
+    if (endStream) this.#closeLocal(stream);
+  }
+
+  /** Runs `write` (which writes the trailers' header block) after all queued data. */
+  afterData(stream: Http2Stream, write: () => void): void {
+    if (stream.queue === undefined) write();
+    else stream.trailersQueued = write;
+  }
+
+  /** Sends one gRPC message. Waits in the stream's queue when windows or socket are full. */
+  sendMessage(stream: Http2Stream, flag: number, payload: Uint8Array, endStream: boolean): void {
+    if (!stream.localClosed && !this.closed) this.sender.sendMessage(stream, flag, payload, endStream);
+  }
+
+  /** Ends our side after what was sent. */
+  sendEnd(stream: Http2Stream): void {
+    if (!stream.localClosed && !this.closed) this.sender.sendEnd(stream);
+  }
+
+  /** The reader has taken `bytes` of the stream's data. */
+  take(stream: Http2Stream, bytes: number): void {
+    if (!this.closed) this.receiver.take(stream, bytes);
+  }
+
+  /** Resets a stream of our own will. No event follows. */
+  reset(stream: Http2Stream, code: number = CANCEL): void {
+    if (this.closed || !this.streams.has(stream.id)) return;
+    writeReset(this.out, stream.id, code);
+    this.#rememberReset(stream.id);
+    this.forget(stream);
+  }
+
+  /** Asks the peer to open no more streams; those already on the way are still served (§6.8). */
+  announceGoaway(): void {
+    if (!this.closed) writeGoaway(this.out, MAX_WINDOW, NO_ERROR, "");
+  }
+
+  /** Serves no further streams of the peer; those open go on. */
+  goaway(): void {
+    if (this.closed) return;
+    this.draining = true;
+    writeGoaway(this.out, this.lastPeerStreamId, NO_ERROR, "");
+  }
+
+  ping(opaque: Uint8Array): void {
+    if (!this.closed) writePing(this.out, opaque, false);
+  }
+
+  /** Ends the machine without an error: the socket is gone or will be. */
+  close(): void {
+    this.closed = true;
+    this.#reader.stopped = true;
+  }
+
+  /** After the end: the streams that were still open, whose owners must be told. */
+  abandon(): Http2Stream[] {
+    const open = [...this.streams.values()];
+    this.streams.clear();
+    return open;
+  }
+
+  // What follows serves the frame handlers of this folder.
+
+  /** A rule of the connection is broken, or a limit passed: GOAWAY, and the end. */
+  fail(code: number, reason: ErrorName, params: ErrorParams): void {
+    if (this.closed) return;
+    const error = new HeddleError(reason, params);
+    writeGoaway(this.out, this.lastPeerStreamId, code, `${error.heddleCode} ${http2ErrorName(code)}`);
+    this.closed = true;
+    this.#reader.stopped = true;
+    this.events.onConnectionError(error);
+  }
+
+  protocolError(reason: string): void {
+    this.fail(PROTOCOL_ERROR, "protocolError", { reason });
+  }
+
+  flowControlError(reason: string): void {
+    this.fail(FLOW_CONTROL_ERROR, "flowControl", { reason });
+  }
+
+  compressionError(reason: string): void {
+    this.fail(COMPRESSION_ERROR, "headerCompression", { reason });
+  }
+
+  frameSizeError(reason: string): void {
+    this.fail(FRAME_SIZE_ERROR, "frameSize", { reason });
+  }
+
+  /** Counts an event that floods are made of; false, and the end, when there were too many. */
+  allows(kind: FloodKind): boolean {
+    if (!this.guards[kind].hit(this.nowMs)) return true;
+    const { burst, perSecond } = this.limits[kind];
+    this.fail(ENHANCE_YOUR_CALM, "flood", { kind, limit: `${burst} at once and ${perSecond} a second` });
+    return false;
+  }
+
+  /** True when data that we sent explains a window update: at most two for each DATA frame are due. */
+  explainsWindowUpdate(): boolean {
+    return this.sender.spendUpdateCredit();
+  }
+
+  /** A rule of one stream is broken by the peer: reset it, tell its owner, count it. */
+  streamError(stream: Http2Stream, code: number): void {
+    this.resetId(stream.id, code);
+    if (this.closed) return;
+    this.forget(stream);
+    this.events.onReset(stream, code, false);
+  }
+
+  /** Resets a stream that has no state here (refused, or long gone), and counts it. */
+  resetId(id: number, code: number): void {
+    if (!this.allows("resets")) return;
+    writeReset(this.out, id, code);
+    this.#rememberReset(id);
+  }
+
+  wasReset(id: number): boolean {
+    return this.#resetIds.has(id);
+  }
+
+  /** True for an id that nobody has used yet. */
+  isIdle(id: number): boolean {
+    const oursToOpen = (id % 2 === 1) === (this.role === "client");
+    return oursToOpen ? id >= this.#nextStreamId : id > this.lastPeerStreamId;
+  }
+
+  /** The peer has ended its side. */
+  closeRemote(stream: Http2Stream): void {
+    stream.remoteClosed = true;
+    if (stream.localClosed) this.forget(stream);
+  }
+
+  forget(stream: Http2Stream): void {
+    stream.localClosed = true;
+    stream.remoteClosed = true;
+    this.streams.delete(stream.id);
+    this.sender.forget(stream);
+    // The owner may hold bytes that it has not taken; they no longer count against the connection.
+    this.receiver.forget(stream);
+  }
+
+  #closeLocal(stream: Http2Stream): void {
+    stream.localClosed = true;
+    if (stream.remoteClosed) this.forget(stream);
+  }
+
+  #rememberReset(id: number): void {
+    this.#resetIds.add(id);
+    if (this.#resetIds.size > REMEMBERED_RESETS) {
+      for (const oldest of this.#resetIds) {
+        this.#resetIds.delete(oldest);
+        break;
+      }
+    }
+  }
+}

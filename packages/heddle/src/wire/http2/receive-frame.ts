@@ -1,0 +1,190 @@
+/**
+ * What each kind of frame does to a connection (RFC 9113 §6), one function a kind.
+ *
+ * Every check that an attack has taught stands here, next to the frame it guards; the numbers are in
+ * `limits.ts`.
+ */
+import type { Http2Connection } from "./connection.ts";
+import {
+  ENHANCE_YOUR_CALM,
+  FLAG_ACK,
+  FLAG_END_STREAM,
+  FLAG_PADDED,
+  FLOW_CONTROL_ERROR,
+  FRAME_CONTINUATION,
+  FRAME_DATA,
+  FRAME_GOAWAY,
+  FRAME_HEADERS,
+  FRAME_PING,
+  FRAME_PRIORITY,
+  FRAME_PUSH_PROMISE,
+  FRAME_RST_STREAM,
+  FRAME_SETTINGS,
+  FRAME_SIZE_ERROR,
+  FRAME_WINDOW_UPDATE,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  STREAM_CLOSED,
+} from "./constants.ts";
+import { readUint31, readUint32 } from "./frame-reader.ts";
+import { writePing } from "./frame-writer.ts";
+import { receiveHeaderFragment, receiveHeaders } from "./receive-headers.ts";
+import { receiveSettings } from "./receive-settings.ts";
+
+export function receiveFrame(
+  connection: Http2Connection,
+  type: number,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
+  if (connection.headers.isOpen && (type !== FRAME_CONTINUATION || id !== connection.headers.streamId)) {
+    return connection.protocolError(`frame of type ${type} inside the header block of stream ${connection.headers.streamId}`);
+  }
+  if (!connection.settingsReceived && type !== FRAME_SETTINGS) {
+    return connection.protocolError(`frame of type ${type} before SETTINGS`);
+  }
+  switch (type) {
+    case FRAME_DATA:
+      return receiveData(connection, flags, id, bytes, start, length);
+    case FRAME_HEADERS:
+      return receiveHeaders(connection, flags, id, bytes, start, length);
+    case FRAME_PRIORITY:
+      return receivePriority(connection, id, bytes, start, length);
+    case FRAME_RST_STREAM:
+      return receiveReset(connection, id, bytes, start, length);
+    case FRAME_SETTINGS:
+      return receiveSettings(connection, flags, id, bytes, start, length);
+    case FRAME_PUSH_PROMISE:
+      return connection.protocolError("PUSH_PROMISE, which is switched off");
+    case FRAME_PING:
+      return receivePing(connection, flags, id, bytes, start, length);
+    case FRAME_GOAWAY:
+      return receiveGoaway(connection, id, bytes, start, length);
+    case FRAME_WINDOW_UPDATE:
+      return receiveWindowUpdate(connection, id, bytes, start, length);
+    case FRAME_CONTINUATION:
+      return receiveHeaderFragment(connection, flags, id, bytes, start, length);
+    default:
+      // Unknown frames are ignored (§4.1), but not without end.
+      connection.allows("noise");
+  }
+}
+
+function receiveData(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (id === 0) return connection.protocolError("DATA on stream 0");
+  let from = start;
+  let to = start + length;
+  if ((flags & FLAG_PADDED) !== 0) {
+    const padding = length > 0 ? (bytes[from] as number) : 0;
+    if (padding >= length) return connection.protocolError("padding longer than its frame");
+    from += 1;
+    to -= padding;
+  }
+  if (!connection.receiver.receive(length)) return connection.flowControlError("more data than the connection window");
+  const stream = connection.streams.get(id);
+  if (stream === undefined || stream.remoteClosed) {
+    if (connection.wasReset(id)) return;
+    if (connection.isIdle(id)) return connection.protocolError(`DATA on idle stream ${id}`);
+    if (stream !== undefined) connection.streamError(stream, STREAM_CLOSED);
+    else connection.resetId(id, STREAM_CLOSED);
+    return;
+  }
+  if (!stream.headersReceived) return connection.streamError(stream, PROTOCOL_ERROR);
+  const endStream = (flags & FLAG_END_STREAM) !== 0;
+  const dataBytes = to - from;
+  if (dataBytes === 0 && !endStream && !connection.allows("emptyFrames")) return;
+  if (!connection.receiver.receiveOn(stream, dataBytes, length - dataBytes)) {
+    return connection.streamError(stream, FLOW_CONTROL_ERROR);
+  }
+  // The stream closes first: its owner may answer, and so end it, inside the event.
+  if (endStream) stream.remoteClosed = true;
+  connection.events.onData(stream, bytes, from, to, endStream);
+  if (endStream && stream.localClosed) connection.forget(stream);
+}
+
+function receivePriority(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (id === 0) return connection.protocolError("PRIORITY on stream 0");
+  if (!connection.allows("noise")) return;
+  const stream = connection.streams.get(id);
+  if (length !== 5) {
+    if (stream !== undefined) connection.streamError(stream, FRAME_SIZE_ERROR);
+    else connection.resetId(id, FRAME_SIZE_ERROR);
+  } else if (readUint31(bytes, start) === id) {
+    if (stream !== undefined) connection.streamError(stream, PROTOCOL_ERROR);
+    else connection.resetId(id, PROTOCOL_ERROR);
+  }
+}
+
+function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (length !== 4) return connection.frameSizeError("RST_STREAM is 4 bytes");
+  if (id === 0) return connection.protocolError("RST_STREAM on stream 0");
+  if (connection.isIdle(id)) return connection.protocolError(`RST_STREAM on idle stream ${id}`);
+  // Only a client can attack with resets: a server resets what the client began.
+  if (connection.role === "server" && !connection.allows("resets")) return;
+  const stream = connection.streams.get(id);
+  if (stream === undefined) return;
+  const code = readUint32(bytes, start);
+  connection.forget(stream);
+  connection.events.onReset(stream, code, code === REFUSED_STREAM);
+}
+
+function receivePing(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (length !== 8) return connection.frameSizeError("PING is 8 bytes");
+  if (id !== 0) return connection.protocolError("PING on a stream");
+  if ((flags & FLAG_ACK) !== 0) return connection.events.onPong();
+  if (!connection.allows("pings")) return;
+  if (!hasControlRoom(connection)) return;
+  writePing(connection.out, bytes.subarray(start, start + 8), true);
+}
+
+function receiveGoaway(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (length < 8) return connection.frameSizeError("GOAWAY is at least 8 bytes");
+  if (id !== 0) return connection.protocolError("GOAWAY on a stream");
+  const lastStreamId = readUint31(bytes, start);
+  const code = readUint32(bytes, start + 4);
+  connection.peerGoing = true;
+  const ours = connection.role === "client" ? 1 : 0;
+  for (const stream of [...connection.streams.values()]) {
+    if (stream.id <= lastStreamId || stream.id % 2 !== ours) continue;
+    connection.forget(stream);
+    connection.events.onReset(stream, REFUSED_STREAM, true);
+  }
+  let debug = "";
+  for (let at = start + 8; at < start + Math.min(length, 136); at++) {
+    const byte = bytes[at] as number;
+    debug += byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".";
+  }
+  connection.events.onGoaway(lastStreamId, code, debug);
+}
+
+function receiveWindowUpdate(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+  if (length !== 4) return connection.frameSizeError("WINDOW_UPDATE is 4 bytes");
+  const increment = readUint31(bytes, start);
+  if (id === 0) {
+    if (increment === 0) return connection.protocolError("WINDOW_UPDATE of 0");
+    if (!connection.explainsWindowUpdate() && !connection.allows("noise")) return;
+    if (!connection.sender.grant(increment)) return connection.flowControlError("connection window over 2^31-1");
+    return connection.sender.pump();
+  }
+  const stream = connection.streams.get(id);
+  if (stream === undefined) {
+    if (connection.isIdle(id)) return connection.protocolError(`WINDOW_UPDATE on idle stream ${id}`);
+    connection.explainsWindowUpdate() || connection.allows("noise");
+    return;
+  }
+  if (increment === 0) return connection.streamError(stream, PROTOCOL_ERROR);
+  if (!connection.explainsWindowUpdate() && !connection.allows("noise")) return;
+  if (!stream.grant(increment)) return connection.streamError(stream, FLOW_CONTROL_ERROR);
+  if (stream.queue !== undefined) connection.sender.pump();
+}
+
+/** False, and the end, when a peer that does not read has made us queue too many answers. */
+export function hasControlRoom(connection: Http2Connection): boolean {
+  if (!connection.sender.corked || connection.out.length < connection.limits.maxQueuedControlBytes) return true;
+  connection.fail(ENHANCE_YOUR_CALM, "flood", { kind: "control frames that it does not read", limit: `${connection.limits.maxQueuedControlBytes} bytes` });
+  return false;
+}
+

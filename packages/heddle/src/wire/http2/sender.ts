@@ -1,0 +1,180 @@
+/**
+ * Outgoing data under flow control (RFC 9113 §5.2), for all streams of a connection.
+ *
+ * A message that fits the windows and the socket goes straight into the output buffer. Otherwise it waits
+ * in its stream's queue, by reference, and `pump` moves waiting data one frame per stream in turn, so that
+ * one large stream cannot starve the others.
+ */
+import type { ByteWriter } from "../byte-writer.ts";
+import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW, FLAG_END_STREAM, FRAME_DATA, MAX_WINDOW } from "./constants.ts";
+import { writeData, writeEnvelopedData, writeEnvelopePrefix, writeFrameHeader } from "./frame-writer.ts";
+import type { Http2Stream } from "./stream.ts";
+
+/** `pump` stops filling the output buffer here; the socket gets it before more is copied. */
+const OUTPUT_HIGH_WATER_BYTES = 256 * 1024;
+
+/** A stream's writer may go on when less than this waits. */
+export const QUEUE_LOW_WATER_BYTES = 64 * 1024;
+
+const EMPTY = new Uint8Array(0);
+
+export interface SenderEvents {
+  onWritable(stream: Http2Stream): void;
+  /** The last byte with END_STREAM has been written. */
+  onSent(stream: Http2Stream): void;
+}
+
+export class Sender {
+  /** Connection window: bytes that we may send on all streams together. */
+  window = DEFAULT_WINDOW;
+  /** The peer's SETTINGS_MAX_FRAME_SIZE. */
+  maxFrameBytes = DEFAULT_MAX_FRAME_BYTES;
+  /** The socket has not taken what it was given: data waits in its streams. */
+  corked = false;
+  /** Window updates that our data gives the peer reason to send: two for each DATA frame. */
+  #updateCredit = 0;
+  readonly #out: ByteWriter;
+  readonly #events: SenderEvents;
+  /** Streams with queued data, in the order they take turns. */
+  readonly #waiting = new Set<Http2Stream>();
+
+  constructor(out: ByteWriter, events: SenderEvents) {
+    this.#out = out;
+    this.#events = events;
+  }
+
+  /** Sends one gRPC message: flag byte, length, payload. */
+  sendMessage(stream: Http2Stream, flag: number, payload: Uint8Array, endStream: boolean): void {
+    const total = payload.length + 5;
+    if (this.#fits(stream, total)) {
+      stream.sendWindow -= total;
+      this.window -= total;
+      this.#updateCredit += 2;
+      writeEnvelopedData(this.#out, stream.id, flag, payload, endStream);
+      if (endStream) this.#events.onSent(stream);
+      return;
+    }
+    const prefix = new Uint8Array(5);
+    writeEnvelopePrefix(prefix, 0, flag, payload.length);
+    this.#enqueue(stream, prefix);
+    if (payload.length > 0) this.#enqueue(stream, payload);
+    stream.endQueued = endStream;
+    this.pump();
+  }
+
+  /** Ends our side of the stream without further data. */
+  sendEnd(stream: Http2Stream): void {
+    if (stream.queue !== undefined) {
+      stream.endQueued = true;
+      return;
+    }
+    writeData(this.#out, stream.id, EMPTY, 0, 0, true);
+    this.#events.onSent(stream);
+  }
+
+  /** Moves waiting data into the output buffer as far as windows and socket allow. */
+  pump(): void {
+    while (this.#waiting.size > 0 && !this.corked && this.window > 0) {
+      let moved = false;
+      for (const stream of this.#waiting) {
+        if (this.#out.length >= OUTPUT_HIGH_WATER_BYTES || this.window <= 0) return;
+        moved = this.#sendFrame(stream) || moved;
+      }
+      if (!moved) return;
+    }
+  }
+
+  /** Drops what waits for a stream that is over. */
+  forget(stream: Http2Stream): void {
+    if (stream.queue === undefined) return;
+    this.#waiting.delete(stream);
+    stream.queue = undefined;
+    stream.queuedBytes = 0;
+    stream.trailersQueued = undefined;
+  }
+
+  /** True when data waits that the next flush of the socket makes room for. */
+  get hasWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Uses up one expected window update; false when none is due. */
+  spendUpdateCredit(): boolean {
+    if (this.#updateCredit === 0) return false;
+    this.#updateCredit--;
+    return true;
+  }
+
+  /** Grants more connection window; false when it would overflow. */
+  grant(bytes: number): boolean {
+    this.window += bytes;
+    return this.window <= MAX_WINDOW;
+  }
+
+  #fits(stream: Http2Stream, total: number): boolean {
+    return (
+      total <= stream.sendWindow &&
+      total <= this.window &&
+      total <= this.maxFrameBytes &&
+      stream.queue === undefined &&
+      !this.corked &&
+      this.#out.length < OUTPUT_HIGH_WATER_BYTES
+    );
+  }
+
+  #enqueue(stream: Http2Stream, chunk: Uint8Array): void {
+    if (stream.queue === undefined) {
+      stream.queue = [];
+      stream.queueOffset = 0;
+      this.#waiting.add(stream);
+    }
+    stream.queue.push(chunk);
+    stream.queuedBytes += chunk.length;
+  }
+
+  /** Sends one frame of a waiting stream, gathered from as many chunks as fit; false when it must go on waiting. */
+  #sendFrame(stream: Http2Stream): boolean {
+    const { queue } = stream;
+    if (queue === undefined) return false;
+    const budget = Math.min(stream.sendWindow, this.window, this.maxFrameBytes);
+    if (budget <= 0) return false;
+    const length = Math.min(budget, stream.queuedBytes);
+    const last = length === stream.queuedBytes;
+    const withEnd = last && stream.endQueued && stream.trailersQueued === undefined;
+    this.#writeGathered(stream, queue, length, withEnd);
+    this.#updateCredit += 2;
+    stream.sendWindow -= length;
+    this.window -= length;
+    stream.queuedBytes -= length;
+    if (last) this.#drained(stream, withEnd);
+    else if (stream.queuedBytes < QUEUE_LOW_WATER_BYTES) this.#events.onWritable(stream);
+    return true;
+  }
+
+  #writeGathered(stream: Http2Stream, queue: Uint8Array[], length: number, endStream: boolean): void {
+    const out = this.#out;
+    writeFrameHeader(out, length, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, stream.id);
+    let missing = length;
+    while (missing > 0) {
+      const chunk = queue[0] as Uint8Array;
+      const take = Math.min(missing, chunk.length - stream.queueOffset);
+      out.write(chunk.subarray(stream.queueOffset, stream.queueOffset + take));
+      missing -= take;
+      stream.queueOffset += take;
+      if (stream.queueOffset === chunk.length) {
+        queue.shift();
+        stream.queueOffset = 0;
+      }
+    }
+  }
+
+  #drained(stream: Http2Stream, ended: boolean): void {
+    const trailers = stream.trailersQueued;
+    this.#waiting.delete(stream);
+    stream.queue = undefined;
+    stream.trailersQueued = undefined;
+    if (trailers !== undefined) trailers();
+    else if (ended) this.#events.onSent(stream);
+    else this.#events.onWritable(stream);
+  }
+}
