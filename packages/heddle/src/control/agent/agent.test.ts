@@ -16,6 +16,7 @@ import { createLastGoodStore } from "../../discovery/last-good.ts";
 import { heddleTarget } from "../../discovery/target.ts";
 import { RegistryService, type WatchResponse } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { createSeededRandom } from "../../runtime/random.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { createRegistry, type Registry } from "../plane/registry.ts";
 import { createRegistryService, type RegistryServiceHost } from "../plane/registry-service.ts";
@@ -99,15 +100,12 @@ function createWorld() {
       }
     },
     agent(options: Partial<AgentOptions> = {}) {
-      const random = createSeededRandom(1);
-      const { transport } = world;
+      const runtime = createRuntime({ clock: time, timers: time, random: createSeededRandom(1) });
       return createAgent({
-        transport,
+        transport: world.transport,
         registry: "r",
         stateFolder: false,
-        clock: time,
-        timers: time,
-        random,
+        runtime,
         ...options,
       });
     },

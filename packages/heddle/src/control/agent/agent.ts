@@ -8,9 +8,7 @@ import { createLastGoodStore } from "../../discovery/last-good.ts";
 import type { Registrar, Registration } from "../../discovery/registrar.ts";
 import type { Resolver } from "../../discovery/resolver.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
-import { type Clock, systemClock } from "../../runtime/clock.ts";
-import { type Random, systemRandom } from "../../runtime/random.ts";
-import { systemTimers, type Timers } from "../../runtime/timer.ts";
+import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { createHeddleRegistrar } from "./heddle-registrar.ts";
 import { createHeddleResolver, type HeddleResolverEvent } from "./heddle-resolver.ts";
 
@@ -30,9 +28,8 @@ export interface AgentOptions {
   readonly onEvent?: (event: HeddleResolverEvent) => void;
   /** Files of last good endpoints that can't be read or written. Default: ignored. */
   readonly onWarning?: (message: string, cause: unknown) => void;
-  readonly clock?: Clock;
-  readonly timers?: Timers;
-  readonly random?: Random;
+  /** Time, timers and randomness. Default: the process's. */
+  readonly runtime?: Runtime;
 }
 
 export interface Agent extends AsyncDisposable {
@@ -45,7 +42,7 @@ export interface Agent extends AsyncDisposable {
 
 export function createAgent(options: AgentOptions): Agent {
   const { transport, registry, stateFolder, onEvent, onWarning } = options;
-  const { clock = systemClock, timers = systemTimers, random = systemRandom } = options;
+  const { clock, timers, random } = options.runtime ?? systemRuntime;
   const incarnation = options.incarnation ?? BigInt(Math.floor(clock.wallMs()));
   const client = createClient(RegistryService, transport);
   const registrar = createHeddleRegistrar({ client, incarnation, random, timers });
