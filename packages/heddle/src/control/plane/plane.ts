@@ -3,15 +3,13 @@
  * is the registry on an ordinary Heddle server; nothing in it is needed for calls that are already under way.
  */
 import { randomUUID } from "node:crypto";
+import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
 import { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
-
-/** Where `heddle control` listens and everybody looks for it when nothing else is said. */
-export const DEFAULT_CONTROL_ADDRESS = "127.0.0.1:4747";
 
 export interface ControlPlaneOptions
   extends Pick<RegistryOptions, "leaseTtlMs" | "disconnectGraceMs" | "warmUpMs" | "limits"> {
@@ -32,7 +30,7 @@ export interface ControlPlane extends AsyncDisposable {
 
 /** Starts listening. Rejects with the catalogue's `listenFailed`. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { listen = DEFAULT_CONTROL_ADDRESS, runtime = systemRuntime, ...registryOptions } = options;
+  const { listen = DEFAULT_REGISTRY_ADDRESS, runtime = systemRuntime, ...registryOptions } = options;
   const registry = createRegistry({
     ...registryOptions,
     epoch: randomUUID(),

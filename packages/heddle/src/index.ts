@@ -1,0 +1,16 @@
+/**
+ * `heddle`: what an application needs. Seams for extensions live in `heddle/discovery` and `heddle/balance`,
+ * the control plane in `heddle/control`.
+ */
+export { createMesh, type Mesh, type MeshClientOptions, type MeshServer } from "./mesh.ts";
+export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
+export { implement, type Implementation } from "./server/implement.ts";
+export { createServer, type Server, type ServerOptions } from "./server/server.ts";
+export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
+export type { ClientOptions } from "./client/options.ts";
+export { runDetached } from "./call/context.ts";
+export { type ErrorName, type ErrorOrigin, HeddleError, isHeddleError, type Retryability } from "./call/errors.ts";
+export { type AttemptRecord, type CallRecord, recordOf } from "./call/record.ts";
+// The vocabulary is Connect's; these are its own, so that one import is enough.
+export { Code, ConnectError } from "@connectrpc/connect";
+export type { Client, HandlerContext, Interceptor, ServiceImpl, Transport } from "@connectrpc/connect";

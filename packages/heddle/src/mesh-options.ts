@@ -1,0 +1,83 @@
+/**
+ * Settings of a mesh, from code and from the environment. Code wins over the environment, the environment over
+ * the defaults.
+ */
+import type { Interceptor } from "@connectrpc/connect";
+import type { ClientOptions } from "./client/options.ts";
+import { HeddleError } from "./call/errors.ts";
+import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
+import type { Resolver } from "./discovery/resolver.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import type { ServerOptions } from "./server/server.ts";
+
+export interface MeshOptions {
+  /** Name of this program among the others, such as `orders`. Environment: `HEDDLE_SERVICE`. */
+  readonly service?: string;
+  /** Unique among all instances. Default: the service's name and six random hex digits. Environment: `HEDDLE_INSTANCE`. */
+  readonly instance?: string;
+  /**
+   * Address of the registry, `host:port`, or false for none (then clients need a target of their own).
+   * Default `127.0.0.1:4747`, where `heddle control` listens. Environment: `HEDDLE_REGISTRY`, with `off` for none.
+   */
+  readonly registry?: string | false;
+  /** Failure domain, such as `eu-west-1a`. Environment: `HEDDLE_ZONE`. */
+  readonly zone?: string;
+  /** Version of the program. Environment: `HEDDLE_VERSION`. */
+  readonly version?: string;
+  /** Facts about this instance for others to see. No secrets: everybody who can read the registry sees them. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Settings of all clients of this mesh; `mesh.client` can override each. */
+  readonly client?: ClientOptions;
+  /** Interceptors of all servers of this mesh, the first one outermost. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Resolvers for further schemes, or in the place of a built-in one. */
+  readonly resolvers?: readonly Resolver[];
+  /**
+   * Where the last good endpoints are kept, so that a start without a registry finds its peers; false for
+   * nowhere. Default: the user's cache folder. Environment: `HEDDLE_STATE_DIR`.
+   */
+  readonly stateFolder?: string | false;
+  /** Signals on which a mesh that serves drains and ends the process. Default SIGTERM and SIGINT; empty for none. */
+  readonly shutdownSignals?: readonly NodeJS.Signals[];
+  /** Calls that still run so long after a drain began are cut, in ms. Default 10 000. */
+  readonly drainMs?: number;
+  /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
+  readonly onWarning?: (message: string) => void;
+  /** Time, timers and randomness. Default: the process's. */
+  readonly runtime?: Runtime;
+}
+
+export interface ServeOptions extends Omit<ServerOptions, "services" | "interceptors" | "runtime"> {
+  /**
+   * Address that others are told, where it differs from the one listened at (behind a NAT, in a container).
+   * Default: the listening address; for `0.0.0.0` and `[::]` the first address of the machine. Environment:
+   * `HEDDLE_ADVERTISE`. `listen` itself comes from `HEDDLE_LISTEN` when not given.
+   */
+  readonly advertise?: string;
+  /** Share of calls relative to the other instances. Default 1. */
+  readonly weight?: number;
+}
+
+export interface Identity {
+  readonly service: string;
+  readonly instance: string;
+  readonly registry: string | false;
+  readonly zone: string | undefined;
+  readonly version: string | undefined;
+}
+
+/** Who this process is. Throws `optionInvalid` for names that cannot be used. */
+export function resolveIdentity(options: MeshOptions, env: NodeJS.ProcessEnv, randomHex: () => string): Identity {
+  const service = options.service ?? env["HEDDLE_SERVICE"] ?? "app";
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(service)) {
+    throw new HeddleError("optionInvalid", { option: "service", reason: `"${service}" is not a name of letters, digits, dots, dashes and underscores` });
+  }
+  const registry = options.registry ?? env["HEDDLE_REGISTRY"] ?? DEFAULT_REGISTRY_ADDRESS;
+  return {
+    service,
+    instance: options.instance ?? env["HEDDLE_INSTANCE"] ?? `${service}-${randomHex()}`,
+    registry: registry === "off" ? false : registry,
+    zone: options.zone ?? env["HEDDLE_ZONE"],
+    version: options.version ?? env["HEDDLE_VERSION"],
+  };
+}

@@ -1,0 +1,234 @@
+/**
+ * The composition root: the only file where the concrete parts meet. A mesh is what one process is among the
+ * others: its name, its registry, the clients it makes calls with, the servers it answers with.
+ */
+import type { DescService } from "@bufbuild/protobuf";
+import type { Client } from "@connectrpc/connect";
+import { randomBytes } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import { formatAddress, parseAddress } from "./call/address.ts";
+import { HeddleError, reasonText } from "./call/errors.ts";
+import { Channel } from "./client/channel.ts";
+import type { ClientOptions } from "./client/options.ts";
+import { createStub } from "./client/stub.ts";
+import { type ClosableTransport, createTransport } from "./client/transport.ts";
+import { type Agent, createAgent } from "./control/agent/agent.ts";
+import type { HeddleResolverEvent } from "./control/agent/heddle-resolver.ts";
+import { createEndpoint } from "./discovery/endpoint.ts";
+import type { Registration } from "./discovery/registrar.ts";
+import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
+import { createStaticResolver } from "./discovery/static.ts";
+import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
+import { systemRuntime } from "./runtime/runtime.ts";
+import type { Implementation } from "./server/implement.ts";
+import { createServer, type Server } from "./server/server.ts";
+import { onShutdown } from "./shutdown.ts";
+
+export interface MeshClientOptions extends ClientOptions {
+  /** What to call. Default `heddle:///` and the full name of the Protobuf service: whoever registered it. */
+  readonly target?: string;
+}
+
+export interface MeshServer extends AsyncDisposable {
+  /** Where it listens, with the real port. */
+  readonly address: string;
+  /** Resolves when the registry has this instance. Calls to it may work before. Rejects when the registry refuses it. */
+  readonly registered: Promise<void>;
+  /** Deregisters, lets running calls finish within `drainMs`, closes. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+export interface Mesh extends AsyncDisposable {
+  readonly service: string;
+  /** Name of this instance. */
+  readonly instance: string;
+  /** A typed client that finds, balances, retries and keeps its deadline. Cheap: clients of one target share connections. */
+  client<Service extends DescService>(service: Service, options?: MeshClientOptions): Client<Service>;
+  /** Listens, answers, and registers. */
+  serve(services: Implementation | readonly Implementation[], options?: ServeOptions): Promise<MeshServer>;
+  /** Drains and closes everything: servers first, then clients. Disposal does the same. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
+  return new RunningMesh(options, resolveIdentity(options, process.env, () => randomBytes(3).toString("hex")));
+}
+
+class RunningMesh implements Mesh {
+  readonly #options: MeshOptions;
+  readonly #identity: Identity;
+  readonly #agent: Agent | undefined;
+  readonly #agentTransport: ClosableTransport | undefined;
+  readonly #resolvers: Resolvers;
+  /** Channels with the mesh's own settings, by target: they are shared. */
+  readonly #shared = new Map<string, Channel>();
+  readonly #channels = new Set<Channel>();
+  readonly #servers = new Set<MeshServer>();
+  #registryLost = false;
+  #forgetSignals: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: MeshOptions, identity: Identity) {
+    this.#options = options;
+    this.#identity = identity;
+    const { registry } = identity;
+    if (registry !== false) {
+      this.#agentTransport = createTransport({ target: registry, runtime: this.#runtime, maxReceiveMessageBytes: REGISTRY_MESSAGE_BYTES });
+      this.#agent = createAgent({
+        transport: this.#agentTransport,
+        registry,
+        runtime: this.#runtime,
+        onWarning: (message) => this.#warn(message),
+        onEvent: (event) => this.#onAgentEvent(event, registry),
+        ...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
+      });
+    }
+    this.#resolvers = createResolvers([createStaticResolver(), ...(this.#agent === undefined ? [] : [this.#agent.resolver]), ...(options.resolvers ?? [])]);
+  }
+
+  get service(): string {
+    return this.#identity.service;
+  }
+
+  get instance(): string {
+    return this.#identity.instance;
+  }
+
+  get #runtime() {
+    return this.#options.runtime ?? systemRuntime;
+  }
+
+  client<Service extends DescService>(service: Service, options: MeshClientOptions = {}): Client<Service> {
+    const { target: text, ...own } = options;
+    return createStub(service, this.#channel(text === undefined ? heddleTarget(service.typeName).text : text, own));
+  }
+
+  async serve(services: Implementation | readonly Implementation[], options: ServeOptions = {}): Promise<MeshServer> {
+    this.#refuseWhenClosed();
+    const { advertise = process.env["HEDDLE_ADVERTISE"], weight = 1, listen = process.env["HEDDLE_LISTEN"], ...serverOptions } = options;
+    const server = await createServer({
+      ...serverOptions,
+      services: "service" in services ? [services] : services,
+      interceptors: this.#options.interceptors ?? [],
+      runtime: this.#runtime,
+      ...(listen === undefined ? {} : { listen }),
+    });
+    const { service, instance, zone, version } = this.#identity;
+    const registration = this.#agent?.registrar.register(
+      createEndpoint({
+        // A second server of the same mesh is an instance of its own.
+        id: this.#servers.size === 0 ? instance : `${instance}.${this.#servers.size}`,
+        address: advertise ?? reachableAddress(server.address),
+        service,
+        contracts: server.services,
+        weight,
+        metadata: this.#options.metadata ?? {},
+        ...(zone === undefined ? {} : { zone }),
+        ...(version === undefined ? {} : { version }),
+      }),
+    );
+    const running = new RegisteredServer(server, registration, (closed) => this.#servers.delete(closed));
+    this.#servers.add(running);
+    this.#forgetSignals ??= onShutdown(this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"], () => this.close());
+    return running;
+  }
+
+  close({ drainMs = this.#options.drainMs ?? 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#forgetSignals?.();
+    // Handlers that finish may still make calls: clients go last.
+    await Promise.all([...this.#servers].map((server) => server.close({ drainMs })));
+    for (const channel of this.#channels) channel.close();
+    await this.#agent?.[Symbol.asyncDispose]();
+    this.#agentTransport?.close("now");
+  }
+
+  #channel(text: string, own: ClientOptions): Channel {
+    this.#refuseWhenClosed();
+    const target = parseTarget(text);
+    const isShared = Object.keys(own).length === 0;
+    const known = isShared ? this.#shared.get(target.text) : undefined;
+    if (known !== undefined) return known;
+    const channel = new Channel({ target, resolver: this.#resolvers.find(target), runtime: this.#runtime, options: { ...this.#options.client, ...own } });
+    if (isShared) this.#shared.set(target.text, channel);
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing !== undefined) throw new HeddleError("closed", { what: "the mesh" });
+  }
+
+  /** Says once that the registry is gone, and once that it is back, however many watches notice. */
+  #onAgentEvent(event: HeddleResolverEvent, registry: string): void {
+    if (event.kind === "disconnected" && !this.#registryLost) {
+      this.#registryLost = true;
+      const error = new HeddleError("registryUnreachable", { address: registry, reason: reasonText(event.error) });
+      this.#warn(`${error.rawMessage}. Known instances stay in use. ${error.hint}.`);
+    } else if (event.kind === "connected" && this.#registryLost) {
+      this.#registryLost = false;
+      this.#warn(`registry ${registry} answers again`);
+    } else if (event.kind === "last-good") {
+      this.#warn(`registry ${registry} does not answer: ${event.target} starts with ${event.count} instances saved ${Math.round(event.ageMs / 1000)} s ago`);
+    }
+  }
+
+  #warn(message: string): void {
+    const { onWarning = (text: string) => process.stderr.write(`heddle: ${text}\n`) } = this.#options;
+    onWarning(message);
+  }
+}
+
+/** A snapshot of tens of thousands of instances is one message. */
+const REGISTRY_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** A server and its entry in the registry. */
+class RegisteredServer implements MeshServer {
+  readonly registered: Promise<void>;
+  readonly #server: Server;
+  readonly #registration: Registration | undefined;
+  readonly #onClose: (server: RegisteredServer) => void;
+
+  constructor(server: Server, registration: Registration | undefined, onClose: (server: RegisteredServer) => void) {
+    this.#server = server;
+    this.#registration = registration;
+    this.#onClose = onClose;
+    this.registered = registration?.registered ?? Promise.resolve();
+  }
+
+  get address(): string {
+    return this.#server.address;
+  }
+
+  /** Deregistering first: callers learn from the registry and from GOAWAY, whichever is faster, and lose nothing. */
+  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    await this.#registration?.[Symbol.asyncDispose]();
+    await this.#server.close(options);
+    this.#onClose(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** What others can reach: for "all addresses" the first one of the machine that is not loopback. */
+function reachableAddress(address: string): string {
+  const parsed = parseAddress(address);
+  if (typeof parsed === "string" || parsed.kind !== "tcp" || !["0.0.0.0", "::"].includes(parsed.host)) return address;
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { address: host, internal, family } of addresses ?? []) {
+      if (!internal && family === "IPv4") return formatAddress({ kind: "tcp", host, port: parsed.port });
+    }
+  }
+  return formatAddress({ kind: "tcp", host: "127.0.0.1", port: parsed.port });
+}
