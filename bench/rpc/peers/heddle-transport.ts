@@ -1,0 +1,25 @@
+/**
+ * Connect's own client on Heddle's transport, against Heddle's server without a mesh: what someone
+ * gains who changes one line of an existing Connect program.
+ */
+import { createClient } from "@connectrpc/connect";
+import { createServer, createTransport, implement } from "heddle";
+import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
+import { placeOrder } from "../order.ts";
+import { type Peer, portOf } from "../peer.ts";
+
+export const peer: Peer = {
+  async startServer() {
+    const server = await createServer({ services: [implement(OrderService, { placeOrder })] });
+    return { port: portOf(server.address), close: () => server.close() };
+  },
+
+  async connect(port) {
+    const transport = createTransport({ target: `static:///127.0.0.1:${port}` });
+    const orders = createClient(OrderService, transport);
+    return {
+      call: (request) => orders.placeOrder(request),
+      close: async () => transport[Symbol.asyncDispose](),
+    };
+  },
+};
