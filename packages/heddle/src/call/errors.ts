@@ -73,6 +73,7 @@ export const CATALOGUE = {
   contentType: entry("HDL-2308", Code.Unknown, "never", "peer", 'content type "{contentType}" is not gRPC', "send application/grpc"),
   requestCardinality: entry("HDL-2309", Code.Unimplemented, "never", "peer", "{method} takes exactly one request message, {count} arrived", "send one message and close the stream"),
   timeoutInvalid: entry("HDL-2310", Code.InvalidArgument, "never", "peer", 'grpc-timeout "{value}" is not valid', "send at most 8 digits and one of the units H M S m u n"),
+  httpMethod: entry("HDL-2311", Code.Internal, "never", "peer", "HTTP method {httpMethod} cannot carry a gRPC call", "send POST"),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.
   protocolError: entry("HDL-2401", Code.Internal, "idempotent", "peer", "HTTP/2 protocol error: {reason}", "find out which implementation the peer runs; its frames are not valid"),
@@ -80,7 +81,6 @@ export const CATALOGUE = {
   headerCompression: entry("HDL-2403", Code.Internal, "idempotent", "peer", "HTTP/2 header block cannot be decoded: {reason}", "find out which implementation the peer runs; its header compression is broken"),
   frameSize: entry("HDL-2404", Code.Internal, "idempotent", "peer", "HTTP/2 frame of the wrong size: {reason}", "find out which implementation the peer runs; its frames are not valid"),
   flood: entry("HDL-2405", Code.ResourceExhausted, "idempotent", "peer", "HTTP/2 flood of {kind}: more than {limit}", "raise the limit only if the peer is known and means well"),
-  headersTooLarge: entry("HDL-2406", Code.ResourceExhausted, "never", "peer", "header list is over the limit of {limit} bytes", "send less metadata, or raise maxHeaderListBytes"),
   prefaceInvalid: entry("HDL-2407", Code.Internal, "never", "peer", "the peer did not open with the HTTP/2 preface: {reason}", "speak HTTP/2 with prior knowledge (h2c) to this port"),
 
   // 25xx: the registry.

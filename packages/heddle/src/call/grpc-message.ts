@@ -3,15 +3,18 @@
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Status-Message").
  */
 
-/** Longest text that is sent, in characters; a stack trace has no business in a trailer. */
+/** Longest value that is sent, in octets as they travel; a stack trace has no business in a trailer. */
 const MAX_LENGTH = 4096;
 
+/** Printable ASCII. A text that is too long is cut between characters. */
 export function encodeGrpcMessage(text: string): string {
   if (SAFE.test(text) && text.length <= MAX_LENGTH) return text;
+  const encoder = new TextEncoder();
   let encoded = "";
-  for (const byte of new TextEncoder().encode(text.slice(0, MAX_LENGTH))) {
-    encoded +=
-      byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  for (const character of text) {
+    const piece = SAFE.test(character) ? character : percentEncode(encoder.encode(character));
+    if (encoded.length + piece.length > MAX_LENGTH) break;
+    encoded += piece;
   }
   return encoded;
 }
@@ -29,7 +32,13 @@ export function decodeGrpcMessage(encoded: string): string {
       bytes.push(encoded.charCodeAt(i) & 0xff);
     }
   }
-  return new TextDecoder().decode(Uint8Array.from(bytes));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+}
+
+function percentEncode(bytes: Uint8Array): string {
+  let encoded = "";
+  for (const byte of bytes) encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  return encoded;
 }
 
 const SAFE = /^[\x20-\x24\x26-\x7e]*$/;

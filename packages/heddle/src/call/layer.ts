@@ -28,9 +28,10 @@ export interface Link<Call> {
   up(call: Call): void;
 }
 
+/** Plain functions, called without `this`. */
 export interface LayerSteps<Call> {
-  down?(call: Call): void;
-  up?(call: Call): void;
+  readonly down?: (call: Call) => void;
+  readonly up?: (call: Call) => void;
 }
 
 /**
@@ -49,13 +50,13 @@ export function linkLayers<Call, Parts>(layers: readonly Layer<Call, Parts>[], p
   let up = outcome;
   for (const [i, step] of steps.entries()) {
     (links[i] as Link<Call>).up = up;
-    if (step.up !== undefined) up = step.up.bind(step);
+    if (step.up !== undefined) up = step.up;
   }
   let down: (call: Call) => void = unlinked;
   for (let i = steps.length - 1; i >= 0; i--) {
     const step = steps[i] as LayerSteps<Call>;
     (links[i] as Link<Call>).down = down;
-    if (step.down !== undefined) down = step.down.bind(step);
+    if (step.down !== undefined) down = step.down;
   }
   return down;
 }

@@ -101,6 +101,8 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   abstract sendMessages(session: ClientSession, stream: Http2Stream): void;
   /** Forgets the answer of a failed attempt. */
   abstract resetAnswer(): void;
+  /** The call is over, for good: told by the top of the stack. */
+  abstract settle(): void;
   /** The stream ended with OK: the last check of the answer. May set `error`. */
   protected abstract finishAnswer(): void;
   abstract onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
@@ -160,6 +162,7 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   }
 
   onReset(code: number, unprocessed: boolean): void {
+    if (this.holder === undefined) return;
     const address = this.subchannel?.address ?? "";
     const method = this.method.name;
     this.stream = undefined;
@@ -169,6 +172,8 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   }
 
   onLost(reason: string, sent: boolean): void {
+    // What is told of one stream may end other calls meanwhile, whose streams then hear of it too.
+    if (this.holder === undefined) return;
     const address = this.subchannel?.address ?? "";
     this.stream = undefined;
     this.#end(new HeddleError(sent ? "connectionLost" : "streamRefused", { address, reason }));
@@ -220,6 +225,12 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
     };
   }
 
+  /** A call that ended before its first attempt, or while it waited for the next, has described all it made. */
+  #allAttempts(): AttemptRecord[] {
+    const earlier = this.earlier ?? [];
+    return earlier.length === this.attempts ? earlier : [...earlier, this.describeAttempt(this.endedAtMs)];
+  }
+
   toRecord(target: string): CallRecord {
     return {
       method: this.method.name,
@@ -228,7 +239,7 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
       elapsedMs: this.endedAtMs - this.startedAtMs,
       deadlineMs: this.timeoutMs,
       ...(this.traceId === undefined ? {} : { traceId: this.traceId }),
-      attempts: [...(this.earlier ?? []), this.describeAttempt(this.endedAtMs)],
+      attempts: this.#allAttempts(),
       ...(this.error === undefined ? {} : { stoppedBecause: this.stoppedBecause }),
     };
   }

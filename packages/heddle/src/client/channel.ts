@@ -11,15 +11,12 @@ import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
-import { RetryBudget } from "../resilience/retry-budget.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { ClientParts } from "./layer.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
 import { clientStack } from "./stack.ts";
-import { StreamingCall } from "./streaming-call.ts";
-import { UnaryCall } from "./unary-call.ts";
 
 export interface ChannelOptions {
   readonly target: Target;
@@ -52,7 +49,7 @@ export class Channel {
       ...runtime,
       target: target.text,
       endpoints: this.#endpoints,
-      budget: new RetryBudget(retryBudget),
+      budget: retryBudget,
       authority: this.options.authority ?? authorityOf(target),
       userAgent: `heddle/${VERSION}`,
       sendGzip: sendCompression === "gzip",
@@ -91,16 +88,15 @@ export class Channel {
   #finished(call: ClientCall): void {
     const { error } = call;
     if (error !== undefined) {
-      if (!(error instanceof ConnectError)) call.error = ConnectError.from(error, Code.Unknown);
-      attachRecord(error, call.toRecord(this.target.text));
+      call.error = error instanceof ConnectError ? error : ConnectError.from(error, Code.Unknown);
+      attachRecord(call.error, call.toRecord(this.target.text));
     }
-    if (call instanceof UnaryCall) call.resolve(call);
-    else if (call instanceof StreamingCall) call.settle();
+    call.settle();
   }
 }
 
 /** gRPC's rule: the name without scheme; for static targets the first address. */
 function authorityOf(target: Target): string {
   const name = target.scheme === "static" ? (target.name.split(",")[0] ?? target.name) : target.name;
-  return /^(?:unix|memory):/.test(name) ? "localhost" : name;
+  return /^(?:unix|memory):/.test(name) ? "localhost" : encodeURI(name);
 }

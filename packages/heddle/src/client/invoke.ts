@@ -83,5 +83,6 @@ function metadataOf(options: InvokeOptions | undefined): Fields {
 function timeoutOf(channel: Channel, options: InvokeOptions | undefined): number {
   const timeoutMs = options?.timeoutMs;
   if (timeoutMs === undefined) return channel.options.defaultTimeoutMs;
+  if (Number.isNaN(timeoutMs)) throw new HeddleError("optionInvalid", { option: "timeoutMs", reason: "it is not a number" });
   return timeoutMs <= 0 ? Number.POSITIVE_INFINITY : timeoutMs;
 }

@@ -2,12 +2,12 @@
  * Settings of a client. Every one has a default that is safe in production.
  */
 import type { Interceptor } from "@connectrpc/connect";
-import type { BalancerFactory, BalancerPolicyName } from "../balance/policies.ts";
+import { type BalancerFactory, type BalancerPolicyName, balancerPolicyNames } from "../balance/policies.ts";
 import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
-import { HeddleError } from "../call/errors.ts";
+import { HeddleError, reasonText } from "../call/errors.ts";
 import type { CallRecord } from "../call/record.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
-import type { RetryBudgetOptions } from "../resilience/retry-budget.ts";
+import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
 export interface ClientOptions {
@@ -48,30 +48,52 @@ export interface ClientOptions {
   readonly observe?: (record: CallRecord) => void;
 }
 
-export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames>> & Pick<ClientOptions, OptionalNames>;
-type OptionalNames = "sendCompression" | "authority" | "http2" | "observe" | "retryBudget";
+export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames | "retryBudget">> &
+  Pick<ClientOptions, OptionalNames> & { readonly retryBudget: RetryBudget };
+type OptionalNames = "sendCompression" | "authority" | "http2" | "observe";
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  const { authority, sendCompression } = options;
+  if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority)) throw invalid("authority", "it must be printable ASCII without spaces");
+  if (sendCompression !== undefined && sendCompression !== "gzip") throw invalid("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
-    balancer: options.balancer ?? "least_request",
+    balancer: knownBalancer(options.balancer ?? "least_request"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
     connectTimeoutMs: finite("connectTimeoutMs", atLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1)),
     waitForReadyMs: finite("waitForReadyMs", atLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0)),
     maxReceiveMessageBytes: atLeast("maxReceiveMessageBytes", options.maxReceiveMessageBytes ?? 4 * 1024 * 1024, 0),
     maxSendMessageBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff, 0),
     interceptors: options.interceptors ?? [],
+    retryBudget: createBudget(options.retryBudget),
   };
+}
+
+function knownBalancer(balancer: BalancerPolicyName | BalancerFactory<Subchannel>): BalancerPolicyName | BalancerFactory<Subchannel> {
+  if (typeof balancer === "function" || balancerPolicyNames.includes(balancer)) return balancer;
+  throw invalid("balancer", `there is no policy "${String(balancer)}"; there are ${balancerPolicyNames.join(", ")}`);
+}
+
+function createBudget(options: RetryBudgetOptions | undefined): RetryBudget {
+  try {
+    return new RetryBudget(options);
+  } catch (error) {
+    throw invalid("retryBudget", reasonText(error));
+  }
 }
 
 function atLeast(option: string, value: number, minimum: number): number {
   if (typeof value === "number" && value >= minimum) return value;
-  throw new HeddleError("optionInvalid", { option, reason: `it must be a number of at least ${minimum}, not ${String(value)}` });
+  throw invalid(option, `it must be a number of at least ${minimum}, not ${String(value)}`);
 }
 
 function finite(option: string, value: number): number {
   if (Number.isFinite(value)) return value;
-  throw new HeddleError("optionInvalid", { option, reason: "it must be finite" });
+  throw invalid(option, "it must be finite");
+}
+
+function invalid(option: string, reason: string): HeddleError {
+  return new HeddleError("optionInvalid", { option, reason });
 }

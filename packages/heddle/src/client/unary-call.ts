@@ -18,17 +18,20 @@ export class UnaryCall extends ClientCall {
   readonly requestFlag: number;
   /** The answer, when the call ended well. */
   response: Message | undefined = undefined;
-  readonly resolve: (call: UnaryCall) => void;
+  readonly #done: (call: UnaryCall) => void;
+  /** The answer's payload: `#payload[#payloadStart, #payloadEnd)`, in place where it arrived. */
   #payload: Uint8Array | undefined = undefined;
+  #payloadStart = 0;
+  #payloadEnd = 0;
   #payloadFlag = 0;
   /** Only for an answer that came in pieces. */
   #reader: EnvelopeReader | undefined = undefined;
 
-  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, resolve: (call: UnaryCall) => void) {
+  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, done: (call: UnaryCall) => void) {
     super(init);
     this.request = request;
     this.requestFlag = requestFlag;
-    this.resolve = resolve;
+    this.#done = done;
   }
 
   get replayable(): boolean {
@@ -51,9 +54,9 @@ export class UnaryCall extends ClientCall {
     if (stream === undefined) return;
     this.session?.machine.take(stream, end - start);
     if (this.#reader === undefined && this.#isWholeMessage(bytes, start, end)) {
-      this.#accept(bytes[start] as number, bytes.subarray(start + ENVELOPE_BYTES, end));
+      this.#accept(bytes[start] as number, bytes, start + ENVELOPE_BYTES, end);
     } else if (end > start) {
-      this.#reader ??= new EnvelopeReader(this.maxReceiveBytes, (flag, payload) => this.#accept(flag, payload));
+      this.#reader ??= new EnvelopeReader(this.maxReceiveBytes, (flag, payload) => this.#accept(flag, payload, 0, payload.length));
       const fault = this.#reader.push(bytes, start, end);
       if (fault?.kind === "too-large") return this.fail(this.#tooLarge(fault.bytes));
       if (fault !== undefined) return this.fail(this.#invalid(`an envelope has the flag ${fault.flag}`));
@@ -63,6 +66,10 @@ export class UnaryCall extends ClientCall {
   }
 
   onWritable(): void {}
+
+  settle(): void {
+    this.#done(this);
+  }
 
   protected finishAnswer(): void {
     if (this.#payload === undefined) {
@@ -74,8 +81,8 @@ export class UnaryCall extends ClientCall {
       return;
     }
     try {
-      const payload = this.#payloadFlag === FLAG_COMPRESSED ? decompressGzip(this.#payload, this.maxReceiveBytes) : this.#payload;
-      this.response = this.method.output.decode(payload);
+      const payload = this.#payload.subarray(this.#payloadStart, this.#payloadEnd);
+      this.response = this.method.output.decode(this.#payloadFlag === FLAG_COMPRESSED ? decompressGzip(payload, this.maxReceiveBytes) : payload);
     } catch (error) {
       this.error = toMessageError(error, this.method.name, this.maxReceiveBytes);
     }
@@ -87,10 +94,12 @@ export class UnaryCall extends ClientCall {
     return length >= 0 && length <= this.maxReceiveBytes && (bytes[start] as number) <= 1 && envelopeLength(bytes, start) === length;
   }
 
-  #accept(flag: number, payload: Uint8Array): void {
+  #accept(flag: number, payload: Uint8Array, start: number, end: number): void {
     if (this.#payload !== undefined) this.error = this.#invalid("it holds more than one message", Code.Unimplemented);
     else if (flag === FLAG_COMPRESSED && !this.compressed) this.error = this.#invalid("a message is compressed, but no grpc-encoding was named");
     this.#payload = payload;
+    this.#payloadStart = start;
+    this.#payloadEnd = end;
     this.#payloadFlag = flag;
   }
 

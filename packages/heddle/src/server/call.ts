@@ -130,6 +130,12 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
     return this.#responseTrailer;
   }
 
+  /** Forgets metadata of the handler that cannot be sent. */
+  dropOwnMetadata(): void {
+    this.#responseHeader = undefined;
+    this.#responseTrailer = undefined;
+  }
+
   // AmbientCall.
 
   get traceId(): string {

@@ -26,7 +26,8 @@ export async function listen(address: string, onConnection: (socket: Duplex) => 
   const server = createServer({ noDelay: true }, (socket: Socket) => onConnection(socket));
   const where = parsed.kind === "unix" ? { path: parsed.path } : { host: parsed.host, port: wantsAnyPort ? 0 : parsed.port };
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new HeddleError("listenFailed", { address, reason: reasonText(error) }, { cause: error })));
+    // Stays for good: an accept that fails later (no file descriptor left) must not end the process.
+    server.on("error", (error) => reject(new HeddleError("listenFailed", { address, reason: reasonText(error) }, { cause: error })));
     server.listen(where, resolve);
   });
   return { address: parsed.kind === "unix" ? address : actualAddress(server, parsed.host), close: () => closeServer(server) };

@@ -15,31 +15,35 @@ import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import { NO_ERROR } from "../../wire/http2/constants.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerCall } from "../call.ts";
-import type { ServerLayer } from "../layer.ts";
+import type { ServerLayer, ServerParts } from "../layer.ts";
 
 export const grpc: ServerLayer = {
   name: "grpc",
   does: "reads content type, timeout and compression of the request; writes answer and status",
   order: "outermost of the call: every outcome, also a refusal, becomes a gRPC answer here",
-  create: (parts, link) => ({
-    down(call) {
-      const request = readRequest(call.head);
-      if (request.fault !== undefined) {
-        call.error = request.fault();
-        return this.up?.(call);
-      }
-      call.timeoutLimitMs = request.timeoutMs;
-      call.compressed = request.compressed;
-      call.compresses = parts.sendGzip && request.acceptsGzip;
-      link.down(call);
-    },
-    up(call) {
+  create: (parts, link) => {
+    function up(call: ServerCall): void {
       if (call.ended) return;
+      refuseUnsendable(call, parts);
       writeOutcome(call);
       call.settle();
       call.session.streamEnded();
-    },
-  }),
+    }
+    return {
+      down(call) {
+        const request = readRequest(call.head);
+        if (request.fault !== undefined) {
+          call.error = request.fault();
+          return up(call);
+        }
+        call.timeoutLimitMs = request.timeoutMs;
+        call.compressed = request.compressed;
+        call.compresses = parts.sendGzip && request.acceptsGzip;
+        link.down(call);
+      },
+      up,
+    };
+  },
 };
 
 /** What the head says, worked out once per header block. */
@@ -56,7 +60,7 @@ function readRequest(head: RequestHead): GrpcRequest {
   return head.memo as GrpcRequest;
 }
 
-function parseRequest({ contentType, fields }: RequestHead): GrpcRequest {
+function parseRequest({ method, contentType, fields }: RequestHead): GrpcRequest {
   const timeout = findField(fields, "grpc-timeout");
   const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
   const encoding = findField(fields, "grpc-encoding") ?? "identity";
@@ -65,6 +69,7 @@ function parseRequest({ contentType, fields }: RequestHead): GrpcRequest {
     compressed: encoding === "gzip",
     acceptsGzip: /(?:^|,)\s*gzip\s*(?:,|$)/.test(findField(fields, "grpc-accept-encoding") ?? ""),
   };
+  if (method !== "POST") return { ...request, fault: () => new HeddleError("httpMethod", { httpMethod: method }) };
   if (!isGrpcProto(contentType)) return { ...request, fault: () => new HeddleError("contentType", { contentType }) };
   if (timeoutMs === undefined) return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
   if (!isSupportedEncoding(encoding)) {
@@ -77,19 +82,43 @@ function isGrpcProto(contentType: string): boolean {
   return /^application\/grpc(?:\+proto)?(?:$|;)/.test(contentType);
 }
 
-/** Writes the head of the answer if it has not been written. */
+/** The content type of the answer: the request's, without parameters, so that there are only two. */
+function answerType({ head }: ServerCall): string {
+  return head.contentType.startsWith("application/grpc+proto") ? "application/grpc+proto" : "application/grpc";
+}
+
+/** What the handler gave and HTTP/2 cannot carry is the handler's failure, found before a byte of the block is written. */
+function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerParts): void {
+  const { ownResponseHeader, ownResponseTrailer, error } = call;
+  if (ownResponseHeader === undefined && ownResponseTrailer === undefined && error === undefined) return;
+  try {
+    if (ownResponseHeader !== undefined && !call.headWritten) toFields(ownResponseHeader);
+    if (ownResponseTrailer !== undefined) toFields(ownResponseTrailer);
+    if (error === undefined) return;
+    encodeStatusDetails(error);
+    if (!error.isWireError) toFields(error.metadata);
+  } catch (cause) {
+    onHandlerError(cause, call);
+    call.dropOwnMetadata();
+    call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause });
+  }
+}
+
+/** Writes the head of the answer if it has not been written. Throws `metadataInvalid` before it writes anything. */
 export function writeHead(call: ServerCall): void {
   if (call.headWritten) return;
-  call.headWritten = true;
   const { session, stream, ownResponseHeader } = call;
+  const own = ownResponseHeader === undefined ? undefined : toFields(ownResponseHeader);
+  call.headWritten = true;
   const { machine } = session;
+  const contentType = answerType(call);
   const mark = machine.beginHeaders();
-  if (ownResponseHeader === undefined && !call.compresses) {
-    writeKept(call, call.head.contentType, [":status", "200", "content-type", call.head.contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS]);
+  if (own === undefined && !call.compresses) {
+    writeKept(call, contentType, [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS]);
   } else {
-    writeFields(call, [":status", "200", "content-type", call.head.contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS], "index");
+    writeFields(call, [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS], "index");
     if (call.compresses) writeFields(call, ["grpc-encoding", "gzip"], "index");
-    if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
+    if (own !== undefined) writeFields(call, own, "plain");
   }
   machine.endHeaders(mark, stream, false);
 }
@@ -132,8 +161,9 @@ function writeTrailers(call: ServerCall): void {
 
 function writeTrailersOnlyHead(call: ServerCall): void {
   call.headWritten = true;
-  const { contentType } = call.head;
-  if (isGrpcProto(contentType)) writeFields(call, [":status", "200", "content-type", contentType], "index");
+  const { method, contentType } = call.head;
+  if (method !== "POST") writeFields(call, [":status", "405", "content-type", "application/grpc", "allow", "POST"], "plain");
+  else if (isGrpcProto(contentType)) writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
   else writeFields(call, [":status", "415", "content-type", "application/grpc"], "plain");
   const { ownResponseHeader } = call;
   if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");

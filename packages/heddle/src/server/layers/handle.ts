@@ -41,7 +41,7 @@ export const handle: ServerLayer = {
       } catch (error) {
         return finish(call, undefined, error);
       }
-      if (!("then" in result)) return finish(call, result, undefined);
+      if (!isPromise(result)) return finish(call, result, undefined);
       result.then(
         (response) => finish(call, response, undefined),
         (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
@@ -56,10 +56,21 @@ export const handle: ServerLayer = {
       }
       if (thrown !== undefined) call.error = toCallError(thrown, call, parts);
       else if (response !== undefined) encodeAnswer(call, response, parts);
+      else if (owesAnswer(call)) call.error = toCallError(new Error("the handler returned no message"), call, parts);
       link.up(call);
     }
   },
 };
+
+/** Tolerates what no type allows, since handlers may be plain JavaScript. */
+function isPromise(result: unknown): result is PromiseLike<Message> {
+  return typeof result === "object" && result !== null && "then" in result;
+}
+
+/** Methods with a stream of answers have given theirs when the handler is done. */
+function owesAnswer({ method }: ServerCall): boolean {
+  return method.methodKind === "unary" || method.methodKind === "client_streaming";
+}
 
 function encodeAnswer(call: ServerCall, response: Message, parts: ServerParts): void {
   try {

@@ -147,10 +147,10 @@ function deliverBlock(connection: Http2Connection, id: number, block: HeaderBloc
 function deliverToStream(connection: Http2Connection, stream: import("./stream.ts").Http2Stream, block: HeaderBlock | "too-large", endStream: boolean): void {
   if (stream.remoteClosed) return connection.streamError(stream, STREAM_CLOSED);
   if (block === "too-large") return connection.streamError(stream, ENHANCE_YOUR_CALM);
-  const trailers = stream.headersReceived && !isInterim(connection, block);
-  // A second block that does not end the stream is malformed (§8.1), interim responses aside.
+  const trailers = stream.headersReceived;
+  // A second block that does not end the stream is malformed (§8.1).
   if (trailers && !endStream) return connection.streamError(stream, PROTOCOL_ERROR);
-  if (isInterim(connection, block)) {
+  if (!trailers && connection.role === "client" && isInterim(block)) {
     if (endStream) connection.streamError(stream, PROTOCOL_ERROR);
     else connection.allows("noise");
     return;
@@ -162,6 +162,6 @@ function deliverToStream(connection: Http2Connection, stream: import("./stream.t
 }
 
 /** 1xx responses come before the real head and carry nothing for us. */
-function isInterim(connection: Http2Connection, block: HeaderBlock): boolean {
-  return connection.role === "client" && block.fields[0] === ":status" && block.fields[1]?.charCodeAt(0) === 0x31;
+function isInterim(block: HeaderBlock): boolean {
+  return block.fields[0] === ":status" && block.fields[1]?.charCodeAt(0) === 0x31;
 }
