@@ -7,6 +7,7 @@
 import type { Duplex } from "node:stream";
 import type { HeddleError } from "../call/errors.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Timers } from "../runtime/timer.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
 import { http2ErrorName } from "../wire/http2/constants.ts";
@@ -32,6 +33,7 @@ export interface ClientSessionOptions {
   readonly socket: Duplex;
   readonly address: string;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly limits?: Partial<Http2Limits>;
   /** The peer's settings have arrived: calls may go. Called once. */
   readonly onReady: () => void;
@@ -51,11 +53,11 @@ export class ClientSession {
   #closed = false;
 
   constructor(options: ClientSessionOptions) {
-    const { socket, address, clock, limits } = options;
+    const { socket, address, clock, timers, limits } = options;
     this.#options = options;
     this.address = address;
     this.machine = new Http2Connection("client", this.#events(), limits);
-    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, onClose: (reason) => this.#lost(reason) });
+    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, timers, onClose: (reason) => this.#lost(reason) });
     this.machine.open();
     this.#driver.flushSoon();
   }

@@ -9,6 +9,7 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../runtime/clock.ts";
+import type { Timers } from "../runtime/timer.ts";
 import { reasonText } from "../call/errors.ts";
 import type { Http2Connection } from "../wire/http2/connection.ts";
 
@@ -16,6 +17,7 @@ export interface SocketDriverOptions {
   readonly socket: Duplex;
   readonly machine: Http2Connection;
   readonly clock: Clock;
+  readonly timers: Timers;
   /** The stream is gone, once: by its end, an error, or our own `destroy`. */
   readonly onClose: (reason: string) => void;
 }
@@ -24,6 +26,7 @@ export class SocketDriver {
   readonly #socket: Duplex;
   readonly #machine: Http2Connection;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #onClose: (reason: string) => void;
   /** A socket with an empty queue has given the bytes to the kernel; an in-memory pipe hands them on by reference. */
   readonly #sendsInPlace: boolean;
@@ -35,16 +38,20 @@ export class SocketDriver {
   /** Time of the last bytes from the peer, by the clock. */
   lastHeardMs: number;
 
-  constructor({ socket, machine, clock, onClose }: SocketDriverOptions) {
+  constructor({ socket, machine, clock, timers, onClose }: SocketDriverOptions) {
     this.#socket = socket;
     this.#machine = machine;
     this.#clock = clock;
+    this.#timers = timers;
     this.#onClose = onClose;
     this.#sendsInPlace = socket instanceof Socket;
     this.lastHeardMs = clock.now();
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("error", (error) => this.#finish(reasonText(error)));
-    socket.on("end", () => this.#finish("closed by the peer"));
+    socket.on("end", () => {
+      this.#finish("closed by the peer");
+      socket.destroy();
+    });
     socket.on("close", () => this.#finish(this.#reason));
   }
 
@@ -112,15 +119,19 @@ export class SocketDriver {
     this.#closed = true;
     this.#reason = reason;
     this.#machine.close();
-    if (this.#socket.writableEnded) destroyWhenSent(this.#socket);
+    if (this.#socket.writableEnded && !this.#socket.destroyed) this.#linger();
     else this.#socket.destroy();
     this.#onClose(reason);
   }
+
+  /**
+   * Lets the last bytes (a GOAWAY) reach the peer: what it still sends is read and dropped until it closes,
+   * for closing with unread bytes would reset the connection. A peer that does not close is not waited for.
+   */
+  #linger(): void {
+    const timer = this.#timers.after(LINGER_MS, () => this.#socket.destroy());
+    this.#socket.once("close", () => timer.cancel());
+  }
 }
 
-/** Lets the last bytes (a GOAWAY) leave, but does not wait for a peer that does not read. */
-function destroyWhenSent(socket: Duplex): void {
-  socket.resume();
-  if (socket.writableFinished) socket.destroy();
-  else socket.once("finish", () => socket.destroy());
-}
+const LINGER_MS = 1000;

@@ -74,6 +74,7 @@ export class Subchannel {
         socket: result,
         address,
         clock,
+        timers,
         ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
         onReady: () => this.#opened(session),
         onDraining: () => this.#gone(session, undefined),

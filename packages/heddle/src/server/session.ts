@@ -49,7 +49,7 @@ export class ServerSession {
     const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
     this.#options = options;
     this.machine = new Http2Connection("server", this.#events(), limits);
-    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, onClose: (reason) => this.#lost(reason) });
+    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, timers, onClose: (reason) => this.#lost(reason) });
     this.#handshake = timers.after(handshakeTimeoutMs, () => {
       this.#driver.destroy(`no HTTP/2 preface and settings within ${handshakeTimeoutMs} ms`);
     });
