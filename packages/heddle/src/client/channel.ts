@@ -98,5 +98,6 @@ export class Channel {
 /** gRPC's rule: the name without scheme; for static targets the first address. */
 function authorityOf(target: Target): string {
   const name = target.scheme === "static" ? (target.name.split(",")[0] ?? target.name) : target.name;
-  return /^(?:unix|memory):/.test(name) ? "localhost" : encodeURI(name);
+  if (/^(?:unix|memory):/.test(name)) return "localhost";
+  return /^[\x21-\x7e]+$/.test(name) ? name : encodeURI(name);
 }
