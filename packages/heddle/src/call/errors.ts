@@ -95,7 +95,10 @@ export type ErrorName = keyof typeof CATALOGUE;
 
 const BRAND = Symbol.for("heddle.error");
 
-/** An error from the catalogue. It is a `ConnectError`, so `code` and `Code` work as everywhere else. */
+/**
+ * An error from the catalogue. It is a `ConnectError`, so `code` and `Code` work as everywhere else. Its `name`
+ * stays "ConnectError": that is how Connect recognises one of a class other than its own.
+ */
 export class HeddleError extends ConnectError {
   readonly [BRAND] = true;
   /** The catalogue's code, e.g. `HDL-2101`: stable, documented under docs/errors. */
@@ -109,12 +112,16 @@ export class HeddleError extends ConnectError {
   constructor(reason: ErrorName, params: ErrorParams = {}, options: { cause?: unknown; code?: Code } = {}) {
     const known: CatalogueEntry = CATALOGUE[reason];
     super(`${fill(known.template, params)} (${known.id})`, options.code ?? known.code, undefined, undefined, options.cause);
-    this.name = "HeddleError";
     this.heddleCode = known.id;
     this.reason = reason;
     this.retry = known.retry;
     this.origin = known.origin;
     this.hint = known.hint;
+  }
+
+  /** By the brand; the rule inherited from Connect would say yes to every `ConnectError`. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isHeddleError(value);
   }
 
   toJSON(): Record<string, unknown> {
