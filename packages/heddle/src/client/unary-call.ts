@@ -39,7 +39,7 @@ export class UnaryCall extends ClientCall {
   }
 
   sendMessages(session: ClientSession, stream: Http2Stream): void {
-    session.machine.sendMessage(stream, this.requestFlag, this.request, true);
+    session.machine.sendMessage(stream, this.requestFlag, this.request, 0, this.request.length, true);
   }
 
   resetAnswer(): void {

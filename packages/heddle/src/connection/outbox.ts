@@ -26,7 +26,7 @@ export class Outbox {
 
   write(flag: number, payload: Uint8Array): void {
     if (this.#closed) return;
-    this.#machine.sendMessage(this.#stream, flag, payload, false);
+    this.#machine.sendMessage(this.#stream, flag, payload, 0, payload.length, false);
     this.#flushSoon();
   }
 

@@ -1,9 +1,9 @@
 /**
  * Puts gRPC messages together from the bytes of a stream: a flag byte, four bytes of length, the payload.
  *
- * A message that lies whole in one piece is handed on in place. Otherwise its pieces are kept and joined
- * once; nothing is set aside on the word of the announced length alone, so a peer must really send the bytes
- * that it makes us hold.
+ * A message that lies whole in one piece is handed on in place. Otherwise its pieces are copied into room that
+ * grows with what has arrived: nothing is set aside on the word of the announced length alone, and a message
+ * sent octet by octet costs no more than one sent in a piece.
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Length-Prefixed-Message").
  */
 export const ENVELOPE_BYTES = 5;
@@ -14,12 +14,17 @@ export const FLAG_COMPRESSED = 1;
 /** Why a stream of envelopes can't go on. */
 export type EnvelopeFault = { readonly kind: "too-large"; readonly bytes: number } | { readonly kind: "bad-flag"; readonly flag: number };
 
+/** Room for a payload in pieces: at first, and how far ahead of what has arrived it grows. */
+const FIRST_ROOM_BYTES = 1024;
+const GROWTH = 4;
+
 export class EnvelopeReader {
   readonly #maxMessageBytes: number;
   readonly #onMessage: (flag: number, payload: Uint8Array) => void;
   readonly #prefix = new Uint8Array(ENVELOPE_BYTES);
   #prefixBytes = 0;
-  #pieces: Uint8Array[] = [];
+  /** What has arrived of a payload that comes in pieces. */
+  #gathered: Uint8Array | undefined = undefined;
   #missing = 0;
   #payloadBytes = 0;
 
@@ -46,10 +51,9 @@ export class EnvelopeReader {
         continue;
       }
       const count = Math.min(this.#missing, to - at);
-      if (count > 0) this.#pieces.push(bytes.subarray(at, at + count));
+      if (count === this.#payloadBytes) this.#deliver(bytes.subarray(at, at + count));
+      else this.#gather(bytes, at, count);
       at += count;
-      this.#missing -= count;
-      if (this.#missing === 0) this.#deliver();
     }
     return undefined;
   }
@@ -64,12 +68,25 @@ export class EnvelopeReader {
     return undefined;
   }
 
-  #deliver(): void {
-    const pieces = this.#pieces;
+  #gather(bytes: Uint8Array, at: number, count: number): void {
+    const had = this.#payloadBytes - this.#missing;
+    let gathered = this.#gathered;
+    if (gathered === undefined || gathered.length < had + count) {
+      const grown = new Uint8Array(Math.min(this.#payloadBytes, Math.max(FIRST_ROOM_BYTES, GROWTH * (had + count))));
+      if (gathered !== undefined) grown.set(gathered.subarray(0, had));
+      this.#gathered = gathered = grown;
+    }
+    gathered.set(bytes.subarray(at, at + count), had);
+    this.#missing -= count;
+    if (this.#missing === 0) this.#deliver(gathered);
+  }
+
+  #deliver(payload: Uint8Array): void {
     const flag = this.#prefix[0] as number;
-    this.#pieces = [];
+    this.#gathered = undefined;
+    this.#missing = 0;
     this.#prefixBytes = 0;
-    this.#onMessage(flag, pieces.length === 1 ? (pieces[0] as Uint8Array) : join(pieces, this.#payloadBytes));
+    this.#onMessage(flag, payload);
   }
 }
 
@@ -82,14 +99,4 @@ export function envelopeLength(bytes: Uint8Array, at: number): number {
       (bytes[at + 4] as number)) >>>
     0
   );
-}
-
-function join(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
-  const whole = new Uint8Array(byteLength);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

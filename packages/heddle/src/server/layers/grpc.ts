@@ -126,8 +126,8 @@ export function writeHead(call: ServerCall): void {
 /** Writes one message of the answer. */
 export function writeMessage(call: ServerCall, payload: Uint8Array): void {
   const { machine } = call.session;
-  if (call.compresses) machine.sendMessage(call.stream, FLAG_COMPRESSED, compressGzip(payload), false);
-  else machine.sendMessage(call.stream, 0, payload, false);
+  const bytes = call.compresses ? compressGzip(payload) : payload;
+  machine.sendMessage(call.stream, call.compresses ? FLAG_COMPRESSED : 0, bytes, 0, bytes.length, false);
 }
 
 function writeOutcome(call: ServerCall): void {

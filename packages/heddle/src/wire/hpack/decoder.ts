@@ -15,7 +15,6 @@ import { latin1String } from "./latin1.ts";
 import { FIRST_DYNAMIC_INDEX, STATIC_TABLE } from "./static-table.ts";
 
 export type { HeaderBlock } from "./header-block.ts";
-export { HpackError } from "./hpack-error.ts";
 
 export interface HpackDecoderOptions {
   /**

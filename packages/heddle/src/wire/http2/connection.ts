@@ -37,13 +37,11 @@ import { createFloodGuards, DEFAULT_LIMITS, type FloodGuards, type FloodKind, ty
 import { receiveFrame } from "./receive-frame.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
+import { ResetStreams } from "./reset-streams.ts";
 import { Sender } from "./sender.ts";
 import { Http2Stream } from "./stream.ts";
 
 export type Http2Role = "client" | "server";
-
-/** Streams that we reset lately: frames the peer had sent before it learned of it are let pass. */
-const REMEMBERED_RESETS = 256;
 
 export class Http2Connection {
   readonly role: Http2Role;
@@ -70,12 +68,14 @@ export class Http2Connection {
   peerInitialWindow = DEFAULT_WINDOW;
   /** Highest stream id that the peer opened. */
   lastPeerStreamId = 0;
+  /** Highest stream id of the peer that we serve: all, until our GOAWAY says otherwise. */
+  lastServedStreamId = MAX_WINDOW;
   /** Time of the current `receive`, for the rate guards. */
   nowMs = 0;
   /** The header block that waits for CONTINUATION frames, if any. */
   readonly headers = new OpenHeaderBlock();
   readonly #reader: FrameReader;
-  readonly #resetIds = new Set<number>();
+  readonly #resetStreams = new ResetStreams();
   #nextStreamId: number;
   #prefaceBytes: number;
 
@@ -171,9 +171,9 @@ export class Http2Connection {
     else stream.trailersQueued = write;
   }
 
-  /** Sends one gRPC message. Waits in the stream's queue when windows or socket are full. */
-  sendMessage(stream: Http2Stream, flag: number, payload: Uint8Array, endStream: boolean): void {
-    if (!stream.localClosed && !this.closed) this.sender.sendMessage(stream, flag, payload, endStream);
+  /** Sends one gRPC message, `bytes[start, end)`. Waits in the stream's queue when windows or socket are full. */
+  sendMessage(stream: Http2Stream, flag: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    if (!stream.localClosed && !this.closed) this.sender.sendMessage(stream, flag, bytes, start, end, endStream);
   }
 
   /** Ends our side after what was sent. */
@@ -190,7 +190,7 @@ export class Http2Connection {
   reset(stream: Http2Stream, code: number = CANCEL): void {
     if (this.closed || !this.streams.has(stream.id)) return;
     writeReset(this.out, stream.id, code);
-    this.#rememberReset(stream.id);
+    this.#resetStreams.add(stream.id);
     this.forget(stream);
   }
 
@@ -203,7 +203,8 @@ export class Http2Connection {
   goaway(): void {
     if (this.closed) return;
     this.draining = true;
-    writeGoaway(this.out, this.lastPeerStreamId, NO_ERROR, "");
+    this.lastServedStreamId = Math.min(this.lastServedStreamId, this.lastPeerStreamId);
+    writeGoaway(this.out, this.lastServedStreamId, NO_ERROR, "");
   }
 
   ping(opaque: Uint8Array): void {
@@ -229,7 +230,8 @@ export class Http2Connection {
   fail(code: number, reason: ErrorName, params: ErrorParams): void {
     if (this.closed) return;
     const error = new HeddleError(reason, params);
-    writeGoaway(this.out, this.lastPeerStreamId, code, `${error.heddleCode} ${http2ErrorName(code)}`);
+    // A later GOAWAY must not name a higher stream than an earlier one (§6.8).
+    writeGoaway(this.out, Math.min(this.lastServedStreamId, this.lastPeerStreamId), code, `${error.heddleCode} ${http2ErrorName(code)}`);
     this.closed = true;
     this.#reader.stopped = true;
     this.events.onConnectionError(error);
@@ -259,9 +261,24 @@ export class Http2Connection {
     return false;
   }
 
-  /** True when data that we sent explains a window update: at most two for each DATA frame are due. */
-  explainsWindowUpdate(): boolean {
-    return this.sender.spendUpdateCredit();
+  /**
+   * Counts a frame that a peer sends when it has read data of ours: window updates, and the pings with which
+   * many measure the delay. As many as our own data explains are free; the rest is `kind`.
+   */
+  allowsFeedback(kind: FloodKind): boolean {
+    return this.sender.spendFeedbackCredit() || this.allows(kind);
+  }
+
+  /** False while so many control frames wait for a peer which does not read that no more may be added. */
+  get hasControlRoom(): boolean {
+    return !this.sender.corked || this.out.length < this.limits.maxQueuedControlBytes;
+  }
+
+  /** True when an answer to a control frame may be queued; false, and the end, when the peer does not read them. */
+  allowsAnswer(): boolean {
+    if (this.hasControlRoom) return true;
+    this.fail(ENHANCE_YOUR_CALM, "flood", { kind: "control frames that it does not read", limit: `${this.limits.maxQueuedControlBytes} bytes` });
+    return false;
   }
 
   /** A rule of one stream is broken by the peer: reset it, tell its owner, count it. */
@@ -276,23 +293,18 @@ export class Http2Connection {
   resetId(id: number, code: number): void {
     if (!this.allows("resets")) return;
     writeReset(this.out, id, code);
-    this.#rememberReset(id);
+    this.#resetStreams.add(id);
   }
 
-  wasReset(id: number): boolean {
-    return this.#resetIds.has(id);
+  /** True for a stream whose frames are let pass: the peer did not know yet that we reset it, or do not serve it. */
+  ignores(id: number): boolean {
+    return this.#resetStreams.has(id) || (id > this.lastServedStreamId && id <= this.lastPeerStreamId);
   }
 
   /** True for an id that nobody has used yet. */
   isIdle(id: number): boolean {
     const oursToOpen = (id % 2 === 1) === (this.role === "client");
     return oursToOpen ? id >= this.#nextStreamId : id > this.lastPeerStreamId;
-  }
-
-  /** The peer has ended its side. */
-  closeRemote(stream: Http2Stream): void {
-    stream.remoteClosed = true;
-    if (stream.localClosed) this.forget(stream);
   }
 
   forget(stream: Http2Stream): void {
@@ -307,15 +319,5 @@ export class Http2Connection {
   #closeLocal(stream: Http2Stream): void {
     stream.localClosed = true;
     if (stream.remoteClosed) this.forget(stream);
-  }
-
-  #rememberReset(id: number): void {
-    this.#resetIds.add(id);
-    if (this.#resetIds.size > REMEMBERED_RESETS) {
-      for (const oldest of this.#resetIds) {
-        this.#resetIds.delete(oldest);
-        break;
-      }
-    }
   }
 }

@@ -41,11 +41,25 @@ export function writeData(out: ByteWriter, streamId: number, chunk: Uint8Array, 
  * A DATA frame with one gRPC message: a flag byte, 4 bytes of length, the payload.
  * The prefix is written here so that the common case needs no copy into a message buffer first.
  */
-export function writeEnvelopedData(out: ByteWriter, streamId: number, flag: number, payload: Uint8Array, endStream: boolean): void {
-  writeFrameHeader(out, 5 + payload.length, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, streamId);
-  writeEnvelopePrefix(out.bytes, out.length, flag, payload.length);
-  out.length += 5;
-  out.write(payload);
+export function writeEnvelopedData(
+  out: ByteWriter,
+  streamId: number,
+  flag: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  endStream: boolean,
+): void {
+  writeFrameHeader(out, 5 + end - start, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, streamId);
+  writeEnvelopePrefix(out.bytes, out.length, flag, end - start);
+  copyBytes(bytes, start, end, out.bytes, out.length + 5);
+  out.length += 5 + end - start;
+}
+
+/** A loop beats making a view for what most messages are: small. */
+function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > 256) to.set(from.subarray(start, end), at);
+  else for (let i = start, j = at; i < end; i++, j++) to[j] = from[i] as number;
 }
 
 export function writeEnvelopePrefix(bytes: Uint8Array, at: number, flag: number, length: number): void {

@@ -76,8 +76,9 @@ function readPseudo(fields: readonly string[], allowed: ReadonlySet<string>, int
   for (; at < fields.length; at += 2) {
     const name = fields[at] as string;
     if (name.charCodeAt(0) !== COLON) break;
-    if (!allowed.has(name) || into.has(name)) return -1;
-    into.set(name, fields[at + 1] as string);
+    const value = fields[at + 1] as string;
+    if (!allowed.has(name) || into.has(name) || FORBIDDEN_IN_VALUE.test(value)) return -1;
+    into.set(name, value);
   }
   return at;
 }

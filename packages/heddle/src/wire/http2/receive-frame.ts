@@ -6,7 +6,6 @@
  */
 import type { Http2Connection } from "./connection.ts";
 import {
-  ENHANCE_YOUR_CALM,
   FLAG_ACK,
   FLAG_END_STREAM,
   FLAG_PADDED,
@@ -78,24 +77,25 @@ function receiveData(connection: Http2Connection, flags: number, id: number, byt
   let from = start;
   let to = start + length;
   if ((flags & FLAG_PADDED) !== 0) {
-    const padding = length > 0 ? (bytes[from] as number) : 0;
+    if (length === 0) return connection.frameSizeError("padded DATA without a pad length");
+    const padding = bytes[from] as number;
     if (padding >= length) return connection.protocolError("padding longer than its frame");
     from += 1;
     to -= padding;
   }
   if (!connection.receiver.receive(length)) return connection.flowControlError("more data than the connection window");
+  const endStream = (flags & FLAG_END_STREAM) !== 0;
+  const dataBytes = to - from;
+  if (dataBytes === 0 && !endStream && !connection.allows("emptyFrames")) return;
   const stream = connection.streams.get(id);
   if (stream === undefined || stream.remoteClosed) {
-    if (connection.wasReset(id)) return;
+    if (connection.ignores(id)) return;
     if (connection.isIdle(id)) return connection.protocolError(`DATA on idle stream ${id}`);
     if (stream !== undefined) connection.streamError(stream, STREAM_CLOSED);
     else connection.resetId(id, STREAM_CLOSED);
     return;
   }
   if (!stream.headersReceived) return connection.streamError(stream, PROTOCOL_ERROR);
-  const endStream = (flags & FLAG_END_STREAM) !== 0;
-  const dataBytes = to - from;
-  if (dataBytes === 0 && !endStream && !connection.allows("emptyFrames")) return;
   if (!connection.receiver.receiveOn(stream, dataBytes, length - dataBytes)) {
     return connection.streamError(stream, FLOW_CONTROL_ERROR);
   }
@@ -109,13 +109,11 @@ function receivePriority(connection: Http2Connection, id: number, bytes: Uint8Ar
   if (id === 0) return connection.protocolError("PRIORITY on stream 0");
   if (!connection.allows("noise")) return;
   const stream = connection.streams.get(id);
-  if (length !== 5) {
-    if (stream !== undefined) connection.streamError(stream, FRAME_SIZE_ERROR);
-    else connection.resetId(id, FRAME_SIZE_ERROR);
-  } else if (readUint31(bytes, start) === id) {
-    if (stream !== undefined) connection.streamError(stream, PROTOCOL_ERROR);
-    else connection.resetId(id, PROTOCOL_ERROR);
-  }
+  if (length === 5 && readUint31(bytes, start) !== id) return;
+  if (stream !== undefined) return connection.streamError(stream, length === 5 ? PROTOCOL_ERROR : FRAME_SIZE_ERROR);
+  // A stream that does not exist cannot be reset.
+  if (length !== 5) return connection.frameSizeError("PRIORITY is 5 bytes");
+  connection.protocolError(`stream ${id} depends on itself`);
 }
 
 function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
@@ -125,7 +123,10 @@ function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array
   // Only a client can attack with resets: a server resets what the client began.
   if (connection.role === "server" && !connection.allows("resets")) return;
   const stream = connection.streams.get(id);
-  if (stream === undefined) return;
+  if (stream === undefined) {
+    if (connection.role === "client") connection.allows("noise");
+    return;
+  }
   const code = readUint32(bytes, start);
   connection.forget(stream);
   connection.events.onReset(stream, code, code === REFUSED_STREAM);
@@ -134,15 +135,18 @@ function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array
 function receivePing(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
   if (length !== 8) return connection.frameSizeError("PING is 8 bytes");
   if (id !== 0) return connection.protocolError("PING on a stream");
-  if ((flags & FLAG_ACK) !== 0) return connection.events.onPong();
-  if (!connection.allows("pings")) return;
-  if (!hasControlRoom(connection)) return;
+  if ((flags & FLAG_ACK) !== 0) {
+    if (connection.allows("noise")) connection.events.onPong();
+    return;
+  }
+  if (!connection.allowsFeedback("pings") || !connection.allowsAnswer()) return;
   writePing(connection.out, bytes.subarray(start, start + 8), true);
 }
 
 function receiveGoaway(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
   if (length < 8) return connection.frameSizeError("GOAWAY is at least 8 bytes");
   if (id !== 0) return connection.protocolError("GOAWAY on a stream");
+  if (!connection.allows("noise")) return;
   const lastStreamId = readUint31(bytes, start);
   const code = readUint32(bytes, start + 4);
   connection.peerGoing = true;
@@ -165,26 +169,19 @@ function receiveWindowUpdate(connection: Http2Connection, id: number, bytes: Uin
   const increment = readUint31(bytes, start);
   if (id === 0) {
     if (increment === 0) return connection.protocolError("WINDOW_UPDATE of 0");
-    if (!connection.explainsWindowUpdate() && !connection.allows("noise")) return;
+    if (!connection.allowsFeedback("noise")) return;
     if (!connection.sender.grant(increment)) return connection.flowControlError("connection window over 2^31-1");
     return connection.sender.pump();
   }
   const stream = connection.streams.get(id);
   if (stream === undefined) {
     if (connection.isIdle(id)) return connection.protocolError(`WINDOW_UPDATE on idle stream ${id}`);
-    connection.explainsWindowUpdate() || connection.allows("noise");
+    connection.allowsFeedback("noise");
     return;
   }
   if (increment === 0) return connection.streamError(stream, PROTOCOL_ERROR);
-  if (!connection.explainsWindowUpdate() && !connection.allows("noise")) return;
+  if (!connection.allowsFeedback("noise")) return;
   if (!stream.grant(increment)) return connection.streamError(stream, FLOW_CONTROL_ERROR);
   if (stream.queue !== undefined) connection.sender.pump();
-}
-
-/** False, and the end, when a peer that does not read has made us queue too many answers. */
-export function hasControlRoom(connection: Http2Connection): boolean {
-  if (!connection.sender.corked || connection.out.length < connection.limits.maxQueuedControlBytes) return true;
-  connection.fail(ENHANCE_YOUR_CALM, "flood", { kind: "control frames that it does not read", limit: `${connection.limits.maxQueuedControlBytes} bytes` });
-  return false;
 }
 

@@ -5,7 +5,8 @@
  * A block is always decoded, also when its stream is refused or gone: the compression state is shared by
  * the whole connection and must not fall behind.
  */
-import { HpackError, type HeaderBlock } from "../hpack/decoder.ts";
+import type { HeaderBlock } from "../hpack/header-block.ts";
+import { HpackError } from "../hpack/hpack-error.ts";
 import type { Http2Connection } from "./connection.ts";
 import {
   ENHANCE_YOUR_CALM,
@@ -18,6 +19,10 @@ import {
   STREAM_CLOSED,
 } from "./constants.ts";
 import { readUint31 } from "./frame-reader.ts";
+import type { Http2Stream } from "./stream.ts";
+
+/** What a header block came to; a number is the error code with which its stream is to be reset. */
+type Verdict = HeaderBlock | number;
 
 /** A header block that has begun and waits for CONTINUATION frames. */
 export class OpenHeaderBlock {
@@ -40,8 +45,9 @@ export class OpenHeaderBlock {
     this.#bytes += fragment.length;
   }
 
-  get frames(): number {
-    return this.#fragments.length;
+  /** CONTINUATION frames so far. */
+  get continuations(): number {
+    return this.#fragments.length - 1;
   }
 
   get byteLength(): number {
@@ -67,14 +73,12 @@ export function receiveHeaders(connection: Http2Connection, flags: number, id: n
   if (id === 0) return connection.protocolError("HEADERS on stream 0");
   let from = start;
   let to = start + length;
-  if ((flags & FLAG_PADDED) !== 0) {
-    const padding = length > 0 ? (bytes[from] as number) : 0;
-    from += 1;
-    to -= padding;
-  }
+  const prefixBytes = ((flags & FLAG_PADDED) !== 0 ? 1 : 0) + ((flags & FLAG_PRIORITY) !== 0 ? 5 : 0);
+  if (prefixBytes > length) return connection.frameSizeError("HEADERS too short for its flags");
+  if ((flags & FLAG_PADDED) !== 0) to -= bytes[from++] as number;
   let dependsOn = -1;
   if ((flags & FLAG_PRIORITY) !== 0) {
-    if (from + 5 <= start + length) dependsOn = readUint31(bytes, from);
+    dependsOn = readUint31(bytes, from);
     from += 5;
   }
   if (from > to) return connection.protocolError("padding longer than its frame");
@@ -85,20 +89,14 @@ export function receiveHeaders(connection: Http2Connection, flags: number, id: n
   }
   const block = decodeBlock(connection, bytes, from, to);
   if (block === undefined) return;
-  if (dependsOn === id) {
-    const stream = connection.streams.get(id);
-    if (stream !== undefined) return connection.streamError(stream, PROTOCOL_ERROR);
-    connection.lastPeerStreamId = Math.max(connection.lastPeerStreamId, id);
-    return connection.resetId(id, PROTOCOL_ERROR);
-  }
-  deliverBlock(connection, id, block, endStream);
+  deliverBlock(connection, id, dependsOn === id ? PROTOCOL_ERROR : block, endStream);
 }
 
 export function receiveHeaderFragment(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
   const { headers, limits } = connection;
   if (!headers.isOpen) return connection.protocolError(`CONTINUATION without HEADERS on stream ${id}`);
   headers.add(bytes.subarray(start, start + length));
-  if (headers.frames > limits.maxContinuationFrames || headers.byteLength > limits.maxHeaderListBytes) {
+  if (headers.continuations > limits.maxContinuationFrames || headers.byteLength > limits.maxHeaderListBytes) {
     connection.fail(ENHANCE_YOUR_CALM, "flood", {
       kind: "CONTINUATION frames",
       limit: `${limits.maxContinuationFrames} frames or ${limits.maxHeaderListBytes} bytes a block`,
@@ -112,22 +110,22 @@ export function receiveHeaderFragment(connection: Http2Connection, flags: number
   if (block !== undefined) deliverBlock(connection, streamId, block, endStream);
 }
 
-/** Undefined when the connection has failed. `"too-large"` when only the stream is to be refused. */
-function decodeBlock(connection: Http2Connection, bytes: Uint8Array, from: number, to: number): HeaderBlock | "too-large" | undefined {
+/** Undefined when the connection has failed. */
+function decodeBlock(connection: Http2Connection, bytes: Uint8Array, from: number, to: number): Verdict | undefined {
   try {
     return connection.decoder.decode(bytes, from, to);
   } catch (error) {
     if (!(error instanceof HpackError)) throw error;
-    if (error.reason === "list-too-large") return "too-large";
+    if (error.reason === "list-too-large") return ENHANCE_YOUR_CALM;
     connection.compressionError(error.message);
     return undefined;
   }
 }
 
-function deliverBlock(connection: Http2Connection, id: number, block: HeaderBlock | "too-large", endStream: boolean): void {
+function deliverBlock(connection: Http2Connection, id: number, block: Verdict, endStream: boolean): void {
   const known = connection.streams.get(id);
   if (known !== undefined) return deliverToStream(connection, known, block, endStream);
-  if (connection.wasReset(id)) return;
+  if (connection.ignores(id)) return;
   if (connection.role === "client") {
     if (connection.isIdle(id)) connection.protocolError(`HEADERS on idle stream ${id}`);
     else connection.resetId(id, STREAM_CLOSED);
@@ -137,16 +135,19 @@ function deliverBlock(connection: Http2Connection, id: number, block: HeaderBloc
   if (id <= connection.lastPeerStreamId) {
     return connection.fail(STREAM_CLOSED, "protocolError", { reason: `HEADERS on closed stream ${id}` });
   }
-  if (connection.draining) return;
   connection.lastPeerStreamId = id;
-  if (block !== "too-large" && block.fields.length === 0 && !connection.allows("emptyFrames")) return;
-  if (connection.streams.size >= connection.limits.maxConcurrentStreams) return connection.resetId(id, REFUSED_STREAM);
+  if (connection.draining) return;
+  if (typeof block !== "number" && block.fields.length === 0 && !connection.allows("emptyFrames")) return;
+  // A peer that does not read its answers gets no more of them to not read.
+  if (connection.streams.size >= connection.limits.maxConcurrentStreams || !connection.hasControlRoom) {
+    return connection.resetId(id, REFUSED_STREAM);
+  }
   deliverToStream(connection, connection.acceptStream(id), block, endStream);
 }
 
-function deliverToStream(connection: Http2Connection, stream: import("./stream.ts").Http2Stream, block: HeaderBlock | "too-large", endStream: boolean): void {
+function deliverToStream(connection: Http2Connection, stream: Http2Stream, block: Verdict, endStream: boolean): void {
   if (stream.remoteClosed) return connection.streamError(stream, STREAM_CLOSED);
-  if (block === "too-large") return connection.streamError(stream, ENHANCE_YOUR_CALM);
+  if (typeof block === "number") return connection.streamError(stream, block);
   const trailers = stream.headersReceived;
   // A second block that does not end the stream is malformed (§8.1).
   if (trailers && !endStream) return connection.streamError(stream, PROTOCOL_ERROR);
@@ -163,5 +164,8 @@ function deliverToStream(connection: Http2Connection, stream: import("./stream.t
 
 /** 1xx responses come before the real head and carry nothing for us. */
 function isInterim(block: HeaderBlock): boolean {
-  return block.fields[0] === ":status" && block.fields[1]?.charCodeAt(0) === 0x31;
+  return block.fields[0] === ":status" && INTERIM.test(block.fields[1] ?? "");
 }
+
+/** Any 1xx but 101, which HTTP/2 has no use for (§8.6). */
+const INTERIM = /^1(?:0[02-9]|[1-9][0-9])$/;

@@ -4,6 +4,7 @@
 import type { Http2Connection } from "./connection.ts";
 import {
   DEFAULT_MAX_FRAME_BYTES,
+  ENHANCE_YOUR_CALM,
   FLAG_ACK,
   MAX_WINDOW,
   SETTINGS_ENABLE_PUSH,
@@ -14,19 +15,26 @@ import {
 } from "./constants.ts";
 import { readUint32 } from "./frame-reader.ts";
 import { writeSettingsAck } from "./frame-writer.ts";
-import { hasControlRoom } from "./receive-frame.ts";
 
 const MAX_FRAME_BYTES_ALLOWED = 16_777_215;
+
+/** Entries of one SETTINGS frame; there are six settings, and each may cost work on every stream. */
+const MAX_ENTRIES = 32;
 
 export function receiveSettings(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
   if (id !== 0) return connection.protocolError("SETTINGS on a stream");
   if ((flags & FLAG_ACK) !== 0) {
     if (length !== 0) connection.frameSizeError("SETTINGS acknowledgement with content");
     else if (!connection.settingsReceived) connection.protocolError("SETTINGS acknowledgement before SETTINGS");
+    else connection.allows("noise");
     return;
   }
   if (length % 6 !== 0) return connection.frameSizeError("SETTINGS is a multiple of 6 bytes");
-  if (!connection.allows("settings") || !hasControlRoom(connection)) return;
+  if (length > MAX_ENTRIES * 6) {
+    connection.fail(ENHANCE_YOUR_CALM, "flood", { kind: "settings", limit: `${MAX_ENTRIES} entries a frame` });
+    return;
+  }
+  if (!connection.allows("settings") || !connection.allowsAnswer()) return;
   if (!connection.settingsReceived) connection.peerMaxConcurrentStreams = MAX_WINDOW;
   for (let at = start; at < start + length; at += 6) {
     const setting = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);

@@ -36,9 +36,10 @@ export class Receiver {
   /** Accounts a DATA frame on the connection; false when the peer sent more than it was granted. */
   receive(flowBytes: number): boolean {
     this.#window -= flowBytes;
+    if (this.#window < 0) return false;
     this.#owed += flowBytes;
     this.#grantConnection();
-    return this.#window >= 0;
+    return true;
   }
 
   /** Accounts it on the stream; `padding` counts as taken. False when over the stream's window. */

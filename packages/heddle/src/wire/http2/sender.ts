@@ -6,7 +6,7 @@
  * one large stream cannot starve the others.
  */
 import type { ByteWriter } from "../byte-writer.ts";
-import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW, FLAG_END_STREAM, FRAME_DATA, MAX_WINDOW } from "./constants.ts";
+import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW, FLAG_END_STREAM, FRAME_DATA, MAX_WINDOW, FRAME_HEADER_BYTES } from "./constants.ts";
 import { writeData, writeEnvelopedData, writeEnvelopePrefix, writeFrameHeader } from "./frame-writer.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -16,7 +16,15 @@ const OUTPUT_HIGH_WATER_BYTES = 256 * 1024;
 /** A stream's writer may go on when less than this waits. */
 export const QUEUE_LOW_WATER_BYTES = 64 * 1024;
 
+/** What the flag byte and length before each message take. */
+const ENVELOPE_BYTES = 5;
+
 const EMPTY = new Uint8Array(0);
+
+/** Appends the binary form of a message to the output. */
+export interface MessageEncoder {
+  encodeInto(message: unknown, sink: ByteWriter): void;
+}
 
 export interface SenderEvents {
   onWritable(stream: Http2Stream): void;
@@ -31,8 +39,8 @@ export class Sender {
   maxFrameBytes = DEFAULT_MAX_FRAME_BYTES;
   /** The socket has not taken what it was given: data waits in its streams. */
   corked = false;
-  /** Window updates that our data gives the peer reason to send: two for each DATA frame. */
-  #updateCredit = 0;
+  /** Window updates and pings that our data gives the peer reason to send: two for each DATA frame. */
+  #feedbackCredit = 0;
   readonly #out: ByteWriter;
   readonly #events: SenderEvents;
   /** Streams with queued data, in the order they take turns. */
@@ -43,23 +51,45 @@ export class Sender {
     this.#events = events;
   }
 
-  /** Sends one gRPC message: flag byte, length, payload. */
-  sendMessage(stream: Http2Stream, flag: number, payload: Uint8Array, endStream: boolean): void {
-    const total = payload.length + 5;
-    if (this.#fits(stream, total)) {
-      stream.sendWindow -= total;
-      this.window -= total;
-      this.#updateCredit += 2;
-      writeEnvelopedData(this.#out, stream.id, flag, payload, endStream);
-      if (endStream) this.#events.onSent(stream);
-      return;
+  /** Sends one gRPC message, `bytes[start, end)`, behind its flag byte and length. */
+  sendMessage(stream: Http2Stream, flag: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    const payloadBytes = end - start;
+    if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, this.#out.length)) {
+      writeEnvelopedData(this.#out, stream.id, flag, bytes, start, end, endStream);
+      this.#account(stream, ENVELOPE_BYTES + payloadBytes, endStream);
+    } else {
+      this.#enqueueMessage(stream, flag, bytes.subarray(start, end), endStream);
     }
-    const prefix = new Uint8Array(5);
-    writeEnvelopePrefix(prefix, 0, flag, payload.length);
-    this.#enqueue(stream, prefix);
-    if (payload.length > 0) this.#enqueue(stream, payload);
-    stream.endQueued = endStream;
-    this.pump();
+  }
+
+  /**
+   * Encodes a message straight into the output, behind the space for frame header and prefix, and sends it.
+   * Returns the size of the payload. Throws what the encoder throws, and RangeError for more than `maxBytes`;
+   * nothing is sent then.
+   */
+  sendEncoded(stream: Http2Stream, encoder: MessageEncoder, message: unknown, maxBytes: number): number {
+    const out = this.#out;
+    const frameStart = out.length;
+    const payloadStart = frameStart + FRAME_HEADER_BYTES + ENVELOPE_BYTES;
+    out.ensure(FRAME_HEADER_BYTES + ENVELOPE_BYTES);
+    out.length = payloadStart;
+    let payloadBytes = -1;
+    try {
+      encoder.encodeInto(message, out);
+      payloadBytes = out.length - payloadStart;
+    } finally {
+      out.length = frameStart;
+    }
+    if (payloadBytes > maxBytes) throw new RangeError(`${payloadBytes}`);
+    if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, frameStart)) {
+      writeFrameHeader(out, ENVELOPE_BYTES + payloadBytes, FRAME_DATA, 0, stream.id);
+      writeEnvelopePrefix(out.bytes, out.length, 0, payloadBytes);
+      out.length = payloadStart + payloadBytes;
+      this.#account(stream, ENVELOPE_BYTES + payloadBytes, false);
+    } else {
+      this.#enqueueMessage(stream, 0, out.bytes.slice(payloadStart, payloadStart + payloadBytes), false);
+    }
+    return payloadBytes;
   }
 
   /** Ends our side of the stream without further data. */
@@ -74,13 +104,12 @@ export class Sender {
 
   /** Moves waiting data into the output buffer as far as windows and socket allow. */
   pump(): void {
-    while (this.#waiting.size > 0 && !this.corked && this.window > 0) {
-      let moved = false;
-      for (const stream of this.#waiting) {
-        if (this.#out.length >= OUTPUT_HIGH_WATER_BYTES || this.window <= 0) return;
-        moved = this.#sendFrame(stream) || moved;
-      }
-      if (!moved) return;
+    if (this.corked) return;
+    // A stream that has sent goes to the end of the line, where this loop, or the next pump, finds it again.
+    for (const stream of this.#waiting) {
+      if (this.#out.length >= OUTPUT_HIGH_WATER_BYTES || this.window <= 0) return;
+      if (!this.#sendFrame(stream) || !this.#waiting.delete(stream)) continue;
+      this.#waiting.add(stream);
     }
   }
 
@@ -98,10 +127,10 @@ export class Sender {
     return this.#waiting.size > 0;
   }
 
-  /** Uses up one expected window update; false when none is due. */
-  spendUpdateCredit(): boolean {
-    if (this.#updateCredit === 0) return false;
-    this.#updateCredit--;
+  /** Uses up one expected frame of feedback; false when none is due. */
+  spendFeedbackCredit(): boolean {
+    if (this.#feedbackCredit === 0) return false;
+    this.#feedbackCredit--;
     return true;
   }
 
@@ -111,14 +140,32 @@ export class Sender {
     return this.window <= MAX_WINDOW;
   }
 
-  #fits(stream: Http2Stream, total: number): boolean {
+  /** Takes what was sent from the windows. */
+  #account(stream: Http2Stream, total: number, endStream: boolean): void {
+    stream.sendWindow -= total;
+    this.window -= total;
+    this.#feedbackCredit += 2;
+    if (endStream) this.#events.onSent(stream);
+  }
+
+  #enqueueMessage(stream: Http2Stream, flag: number, payload: Uint8Array, endStream: boolean): void {
+    const prefix = new Uint8Array(ENVELOPE_BYTES);
+    writeEnvelopePrefix(prefix, 0, flag, payload.length);
+    this.#enqueue(stream, prefix);
+    if (payload.length > 0) this.#enqueue(stream, payload);
+    stream.endQueued = endStream;
+    this.pump();
+  }
+
+  /** Whether it can go out at once; the output buffer then holds `outBytes` before it. */
+  #fits(stream: Http2Stream, total: number, outBytes: number): boolean {
     return (
       total <= stream.sendWindow &&
       total <= this.window &&
       total <= this.maxFrameBytes &&
       stream.queue === undefined &&
       !this.corked &&
-      this.#out.length < OUTPUT_HIGH_WATER_BYTES
+      outBytes < OUTPUT_HIGH_WATER_BYTES
     );
   }
 
@@ -142,7 +189,7 @@ export class Sender {
     const last = length === stream.queuedBytes;
     const withEnd = last && stream.endQueued && stream.trailersQueued === undefined;
     this.#writeGathered(stream, queue, length, withEnd);
-    this.#updateCredit += 2;
+    this.#feedbackCredit += 2;
     stream.sendWindow -= length;
     this.window -= length;
     stream.queuedBytes -= length;
