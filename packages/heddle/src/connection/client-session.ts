@@ -82,8 +82,8 @@ export class ClientSession {
   /** Cancels a stream that the caller has no more use for. */
   reset(stream: Http2Stream, code: number): void {
     this.machine.reset(stream, code);
-    this.#serveWaiting();
     this.#driver.flushSoon();
+    this.#streamEnded();
   }
 
   /** No new streams; closes when those open have ended. */
@@ -147,11 +147,9 @@ export class ClientSession {
 
   /** The machine forgets an ended stream only after the event: look when this turn's frames are done. */
   #streamEnded(): void {
+    if (!this.#draining && !this.#closed && this.machine.idsUsedUp) this.#startDraining("its stream ids are used up");
     if (this.#waiting.size > 0) process.nextTick(() => this.#serveWaiting());
     if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
-    else if (!this.machine.canOpen && this.machine.streams.size < this.machine.peerMaxConcurrentStreams && !this.#closed) {
-      this.#startDraining("its stream ids are used up");
-    }
   }
 
   #startDraining(reason: string): void {

@@ -8,8 +8,8 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
-import { CANCEL, http2ErrorName, NO_ERROR, PROTOCOL_ERROR } from "../wire/http2/constants.ts";
-import { parseRequestHead } from "../wire/http2/head.ts";
+import { CANCEL, http2ErrorName, NO_ERROR, PROTOCOL_ERROR, SETTINGS_TIMEOUT } from "../wire/http2/constants.ts";
+import { areTrailersValid, parseRequestHead } from "../wire/http2/head.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ServerCall } from "./call.ts";
@@ -51,7 +51,7 @@ export class ServerSession {
     this.machine = new Http2Connection("server", this.#events(), limits);
     this.#driver = new SocketDriver({ socket, machine: this.machine, clock, timers, onClose: (reason) => this.#lost(reason) });
     this.#handshake = timers.after(handshakeTimeoutMs, () => {
-      this.#driver.destroy(`no HTTP/2 preface and settings within ${handshakeTimeoutMs} ms`);
+      this.machine.fail(SETTINGS_TIMEOUT, "prefaceInvalid", { reason: `no preface and settings within ${handshakeTimeoutMs} ms` });
     });
     this.machine.open();
     this.#driver.flushSoon();
@@ -95,9 +95,13 @@ export class ServerSession {
   #events() {
     return {
       onHeaders: (stream: Http2Stream, block: HeaderBlock, endStream: boolean, trailers: boolean) => {
-        if (trailers) return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
+        if (trailers) {
+          if (!areTrailersValid(block.fields)) return this.machine.streamError(stream, PROTOCOL_ERROR);
+          return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
+        }
         const head = parseRequestHead(block);
-        if (head === undefined) return this.machine.streamError(stream, PROTOCOL_ERROR);
+        if (head === undefined || (endStream && head.contentLength > 0)) return this.machine.streamError(stream, PROTOCOL_ERROR);
+        stream.contentMissing = head.contentLength;
         const call = new ServerCall(this.#options.parts, this, stream, head, this.machine.nowMs);
         stream.owner = call;
         this.#options.start(call);

@@ -132,9 +132,14 @@ export class Http2Connection {
     if (from < chunk.length) this.#reader.push(chunk, from);
   }
 
+  /** True when no further stream can be opened here: ids are not used twice. */
+  get idsUsedUp(): boolean {
+    return this.#nextStreamId > MAX_WINDOW;
+  }
+
   /** True while a new stream may be opened here. */
   get canOpen(): boolean {
-    return !this.closed && !this.peerGoing && !this.draining && this.streams.size < this.peerMaxConcurrentStreams && this.#nextStreamId <= MAX_WINDOW;
+    return !this.closed && !this.peerGoing && !this.draining && this.streams.size < this.peerMaxConcurrentStreams && !this.idsUsedUp;
   }
 
   /** Opens a stream of ours. Check `canOpen` first. */

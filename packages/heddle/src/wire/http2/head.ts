@@ -11,6 +11,8 @@ export interface RequestHead {
   readonly path: string;
   readonly authority: string;
   readonly contentType: string;
+  /** What `content-length` announces, in bytes; -1 without it. */
+  readonly contentLength: number;
   /** All fields of the block, pseudo-headers included. */
   readonly fields: readonly string[];
   /** What the protocol above has parsed from it. */
@@ -53,11 +55,12 @@ function readRequestHead(fields: readonly string[]): RequestHead | undefined {
   const regularFrom = readPseudo(fields, REQUEST_PSEUDO, pseudo);
   if (regularFrom < 0) return undefined;
   const contentType = readRegular(fields, regularFrom);
+  const contentLength = readContentLength(fields, regularFrom);
   const method = pseudo.get(":method");
   const path = pseudo.get(":path");
-  if (contentType === undefined || !method) return undefined;
+  if (contentType === undefined || contentLength === undefined || !method) return undefined;
   if (method !== "CONNECT" && (!path || !pseudo.get(":scheme"))) return undefined;
-  return { method, path: path ?? "", authority: pseudo.get(":authority") ?? "", contentType, fields, memo: undefined };
+  return { method, path: path ?? "", authority: pseudo.get(":authority") ?? "", contentType, contentLength, fields, memo: undefined };
 }
 
 function readResponseHead(fields: readonly string[]): ResponseHead | undefined {
@@ -93,6 +96,18 @@ function readRegular(fields: readonly string[], from: number): string | undefine
     if (name === "content-type") contentType = value;
   }
   return contentType;
+}
+
+/** Undefined for one that is no number, or for two that differ. */
+function readContentLength(fields: readonly string[], from: number): number | undefined {
+  let length = -1;
+  for (let at = from; at < fields.length; at += 2) {
+    if (fields[at] !== "content-length") continue;
+    const value = fields[at + 1] as string;
+    if (!/^[0-9]{1,15}$/.test(value) || (length >= 0 && length !== Number(value))) return undefined;
+    length = Number(value);
+  }
+  return length;
 }
 
 /** Lower-case token as name, no line breaks in the value, none of the connection's own fields (§8.2). */

@@ -99,6 +99,7 @@ function receiveData(connection: Http2Connection, flags: number, id: number, byt
   if (!connection.receiver.receiveOn(stream, dataBytes, length - dataBytes)) {
     return connection.streamError(stream, FLOW_CONTROL_ERROR);
   }
+  if (!stream.acceptsContent(dataBytes, endStream)) return connection.streamError(stream, PROTOCOL_ERROR);
   // The stream closes first: its owner may answer, and so end it, inside the event.
   if (endStream) stream.remoteClosed = true;
   connection.events.onData(stream, bytes, from, to, endStream);

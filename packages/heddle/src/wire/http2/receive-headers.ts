@@ -150,7 +150,7 @@ function deliverToStream(connection: Http2Connection, stream: Http2Stream, block
   if (typeof block === "number") return connection.streamError(stream, block);
   const trailers = stream.headersReceived;
   // A second block that does not end the stream is malformed (§8.1).
-  if (trailers && !endStream) return connection.streamError(stream, PROTOCOL_ERROR);
+  if (trailers && !(endStream && stream.acceptsContent(0, true))) return connection.streamError(stream, PROTOCOL_ERROR);
   if (!trailers && connection.role === "client" && isInterim(block)) {
     if (endStream) connection.streamError(stream, PROTOCOL_ERROR);
     else connection.allows("noise");

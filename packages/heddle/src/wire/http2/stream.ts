@@ -22,6 +22,8 @@ export class Http2Stream {
   sendWindow: number;
   /** Bytes that the peer may still send. */
   receiveWindow: number;
+  /** Bytes of content that the peer announced and has not sent; -1 when it announced none. The owner sets it. */
+  contentMissing = -1;
   /** Bytes received and taken by the reader, not yet granted back. */
   taken = 0;
   /** Bytes received and not yet taken by the reader. */
@@ -40,6 +42,14 @@ export class Http2Stream {
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  /** Accounts content received; false when it is not what was announced (RFC 9113 §8.1.1). */
+  acceptsContent(bytes: number, endStream: boolean): boolean {
+    if (this.contentMissing < 0) return true;
+    if (bytes > this.contentMissing) return false;
+    this.contentMissing -= bytes;
+    return !endStream || this.contentMissing === 0;
   }
 
   /** Grants `bytes` more to send; false when the window would overflow. */
