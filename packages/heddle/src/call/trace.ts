@@ -4,9 +4,9 @@
  */
 import type { Random } from "../runtime/random.ts";
 
-/** The trace id of a `traceparent` value; undefined when it is malformed or all zero. */
+/** The trace id of a `traceparent` value; undefined when it is malformed or all zero. Later versions may be longer. */
 export function parseTraceparent(value: string): { readonly traceId: string; readonly flags: string } | undefined {
-  if (value.length < 55 || !TRACEPARENT.test(value)) return undefined;
+  if ((value.length > 55 && value.startsWith("00")) || !TRACEPARENT.test(value)) return undefined;
   const traceId = value.slice(3, 35);
   return traceId === ZERO_TRACE_ID ? undefined : { traceId, flags: value.slice(53, 55) };
 }
@@ -28,4 +28,4 @@ export function newSpanId(random: Random): string {
 }
 
 const ZERO_TRACE_ID = "0".repeat(32);
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
