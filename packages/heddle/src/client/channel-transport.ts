@@ -4,7 +4,7 @@
  * Headers and trailers are made only when somebody looks at them, and the signal and deadline plumbing that
  * interceptors need only when there are interceptors.
  */
-import type { DescMessage, DescMethodStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, DescService, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type ContextValues, createContextValues, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
 import { toHeaders } from "../call/metadata.ts";
@@ -12,7 +12,8 @@ import { methodOf } from "../contract/method.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import type { ClientCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
-import { errorOf, invokeStreaming, invokeUnary } from "./invoke.ts";
+import { invokeStreaming, invokeUnary } from "./invoke.ts";
+import type { UnaryCall, UnaryCaller } from "./unary-call.ts";
 
 export function channelTransport(channel: Channel): Transport {
   const interceptors = [...channel.options.interceptors];
@@ -55,10 +56,8 @@ function unary<I extends DescMessage, O extends DescMessage>(
   input: MessageInitShape<I>,
 ): Promise<UnaryResponse<I, O>> {
   return new Promise((resolve, reject) => {
-    invokeUnary(channel, methodOf(method), input, init, (call) => {
-      if (call.response === undefined) reject(errorOf(call));
-      else resolve(new UnaryAnswer<I, O>(method, call, call.response as MessageShape<O>));
-    });
+    const answer = (call: UnaryCall, response: Message) => new UnaryAnswer<I, O>(method, call, response as MessageShape<O>);
+    invokeUnary(channel, methodOf(method), input, init, { resolve: resolve as UnaryCaller["resolve"], reject, answer });
   });
 }
 

@@ -2,7 +2,6 @@
  * From a typed request to a call on a channel: what stub and transport share.
  */
 import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import { type Fields, toFields } from "../call/metadata.ts";
 import { type Method, methodOf } from "../contract/method.ts";
@@ -10,7 +9,7 @@ import { compressGzip } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { Channel } from "./channel.ts";
 import { type MessageSource, StreamingCall } from "./streaming-call.ts";
-import { UnaryCall } from "./unary-call.ts";
+import { UnaryCall, type UnaryCaller } from "./unary-call.ts";
 
 export interface InvokeOptions {
   /** In ms; undefined for the channel's default, 0 and less for none (as in Connect). */
@@ -21,13 +20,13 @@ export interface InvokeOptions {
 
 const NO_METADATA: Fields = [];
 
-/** Starts a unary call. `done` is called exactly once; the call carries answer or error. */
+/** Starts a unary call. Throws for a request that cannot be sent; otherwise the caller hears exactly once. */
 export function invokeUnary(
   channel: Channel,
   method: Method,
   request: Message | MessageInitShape<DescMessage>,
   options: InvokeOptions | undefined,
-  done: (call: UnaryCall) => void,
+  caller: UnaryCaller,
 ): void {
   let payload = encode(method, request);
   const { maxSendMessageBytes, maxReceiveMessageBytes, sendCompression } = channel.options;
@@ -42,7 +41,7 @@ export function invokeUnary(
     maxReceiveBytes: maxReceiveMessageBytes,
     signal: options?.signal,
   };
-  channel.start(new UnaryCall(init, payload, sendCompression === "gzip" ? FLAG_COMPRESSED : 0, done));
+  channel.start(new UnaryCall(init, payload, sendCompression === "gzip" ? FLAG_COMPRESSED : 0, caller));
 }
 
 /** Starts a streaming call; read the answer from `messages()`. */
@@ -60,11 +59,6 @@ export function invokeStreaming(channel: Channel, desc: DescMethod, input: Messa
   });
   channel.start(call);
   return call;
-}
-
-/** The error of a call that has ended without OK. */
-export function errorOf(call: { readonly error: ConnectError | undefined }): ConnectError {
-  return call.error ?? new HeddleError("closed", { what: "the call" });
 }
 
 function encode(method: Method, request: Message | MessageInitShape<DescMessage>): Uint8Array {

@@ -10,8 +10,8 @@ import { toHeaders } from "../call/metadata.ts";
 import { methodOf } from "../contract/method.ts";
 import type { Channel } from "./channel.ts";
 import { channelTransport } from "./channel-transport.ts";
-import { errorOf, invokeUnary } from "./invoke.ts";
-import type { UnaryCall } from "./unary-call.ts";
+import { invokeUnary } from "./invoke.ts";
+import type { UnaryCaller } from "./unary-call.ts";
 
 export function createStub<Service extends DescService>(service: Service, channel: Channel): Client<Service> {
   const client = createClient(service, channelTransport(channel)) as Record<string, unknown>;
@@ -20,18 +20,19 @@ export function createStub<Service extends DescService>(service: Service, channe
     if (desc.methodKind !== "unary") continue;
     const method = methodOf(desc);
     client[desc.localName] = (request: MessageInitShape<DescMessage>, options?: CallOptions): Promise<Message> =>
-      new Promise((resolve, reject) => {
-        invokeUnary(channel, method, request, options, (call) => {
-          if (options !== undefined) tellHeaders(call, options);
-          if (call.response === undefined) reject(errorOf(call));
-          else resolve(call.response);
-        });
+      new Promise<Message>((resolve, reject) => {
+        invokeUnary(channel, method, request, options, { resolve, reject, answer: answerFor(options) });
       });
   }
   return client as Client<Service>;
 }
 
-function tellHeaders(call: UnaryCall, { onHeader, onTrailer }: CallOptions): void {
-  if (onHeader !== undefined && call.head !== undefined) onHeader(toHeaders(call.head.fields));
-  if (onTrailer !== undefined && call.response !== undefined) onTrailer(toHeaders(call.trailers?.fields ?? []));
+/** What the call resolves with: the message, once those who asked for headers and trailers have them. */
+function answerFor(options: CallOptions | undefined): UnaryCaller["answer"] {
+  if (options?.onHeader === undefined && options?.onTrailer === undefined) return undefined;
+  return (call, response) => {
+    options.onHeader?.(toHeaders(call.head?.fields ?? []));
+    options.onTrailer?.(toHeaders(call.trailers?.fields ?? []));
+    return response;
+  };
 }

@@ -3,7 +3,7 @@
  * no `Headers`; the answer is decoded straight from the bytes that the socket delivered.
  */
 import type { Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
 import type { ClientSession } from "../connection/client-session.ts";
 import { toMessageError } from "../contract/message-error.ts";
@@ -12,13 +12,21 @@ import { ENVELOPE_BYTES, EnvelopeReader, envelopeLength, FLAG_COMPRESSED } from 
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
 
+/** Who waits for the outcome: the two ends of a promise, and what it is to be resolved with. */
+export interface UnaryCaller {
+  resolve(answer: unknown): void;
+  reject(error: ConnectError): void;
+  /** Default: the message itself. */
+  readonly answer?: ((call: UnaryCall, response: Message) => unknown) | undefined;
+}
+
 export class UnaryCall extends ClientCall {
   /** The request, encoded once for all attempts; compressed when `requestFlag` says so. */
   readonly request: Uint8Array;
   readonly requestFlag: number;
   /** The answer, when the call ended well. */
   response: Message | undefined = undefined;
-  readonly #done: (call: UnaryCall) => void;
+  readonly #caller: UnaryCaller;
   /** The answer's payload: `#payload[#payloadStart, #payloadEnd)`, in place where it arrived. */
   #payload: Uint8Array | undefined = undefined;
   #payloadStart = 0;
@@ -27,11 +35,11 @@ export class UnaryCall extends ClientCall {
   /** Only for an answer that came in pieces. */
   #reader: EnvelopeReader | undefined = undefined;
 
-  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, done: (call: UnaryCall) => void) {
+  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, caller: UnaryCaller) {
     super(init);
     this.request = request;
     this.requestFlag = requestFlag;
-    this.#done = done;
+    this.#caller = caller;
   }
 
   get replayable(): boolean {
@@ -68,7 +76,16 @@ export class UnaryCall extends ClientCall {
   onWritable(): void {}
 
   settle(): void {
-    this.#done(this);
+    const { error, response } = this;
+    const { resolve, reject, answer } = this.#caller;
+    if (response === undefined || error !== undefined) return reject(error ?? this.#invalid("it holds no message"));
+    if (answer === undefined) return resolve(response);
+    try {
+      resolve(answer(this, response));
+    } catch (thrown) {
+      // The caller's own callback for headers or trailers failed.
+      reject(ConnectError.from(thrown));
+    }
   }
 
   protected finishAnswer(): void {

@@ -1,3 +1,4 @@
+import type { CallRecord } from "../../call/record.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /** Starts the clock of the call and hands its record to whoever observes. */
@@ -13,7 +14,7 @@ export const record: ClientLayer = {
     up(call) {
       if (observe !== undefined) {
         call.endedAtMs = clock.now();
-        observe(call.toRecord(target));
+        tell(observe, call.toRecord(target));
       } else if (call.error !== undefined) {
         call.endedAtMs = clock.now();
       }
@@ -21,3 +22,14 @@ export const record: ClientLayer = {
     },
   }),
 };
+
+/** An observer that throws must not break the call: its error surfaces as the uncaught exception that it is. */
+function tell(observe: (record: CallRecord) => void, record: CallRecord): void {
+  try {
+    observe(record);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
