@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isHeddleError } from "../call/errors.ts";
+import { type ClientOptions, resolveClientOptions } from "./options.ts";
+import { createTransport } from "./transport.ts";
+import { createVirtualClient, failureOf } from "./virtual-client.test.ts";
+
+test("defaults are those of the documentation", () => {
+  const { retryBudget, interceptors, ...rest } = resolveClientOptions({});
+  assert.equal(retryBudget.available(0), 30);
+  assert.deepEqual(interceptors, []);
+  assert.deepEqual(rest, {
+    defaultTimeoutMs: 15_000,
+    balancer: "least_request",
+    maxAttempts: 3,
+    connectTimeoutMs: 5000,
+    waitForReadyMs: 3000,
+    maxReceiveMessageBytes: 4 * 1024 * 1024,
+    maxSendMessageBytes: 0x7fffffff,
+  });
+});
+
+test("what makes no sense is refused, and the error names the option", () => {
+  const cases: readonly [keyof ClientOptions, unknown][] = [
+    ["defaultTimeoutMs", 0],
+    ["defaultTimeoutMs", Number.NaN],
+    ["defaultTimeoutMs", "5"],
+    ["maxAttempts", 0],
+    ["connectTimeoutMs", 0],
+    ["connectTimeoutMs", Number.POSITIVE_INFINITY],
+    ["waitForReadyMs", -1],
+    ["waitForReadyMs", Number.POSITIVE_INFINITY],
+    ["maxReceiveMessageBytes", -1],
+    ["maxSendMessageBytes", Number.NaN],
+    ["balancer", "fastest"],
+    ["retryBudget", { ratio: -1 }],
+    ["sendCompression", "br"],
+    ["authority", "caf\u00e9"],
+    ["authority", ""],
+  ];
+  for (const [option, value] of cases) {
+    assert.throws(
+      () => createTransport({ target: "memory:x", [option]: value }),
+      (error) => isHeddleError(error) && error.reason === "optionInvalid" && error.rawMessage.startsWith(`option ${option} is not valid: `),
+      `${option}: ${String(value)}`,
+    );
+  }
+});
+
+test("no default deadline is a choice that can be made", () => {
+  assert.equal(resolveClientOptions({ defaultTimeoutMs: Number.POSITIVE_INFINITY }).defaultTimeoutMs, Number.POSITIVE_INFINITY);
+});
+
+test("a call's own timeout must be a number", async () => {
+  using client = createVirtualClient({ target: "memory:nobody" });
+  const error = await failureOf(client.echo.say({}, { timeoutMs: Number.NaN }));
+  assert.ok(isHeddleError(error) && error.reason === "optionInvalid");
+});
