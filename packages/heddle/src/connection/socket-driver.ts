@@ -33,7 +33,10 @@ export class SocketDriver {
   #flushScheduled = false;
   #closed = false;
   #reason = "closed by the peer";
-  readonly #flush = () => this.#flushNow();
+  readonly #flush = () => {
+    this.#flushScheduled = false;
+    this.#flushNow();
+  };
   readonly #onWritten = () => this.#uncork();
   /** Time of the last bytes from the peer, by the clock. */
   lastHeardMs: number;
@@ -57,6 +60,7 @@ export class SocketDriver {
 
   /** Sends what stands in the machine's output at the end of this turn. */
   flushSoon(): void {
+    if (this.#machine.out.length >= EARLY_FLUSH_BYTES) return this.#flushNow();
     if (this.#flushScheduled || this.#closed) return;
     this.#flushScheduled = true;
     process.nextTick(this.#flush);
@@ -81,12 +85,12 @@ export class SocketDriver {
     if (this.#closed) return;
     const now = this.#clock.now();
     this.lastHeardMs = now;
-    this.#machine.receive(chunk, now);
+    // Plain bytes, not a `Buffer`: views of them reach the application as fields of messages.
+    this.#machine.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength), now);
     if (this.#machine.out.length > 0) this.flushSoon();
   }
 
   #flushNow(): void {
-    this.#flushScheduled = false;
     const machine = this.#machine;
     if (this.#closed || machine.sender.corked) return;
     while (machine.out.length > 0) {
@@ -133,5 +137,7 @@ export class SocketDriver {
     this.#socket.once("close", () => timer.cancel());
   }
 }
+
+const EARLY_FLUSH_BYTES = Number(process.env["EF"] ?? 4096);
 
 const LINGER_MS = 1000;
