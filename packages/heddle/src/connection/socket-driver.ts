@@ -33,10 +33,7 @@ export class SocketDriver {
   #flushScheduled = false;
   #closed = false;
   #reason = "closed by the peer";
-  readonly #flush = () => {
-    this.#flushScheduled = false;
-    this.#flushNow();
-  };
+  readonly #flush = () => this.#flushNow();
   readonly #onWritten = () => this.#uncork();
   /** Time of the last bytes from the peer, by the clock. */
   lastHeardMs: number;
@@ -60,7 +57,6 @@ export class SocketDriver {
 
   /** Sends what stands in the machine's output at the end of this turn. */
   flushSoon(): void {
-    if (this.#machine.out.length >= EARLY_FLUSH_BYTES) return this.#flushNow();
     if (this.#flushScheduled || this.#closed) return;
     this.#flushScheduled = true;
     process.nextTick(this.#flush);
@@ -91,6 +87,7 @@ export class SocketDriver {
   }
 
   #flushNow(): void {
+    this.#flushScheduled = false;
     const machine = this.#machine;
     if (this.#closed || machine.sender.corked) return;
     while (machine.out.length > 0) {
@@ -137,7 +134,5 @@ export class SocketDriver {
     this.#socket.once("close", () => timer.cancel());
   }
 }
-
-const EARLY_FLUSH_BYTES = Number(process.env["EF"] ?? 4096);
 
 const LINGER_MS = 1000;
