@@ -10,6 +10,7 @@ test("any text survives, and travels as printable ASCII", () => {
     fc.property(anyText, (text) => {
       const encoded = encodeGrpcMessage(text);
       assert.match(encoded, /^[\x20-\x7e]*$/);
+      assert.doesNotMatch(encoded, /^ | $/, "a field value must not begin or end with a space");
       assert.equal(decodeGrpcMessage(encoded), text.toWellFormed());
     }),
   );
@@ -18,6 +19,8 @@ test("any text survives, and travels as printable ASCII", () => {
 test("known forms", () => {
   assert.equal(encodeGrpcMessage("sold out"), "sold out");
   assert.equal(encodeGrpcMessage("100 %"), "100 %25");
+  assert.equal(encodeGrpcMessage(" a b "), "%20a b%20");
+  assert.equal(encodeGrpcMessage(" "), "%20");
   assert.equal(encodeGrpcMessage("a\r\nb"), "a%0D%0Ab");
   assert.equal(encodeGrpcMessage("½"), "%C2%BD");
   assert.equal(decodeGrpcMessage("%EF%BB%BFx"), "\ufeffx");

@@ -11,10 +11,13 @@ export function encodeGrpcMessage(text: string): string {
   if (SAFE.test(text) && text.length <= MAX_LENGTH) return text;
   const encoder = new TextEncoder();
   let encoded = "";
+  let at = 0;
   for (const character of text) {
-    const piece = SAFE.test(character) ? character : percentEncode(encoder.encode(character));
-    if (encoded.length + piece.length > MAX_LENGTH) break;
+    const isEdge = at === 0 || at + character.length === text.length;
+    const piece = SAFE.test(character) || (character === " " && !isEdge) ? character : percentEncode(encoder.encode(character));
+    if (encoded.length + piece.length > MAX_LENGTH) return encoded.trimEnd();
     encoded += piece;
+    at += character.length;
   }
   return encoded;
 }
@@ -41,4 +44,5 @@ function percentEncode(bytes: Uint8Array): string {
   return encoded;
 }
 
-const SAFE = /^[\x20-\x24\x26-\x7e]*$/;
+/** A field value must not begin or end with a space (RFC 9113 §8.2.1), so such a text is not safe as a whole. */
+const SAFE = /^(?! )[\x20-\x24\x26-\x7e]*(?<! )$/;
