@@ -20,7 +20,9 @@ export function compressGzip(payload: Uint8Array): Uint8Array {
 /** Throws RangeError when the expanded message is over `maxBytes`, another error when the data is damaged. */
 export function decompressGzip(payload: Uint8Array, maxBytes: number): Uint8Array {
   try {
-    return gunzipSync(payload, { maxOutputLength: Math.max(1, maxBytes) });
+    const { buffer, byteOffset, length } = gunzipSync(payload, { maxOutputLength: Math.max(1, maxBytes) });
+    // Fields of bytes are views of the message, and a plain Uint8Array is what protobuf-es promises there.
+    return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw new RangeError(`expands to more than ${maxBytes} bytes`, { cause: error });
     throw error;
