@@ -1,0 +1,121 @@
+/**
+ * Orders. Placing one takes four steps in three other services, and this process may die between any two of them.
+ * No log of the steps is needed to go on elsewhere: each service remembers by the order's id what it
+ * answered, so whoever gets the request again runs the same steps from the top, and those done before change nothing.
+ */
+import { type Client, Code, ConnectError, implement, type Implementation } from "heddle";
+import { type Database, openDatabase } from "./database.ts";
+import type { InventoryService } from "./gen/shop/v1/inventory_pb.ts";
+import type { NotificationService } from "./gen/shop/v1/notification_pb.ts";
+import { OrderService, OrderState, type PlaceOrderRequest } from "./gen/shop/v1/order_pb.ts";
+import type { PaymentService } from "./gen/shop/v1/payment_pb.ts";
+import { refusalOf } from "./refusal.ts";
+
+export interface OrderDependencies {
+  readonly database: Database;
+  readonly inventory: Client<typeof InventoryService>;
+  readonly payments: Client<typeof PaymentService>;
+  readonly notifications: Client<typeof NotificationService>;
+}
+
+export function openOrders(folder?: string): Database {
+  return openDatabase("order", SCHEMA, folder);
+}
+
+export function orderService({
+  database,
+  inventory,
+  payments,
+  notifications,
+}: OrderDependencies): Implementation {
+  const orders = openTable(database);
+
+  /** Runs the steps. A step that was done before gives its old answer. */
+  async function place({ orderId, sku, quantity, card }: PlaceOrderRequest): Promise<bigint> {
+    const { unitPriceCents } = await inventory.reserve({ orderId, sku, quantity });
+    const totalCents = unitPriceCents * BigInt(quantity);
+    try {
+      await payments.charge({ orderId, amountCents: totalCents, card });
+    } catch (error) {
+      if (refusalOf(error) !== undefined) await inventory.release({ orderId });
+      throw error;
+    }
+    await inventory.confirm({ orderId });
+    await notifications.notify({ orderId, text: `Thank you! ${quantity} ${sku} will be with you soon.` });
+    return totalCents;
+  }
+
+  return implement(OrderService, {
+    async placeOrder(request) {
+      if (request.orderId === "") throw new ConnectError("order_id is missing", Code.InvalidArgument);
+      orders.begin(request);
+      try {
+        const totalCents = await place(request);
+        return { order: orders.finish(request.orderId, OrderState.PLACED, totalCents) };
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal?.kind === "out of stock") orders.finish(request.orderId, OrderState.OUT_OF_STOCK);
+        if (refusal?.kind === "declined") orders.finish(request.orderId, OrderState.DECLINED);
+        throw error;
+      }
+    },
+
+    getOrder: ({ orderId }) => {
+      const order = orders.get(orderId);
+      if (order === undefined) throw new ConnectError(`there is no order ${orderId}`, Code.NotFound);
+      return { order };
+    },
+
+    async *listOrders() {
+      for (const order of orders.all()) yield { order };
+    },
+  });
+}
+
+interface OrderRow {
+  readonly id: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly card: string;
+  readonly total: number;
+  readonly state: OrderState;
+}
+
+function openTable({ sql }: Database) {
+  const insert = sql.prepare("INSERT INTO orders VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING");
+  const update = sql.prepare("UPDATE orders SET state = ?, total = ? WHERE id = ? RETURNING *");
+  const select = sql.prepare("SELECT * FROM orders WHERE id = ?");
+  const selectAll = sql.prepare("SELECT * FROM orders ORDER BY id");
+  return {
+    /** Writes the order down, or finds it written down; refuses an id that stands for another order. */
+    begin({ orderId, sku, quantity, card }: PlaceOrderRequest) {
+      insert.run(orderId, sku, quantity, card, OrderState.PENDING);
+      const row = select.get(orderId) as unknown as OrderRow;
+      if (row.sku !== sku || row.quantity !== quantity || row.card !== card) {
+        throw new ConnectError(`order id ${orderId} stands for another order`, Code.AlreadyExists);
+      }
+    },
+    finish: (id: string, state: OrderState, totalCents = 0n) =>
+      toOrder(update.get(state, totalCents, id) as unknown as OrderRow),
+    get(id: string) {
+      const row = select.get(id) as OrderRow | undefined;
+      return row === undefined ? undefined : toOrder(row);
+    },
+    all: () => (selectAll.all() as unknown as OrderRow[]).map(toOrder),
+  };
+}
+
+function toOrder({ id, sku, quantity, total, state }: OrderRow) {
+  return { id, sku, quantity, totalCents: BigInt(total), state };
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS orders (
+    id TEXT PRIMARY KEY,
+    sku TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    card TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    state INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;

@@ -1,0 +1,20 @@
+/** The process of the order service. Run it as often as you like: instances share their database file. */
+import { createMesh } from "heddle";
+import { createCallTally } from "./call-tally.ts";
+import { followStarter } from "./follow-starter.ts";
+import { InventoryService } from "./gen/shop/v1/inventory_pb.ts";
+import { NotificationService } from "./gen/shop/v1/notification_pb.ts";
+import { PaymentService } from "./gen/shop/v1/payment_pb.ts";
+import { openOrders, orderService } from "./order-service.ts";
+
+const { tally, observe } = createCallTally();
+const mesh = await createMesh({ service: "order", client: { observe } });
+const server = await mesh.serve(
+  orderService({
+    database: openOrders(),
+    inventory: mesh.client(InventoryService),
+    payments: mesh.client(PaymentService),
+    notifications: mesh.client(NotificationService),
+  }),
+);
+await followStarter(mesh, server, tally);

@@ -1,0 +1,119 @@
+/**
+ * `npm start`: the order system as it would run in production, on one machine. Nine processes find each other, take a
+ * burst of orders, lose an instance of inventory in the middle, and go on; then the books are checked. Stays up
+ * until Ctrl-C; with `--exit` it ends after the report, with 0 only if no order failed and the books balance.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createMesh } from "heddle";
+import { createCallTally } from "./src/call-tally.ts";
+import { checkBooks } from "./src/demo/books.ts";
+import { startBurst } from "./src/demo/burst.ts";
+import { killAndRestart } from "./src/demo/outage.ts";
+import { createProgress } from "./src/demo/progress.ts";
+import { formatReport, isGood } from "./src/demo/report.ts";
+import { startSystem } from "./src/demo/system.ts";
+import { OrderService } from "./src/gen/shop/v1/order_pb.ts";
+
+const IN_FLIGHT = 32;
+
+const { values } = parseArgs({
+  options: {
+    /** End after the report. */
+    exit: { type: "boolean", default: false },
+    /** At least so many orders; as many more as it takes to see the restarted instance at work. */
+    orders: { type: "string", default: "2000" },
+  },
+});
+const orders = Math.max(1, Number(values.orders) || 0);
+
+const stop = Promise.withResolvers<never>();
+stop.promise.catch(() => {});
+const progress = createProgress(process.stderr);
+let isUp = false;
+
+/** Ends the run, whatever it is doing. */
+class Stopped extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+let signals = 0;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // The second time at once; the children see that their starter is gone.
+    if (++signals > 1) process.exit(130);
+    stop.reject(new Stopped("stopping", isUp ? 0 : 130));
+  });
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  if (!(error instanceof Stopped)) throw error;
+  process.exitCode = error.exitCode;
+}
+process.exit();
+
+async function run(): Promise<number> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "heddle-orders-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+
+  progress.step("starting the control plane and two instances of each service …");
+  const starting = startSystem({ folder, instancesPerService: 2, onCrash });
+  stack.defer(async () => {
+    const system = await starting.catch(() => undefined);
+    await system?.[Symbol.asyncDispose]();
+  });
+  const system = await orStop(starting);
+
+  const customer = createCallTally();
+  const mesh = await createMesh({
+    service: "customer",
+    registry: system.registry,
+    stateFolder: false,
+    client: { observe: customer.observe },
+  });
+  stack.use(mesh);
+
+  progress.step(`${system.processes} processes are up; placing orders, ${IN_FLIGHT} in flight …`);
+  const burst = startBurst(mesh.client(OrderService), IN_FLIGHT);
+  const following = progress.follow(burst);
+  stack.use(following);
+  await orStop(burst.reaches(Math.floor(orders / 3)));
+  progress.step("killing inventory-1 …");
+  const outage = await orStop(killAndRestart(system, "inventory-1", burst));
+  progress.step("inventory-1 is back");
+  const result = await orStop(burst.stopAfter(Math.max(orders, burst.answered + Math.floor(orders / 2))));
+  following[Symbol.dispose]();
+
+  const tallies = [customer.tally, ...(await orStop(system.tallies()))];
+  const books = await orStop(checkBooks(mesh, result.placed));
+  const report = { processes: system.processes, inFlight: IN_FLIGHT, burst: result, outage, tallies, books };
+  process.stdout.write(`\n${formatReport(report)}\n`);
+  if (values.exit) return isGood(report) ? 0 : 1;
+
+  isUp = true;
+  const command = `npm run order -- --registry ${system.registry} --sku mug --quantity 2`;
+  process.stderr.write(
+    `The system stays up. Place one more order from another terminal:\n\n  ${command}\n\nCtrl-C ends it.\n`,
+  );
+  return await stop.promise;
+}
+
+/** What `work` gives, unless the run is stopped first. */
+function orStop<T>(work: Promise<T>): Promise<T> {
+  return Promise.race([work, stop.promise]);
+}
+
+function onCrash(name: string, output: string): void {
+  const lines = output.split("\n").map((line) => `${name} | ${line}\n`);
+  process.stderr.write(`\n${name} ended by itself\n${lines.join("")}`);
+  stop.reject(new Stopped(`${name} ended by itself`, 1));
+}
