@@ -49,8 +49,7 @@ export class SocketDriver {
     this.#onClose = onClose;
     this.#sendsInPlace = socket instanceof Socket;
     this.lastHeardMs = clock.now();
-    // A plain view, not Node's Buffer: fields of bytes are views of it, and protobuf-es promises a Uint8Array there.
-    socket.on("data", ({ buffer, byteOffset, length }: Buffer) => this.#receive(new Uint8Array(buffer, byteOffset, length)));
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("error", (error) => this.#finish(reasonText(error)));
     socket.on("end", () => {
       this.#finish("closed by the peer");
