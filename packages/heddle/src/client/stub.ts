@@ -1,11 +1,11 @@
 /**
  * The typed client of a service: one function a method, exactly Connect's `Client` type.
  *
- * A unary method without interceptors takes the fast path; everything else goes through Connect's own client
- * over the channel's transport, so that semantics are Connect's by construction.
+ * A unary method without interceptors takes the fast path; a stream ends when its reader leaves; everything else
+ * goes through Connect's own client over the channel's transport, so that semantics are Connect's by construction.
  */
-import type { DescMessage, DescService, Message, MessageInitShape } from "@bufbuild/protobuf";
-import { type CallOptions, type Client, createClient } from "@connectrpc/connect";
+import type { DescMessage, DescMethodBiDiStreaming, DescMethodServerStreaming, DescService, Message, MessageInitShape } from "@bufbuild/protobuf";
+import { type CallOptions, type Client, createClient, type StreamResponse, type Transport } from "@connectrpc/connect";
 import { toHeaders } from "../call/metadata.ts";
 import { methodOf } from "../contract/method.ts";
 import type { Channel } from "./channel.ts";
@@ -14,7 +14,15 @@ import { invokeUnary } from "./invoke.ts";
 import type { UnaryCaller } from "./unary-call.ts";
 
 export function createStub<Service extends DescService>(service: Service, channel: Channel): Client<Service> {
-  const client = createClient(service, channelTransport(channel)) as Record<string, unknown>;
+  const transport = channelTransport(channel);
+  const client = createClient(service, transport) as Record<string, unknown>;
+  for (const method of service.methods) {
+    if (method.methodKind === "server_streaming") {
+      client[method.localName] = (request: MessageInitShape<DescMessage>, options?: CallOptions) => answers(transport, method as DescMethodServerStreaming, once(request), options);
+    } else if (method.methodKind === "bidi_streaming") {
+      client[method.localName] = (requests: MessageStream, options?: CallOptions) => answers(transport, method as DescMethodBiDiStreaming, requests, options);
+    }
+  }
   if (channel.options.interceptors.length > 0) return client as Client<Service>;
   for (const desc of service.methods) {
     if (desc.methodKind !== "unary") continue;
@@ -25,6 +33,35 @@ export function createStub<Service extends DescService>(service: Service, channe
       });
   }
   return client as Client<Service>;
+}
+
+type MessageStream = AsyncIterable<MessageInitShape<DescMessage>>;
+
+/**
+ * The answers of a stream. As in Connect the call starts at once; unlike there, leaving the loop early ends it, for
+ * Connect's client hides the iterator's `return` from the caller's loop.
+ */
+function answers(
+  transport: Transport,
+  method: DescMethodServerStreaming | DescMethodBiDiStreaming,
+  requests: MessageStream,
+  options: CallOptions | undefined,
+): AsyncIterable<Message> {
+  const opening = transport.stream(method, options?.signal, options?.timeoutMs, options?.headers, requests, options?.contextValues);
+  // The loop over the answers reports it; a caller who never loops has not asked.
+  opening.catch(() => {});
+  return read(opening, options);
+}
+
+async function* read(opening: Promise<StreamResponse>, options: CallOptions | undefined): AsyncGenerator<Message, void, undefined> {
+  const response = await opening;
+  options?.onHeader?.(response.header);
+  yield* response.message;
+  options?.onTrailer?.(response.trailer);
+}
+
+async function* once<T>(message: T): AsyncGenerator<T, void, undefined> {
+  yield message;
 }
 
 /** What the call resolves with: the message, once those who asked for headers and trailers have them. */
