@@ -1,0 +1,56 @@
+/** Deadlines, seen from both ends. */
+import { Code } from "@connectrpc/connect";
+import assert from "node:assert/strict";
+import type { Case, Link } from "../link.ts";
+import { collect, requestsOf, Requests } from "../streams.ts";
+import { rejectsWith } from "./errors.ts";
+
+type Hang = (link: Link, id: string, timeoutMs: number) => Promise<unknown>;
+
+/** One call of each kind whose handler never answers. */
+export const hangs: Readonly<Record<string, Hang>> = {
+  unary: ({ client }, id, timeoutMs) => client.unary({ plan: { id, hang: true } }, { timeoutMs }),
+  "server stream": ({ client }, id, timeoutMs) => collect(client.serverStream({ plan: { id, hang: true } }, { timeoutMs })),
+  "client stream": ({ client }, id, timeoutMs) => client.clientStream(requestsOf({ plan: { id, hang: true } }), { timeoutMs }),
+  "bidirectional stream": ({ client }, id, timeoutMs) => collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { timeoutMs })),
+};
+
+export const deadlines: readonly Case[] = [
+  {
+    name: "the handler sees what is left of the deadline",
+    async run({ client, witness }) {
+      const id = witness.newId();
+      await client.unary({ plan: { id } }, { timeoutMs: 7000 });
+      const { timeoutMs } = await witness.started(id);
+      assert.ok(timeoutMs !== undefined && timeoutMs > 3000 && timeoutMs <= 7001, `${timeoutMs} ms are left`);
+    },
+  },
+  ...Object.entries(hangs).map(([kind, hang]): Case => ({
+    name: `deadline of a ${kind}: the caller gets DEADLINE_EXCEEDED, the handler is told to stop`,
+    async run(link) {
+      const id = link.witness.newId();
+      await rejectsWith(hang(link, id, 200), Code.DeadlineExceeded);
+      await link.witness.aborted(id);
+    },
+  })),
+  {
+    name: "deadline between two answers of a stream",
+    async run({ client, witness }) {
+      const id = witness.newId();
+      const requests = new Requests({ plan: { id }, payload: new Uint8Array(3) });
+      const seen: number[] = [];
+      const reading = (async () => {
+        for await (const { echo } of client.bidiStream(requests, { timeoutMs: 300 })) seen.push(echo?.payload.length ?? -1);
+      })();
+      await rejectsWith(reading, Code.DeadlineExceeded);
+      assert.deepEqual(seen, [3]);
+      await witness.over(id);
+    },
+  },
+  {
+    name: "a deadline that is over before the call could be sent",
+    async run({ client }) {
+      await rejectsWith(client.unary({ plan: { hang: true } }, { timeoutMs: 0.001 }), Code.DeadlineExceeded);
+    },
+  },
+];

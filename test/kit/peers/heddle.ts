@@ -1,0 +1,29 @@
+/** Heddle as either end. */
+import assert from "node:assert/strict";
+import { createServer, createTransport, implement, type ServerOptions } from "heddle";
+import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
+import type { StartCallee, StartCaller } from "./peer.ts";
+
+/** `listen` is called once a server: names and paths must differ. */
+export function heddleCallee(listen: () => string): StartCallee {
+  return async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, gzip }) => {
+    const server = await createServer({
+      services: [implement(EchoService, echo)],
+      listen: listen(),
+      onHandlerError: () => {},
+      onPeerError: (error) => assert.fail(`an honest peer was taken for a hostile one: ${error.message}`),
+      ...(maxRequestBytes === undefined ? {} : { maxReceiveMessageBytes: maxRequestBytes }),
+      ...(gzip === true ? { sendCompression: "gzip" } : {}),
+    } satisfies ServerOptions);
+    return { address: server.address, [Symbol.asyncDispose]: () => server.close({ drainMs: 1000 }) };
+  };
+}
+
+export const heddleCaller: StartCaller = (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip }) => {
+  const transport = createTransport({
+    target: address,
+    ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
+    ...(gzip === true ? { sendCompression: "gzip" } : {}),
+  });
+  return { transport, [Symbol.dispose]: () => transport.close("now") };
+};
