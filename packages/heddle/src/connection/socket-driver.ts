@@ -30,6 +30,7 @@ export class SocketDriver {
   readonly #onClose: (reason: string) => void;
   /** A socket with an empty queue has given the bytes to the kernel; an in-memory pipe hands them on by reference. */
   readonly #sendsInPlace: boolean;
+  #otherBuffer: Uint8Array | undefined = undefined;
   #flushScheduled = false;
   #closed = false;
   #reason = "closed by the peer";
@@ -97,8 +98,8 @@ export class SocketDriver {
       const bytes = this.#sendsInPlace ? machine.out.view() : machine.out.bytes.slice(0, machine.out.length);
       this.#socket.write(bytes, this.#onWritten);
       if (this.#socket.writableLength > 0) {
-        // The stream keeps a view of the buffer until it has sent it: the next bytes go into a new one.
-        machine.out.bytes = new Uint8Array(machine.out.bytes.length);
+        // The stream keeps a view of the buffer until it has sent it: the next bytes go into another one.
+        if (this.#sendsInPlace) this.#swapBuffer();
         machine.out.reset();
         machine.sender.corked = true;
         return;
@@ -107,6 +108,14 @@ export class SocketDriver {
       if (!machine.sender.hasWaiting) return;
       machine.sender.pump();
     }
+  }
+
+  /** Two buffers in turn: when the stream takes bytes again, it has let go of the one before. */
+  #swapBuffer(): void {
+    const { out } = this.#machine;
+    const other = this.#otherBuffer ?? new Uint8Array(out.bytes.length);
+    this.#otherBuffer = out.bytes;
+    out.bytes = other;
   }
 
   /** Runs for every write; only the last one of a backlog lets data flow again. */

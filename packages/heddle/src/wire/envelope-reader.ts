@@ -16,7 +16,7 @@ export type EnvelopeFault = { readonly kind: "too-large"; readonly bytes: number
 
 /** Room for a payload in pieces: at first, and how far ahead of what has arrived it grows. */
 const FIRST_ROOM_BYTES = 1024;
-const GROWTH = 4;
+const GROWTH = 8;
 
 export class EnvelopeReader {
   readonly #maxMessageBytes: number;
