@@ -1,0 +1,268 @@
+/**
+ * Every code of the catalogue, provoked for real: through the public surface, or on the wire by a peer that does
+ * what no honest one would. The table below is keyed by the catalogue, so a new code needs a line here.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { CATALOGUE, type ErrorName, HeddleError, isHeddleError } from "./call/errors.ts";
+import { statusName } from "./call/status.ts";
+import { createTransport, type TransportOptions } from "./client/transport.ts";
+import { connectInMemory } from "./connection/memory.ts";
+import {
+  connectScriptedClient,
+  envelope,
+  type ScriptedStream,
+  startScriptedServer,
+  until,
+} from "./connection/scripted-peer.test.ts";
+import { dial } from "./connection/dial.ts";
+import { Echo } from "./contract/echo-service.test.ts";
+import { startControlPlane } from "./control/plane/plane.ts";
+import { createMesh } from "./mesh.ts";
+import { systemTimers } from "./runtime/timer.ts";
+import { implement } from "./server/implement.ts";
+import { createServer, type ServerOptions } from "./server/server.ts";
+import { CLIENT_PREFACE } from "./wire/http2/constants.ts";
+
+/** How an error showed itself: as a value where it arose, or as the status and text that travelled. */
+type Shown = unknown;
+
+let names = 0;
+const newAddress = () => `memory:provoked-${names++}`;
+
+async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => assert.fail("it succeeded"),
+    (error: unknown) => error,
+  );
+}
+
+async function thrownBy(body: () => unknown): Promise<unknown> {
+  return await failure((async () => body())());
+}
+
+/** A call to a server that does what `script` says. */
+async function callScripted(
+  script: (request: ScriptedStream) => void,
+  options: Partial<TransportOptions> = {},
+): Promise<Shown> {
+  using server = startScriptedServer(newAddress().slice("memory:".length), script);
+  await using transport = createTransport({ target: server.address, waitForReadyMs: 200, ...options });
+  return await failure(createClient(Echo, transport).say({}, { timeoutMs: 5000 }));
+}
+
+/** A call to a real server whose handler is `say`. */
+async function callServer(
+  say: () => Promise<{ value: Uint8Array }>,
+  options: Partial<ServerOptions> = {},
+  client: Partial<TransportOptions> = {},
+): Promise<Shown> {
+  const listen = newAddress();
+  await using _ = await createServer({
+    services: [implement(Echo, { say })],
+    listen,
+    onHandlerError: () => {},
+    ...options,
+  });
+  await using transport = createTransport({ target: listen, ...client });
+  return await failure(createClient(Echo, transport).say({}));
+}
+
+const requestHead = (extra: Readonly<Record<string, string>> = {}): string[] =>
+  Object.entries({
+    ":method": "POST",
+    ":scheme": "http",
+    ":path": "/heddle.unit.Echo/Say",
+    ":authority": "x",
+    te: "trailers",
+    "content-type": "application/grpc",
+    ...extra,
+  }).flat();
+
+/** A request as a scripted client sends it to a real server; the answer's status stands for the error. */
+async function requestByHand(head: string[], body?: Uint8Array): Promise<Shown> {
+  const listen = newAddress();
+  await using _ = await createServer({ services: [implement(Echo, { say: () => ({}) })], listen });
+  const client = connectScriptedClient(listen);
+  const stream = client.open(head, body === undefined);
+  if (body !== undefined) stream.sendBytes(body, true);
+  await until(() => stream.over);
+  client.cut();
+  return new ConnectError(
+    decodeURIComponent(stream.field("grpc-message") ?? ""),
+    Number(stream.field("grpc-status")) as Code,
+  );
+}
+
+/** Bytes that break HTTP/2, sent to a real server after a good opening; what the server made of them. */
+async function breakHttp2(
+  frames: Uint8Array,
+  { opening = true, http2 = {} }: { opening?: boolean; http2?: ServerOptions["http2"] } = {},
+): Promise<Shown> {
+  const listen = newAddress();
+  const { promise, resolve } = Promise.withResolvers<HeddleError>();
+  await using _ = await createServer({
+    services: [implement(Echo, {})],
+    listen,
+    onPeerError: resolve,
+    http2: http2 ?? {},
+  });
+  const socket = connectInMemory(listen.slice("memory:".length));
+  assert.ok(socket);
+  socket.resume();
+  socket.on("error", () => {});
+  if (opening) socket.write(Buffer.concat([CLIENT_PREFACE, frame(4, 0, 0)]));
+  socket.write(frames);
+  const error = await promise;
+  socket.destroy();
+  return error;
+}
+
+function frame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array = new Uint8Array(0),
+  length = payload.length,
+): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(streamId, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
+  targetInvalid: () => thrownBy(() => createTransport({ target: "orders" })),
+  optionInvalid: () => thrownBy(() => createTransport({ target: "memory:x", maxAttempts: 0 })),
+  metadataInvalid: async () => {
+    await using transport = createTransport({ target: newAddress() });
+    return await failure(createClient(Echo, transport).say({}, { headers: { "x-name": "J\u00fcrgen" } }));
+  },
+  listenFailed: async () => {
+    await using first = await createServer({ services: [], listen: "127.0.0.1:0" });
+    return await failure(createServer({ services: [], listen: first.address }));
+  },
+  requestInvalid: async () => {
+    await using transport = createTransport({ target: newAddress() });
+    return await failure(createClient(Echo, transport).say({ value: "no bytes" as never }));
+  },
+  closed: async () => {
+    const transport = createTransport({ target: newAddress() });
+    transport.close();
+    return await failure(createClient(Echo, transport).say({}));
+  },
+
+  noInstance: async () => {
+    const resolver = { scheme: "empty", watch: async function* () {} };
+    await using transport = createTransport({
+      target: "empty:///orders",
+      resolvers: [resolver],
+      waitForReadyMs: 20,
+    });
+    return await failure(createClient(Echo, transport).say({}));
+  },
+  noneReady: async () => {
+    await using transport = createTransport({ target: newAddress(), waitForReadyMs: 20 });
+    return await failure(createClient(Echo, transport).say({}));
+  },
+  connectFailed: () =>
+    new Promise((resolve) => dial({ address: newAddress(), timeoutMs: 1000, timers: systemTimers }, resolve)),
+  connectionLost: () => callScripted((request) => request.peer.cut()),
+  streamRefused: () => callScripted((request) => request.ended && request.reset(7)),
+
+  deadlineExceeded: async () => {
+    using server = startScriptedServer(newAddress().slice("memory:".length), () => {});
+    await using transport = createTransport({ target: server.address });
+    return await failure(createClient(Echo, transport).say({}, { timeoutMs: 20 }));
+  },
+  cancelled: async () => {
+    await using transport = createTransport({ target: newAddress() });
+    const gone = new AbortController();
+    const call = failure(createClient(Echo, transport).say({}, { signal: gone.signal }));
+    gone.abort(new Error("the user left"));
+    return await call;
+  },
+  peerCancelled: () => callScripted((request) => request.ended && request.reset(8)),
+
+  responseInvalid: () =>
+    callScripted(
+      (request) =>
+        request.ended && request.sendFields([":status", "200", "content-type", "application/grpc"], true),
+    ),
+  messageTooLarge: () =>
+    callServer(async () => ({ value: new Uint8Array(100) }), {}, { maxReceiveMessageBytes: 10 }),
+  compressionUnsupported: () => requestByHand(requestHead({ "grpc-encoding": "br" })),
+  messageInvalid: () =>
+    callScripted((request) => {
+      if (request.ended) request.answer(Uint8Array.of(0x0a, 0x7f));
+    }),
+  httpStatus: () =>
+    callScripted(
+      (request) => request.ended && request.sendFields([":status", "503", "content-type", "text/html"], true),
+    ),
+  streamReset: () => callScripted((request) => request.ended && request.reset(2)),
+  methodUnknown: () => requestByHand(requestHead({ ":path": "/heddle.unit.Echo/Nothing" })),
+  contentType: () => requestByHand(requestHead({ "content-type": "application/json" })),
+  requestCardinality: () =>
+    requestByHand(requestHead(), Buffer.concat([envelope(new Uint8Array(0)), envelope(new Uint8Array(0))])),
+  timeoutInvalid: () => requestByHand(requestHead({ "grpc-timeout": "soon" })),
+  httpMethod: () => requestByHand(requestHead({ ":method": "GET" })),
+
+  protocolError: () => breakHttp2(frame(0, 0, 0)),
+  flowControl: () => breakHttp2(frame(8, 0, 0, Uint8Array.of(0x7f, 0xff, 0xff, 0xff))),
+  headerCompression: () => breakHttp2(frame(1, 0x4, 1, Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff))),
+  frameSize: () => breakHttp2(frame(0, 0, 1, new Uint8Array(0), 0xffffff)),
+  flood: () =>
+    breakHttp2(Buffer.concat(Array.from({ length: 20 }, () => frame(6, 0, 0, new Uint8Array(8)))), {
+      http2: { pings: { burst: 10, perSecond: 1 } },
+    }),
+  prefaceInvalid: () => breakHttp2(Buffer.from("GET / HTTP/1.1\r\n\r\n"), { opening: false }),
+
+  registryUnreachable: async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    await using mesh = await createMesh({ registry: "127.0.0.1:1", stateFolder: false, onWarning: resolve });
+    const call = failure(mesh.client(Echo, { waitForReadyMs: 1 }).say({}));
+    const warning = await promise;
+    await call;
+    return warning;
+  },
+  registrationRefused: async () => {
+    await using plane = await startControlPlane({ listen: newAddress() });
+    await using mesh = await createMesh({
+      service: "orders",
+      registry: plane.address,
+      stateFolder: false,
+      shutdownSignals: [],
+      metadata: { big: "x".repeat(20_000) },
+    });
+    const server = await mesh.serve(implement(Echo, {}), { listen: newAddress() });
+    return await failure(server.registered);
+  },
+
+  handlerFailed: () =>
+    callServer(async () => {
+      throw new TypeError("password=hunter2");
+    }),
+};
+
+for (const [name, provoke] of Object.entries(provocations)) {
+  const { id, code } = CATALOGUE[name as ErrorName];
+  test(`${id} ${name}`, { timeout: 20_000 }, async () => {
+    const shown = await provoke();
+    const text = shown instanceof ConnectError ? shown.rawMessage : String(shown);
+    assert.ok(text.includes(`(${id})`), `${text} should tell ${id}`);
+    assert.doesNotMatch(text, /\{\w+\}/, "the template is filled");
+    assert.ok(!text.includes("hunter2"), "nothing that a handler threw leaves the process");
+    if (!(shown instanceof ConnectError)) return;
+    if (name === "httpStatus") assert.equal(shown.code, Code.Unavailable, "503");
+    else assert.equal(statusName(shown.code), statusName(code));
+    if (isHeddleError(shown)) assert.equal(shown.reason, name);
+  });
+}
+
+test("every code of the catalogue is provoked here", () => {
+  assert.deepEqual(Object.keys(provocations).toSorted(), Object.keys(CATALOGUE).toSorted());
+});
