@@ -34,7 +34,7 @@ export interface Http2Limits {
   readonly pings: Rate;
   /** SETTINGS frames. CVE-2019-9515. */
   readonly settings: Rate;
-  /** DATA frames without content that do not end a stream, and header blocks without a field. CVE-2019-9518. */
+  /** DATA frames without content that do not end a stream, beyond one a stream, and header blocks without a field. CVE-2019-9518. */
   readonly emptyFrames: Rate;
   /** PRIORITY frames, unknown frames, and window updates beyond those our own data explains. CVE-2019-9513. */
   readonly noise: Rate;

@@ -86,8 +86,12 @@ function receiveData(connection: Http2Connection, flags: number, id: number, byt
   if (!connection.receiver.receive(length)) return connection.flowControlError("more data than the connection window");
   const endStream = (flags & FLAG_END_STREAM) !== 0;
   const dataBytes = to - from;
-  if (dataBytes === 0 && !endStream && !connection.allows("emptyFrames")) return;
   const stream = connection.streams.get(id);
+  if (dataBytes === 0 && !endStream) {
+    // One for each stream is free: some implementations send it before trailers.
+    if (stream?.emptyDataSeen === false) stream.emptyDataSeen = true;
+    else if (!connection.allows("emptyFrames")) return;
+  }
   if (stream === undefined || stream.remoteClosed) {
     if (connection.ignores(id)) return;
     if (connection.isIdle(id)) return connection.protocolError(`DATA on idle stream ${id}`);

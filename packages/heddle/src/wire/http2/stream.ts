@@ -22,6 +22,8 @@ export class Http2Stream {
   sendWindow: number;
   /** Bytes that the peer may still send. */
   receiveWindow: number;
+  /** An empty DATA frame has arrived that did not end the stream. */
+  emptyDataSeen = false;
   /** Bytes of content that the peer announced and has not sent; -1 when it announced none. The owner sets it. */
   contentMissing = -1;
   /** Bytes received and taken by the reader, not yet granted back. */
