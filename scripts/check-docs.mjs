@@ -4,9 +4,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { findErrorPageProblems } from "./error-pages.mjs";
 import { root } from "./workspace.mjs";
 
-const problems = [];
+const problems = findErrorPageProblems();
 const scripts = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).scripts;
 const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "*.md"], {
   cwd: root,
