@@ -26,7 +26,7 @@ export function channelTransport(channel: Channel): Transport {
         ...(signal === undefined ? {} : { signal }),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
         req: { ...requestParts(channel, method, header, contextValues), stream: false, method, message: input },
-        next: (req) => unary(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message as MessageInitShape<typeof method.input>),
+        next: async (req) => plainUnary(await unary(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message as MessageInitShape<typeof method.input>)),
       });
     },
     stream(method, signal, timeoutMs, header, input, contextValues) {
@@ -37,7 +37,7 @@ export function channelTransport(channel: Channel): Transport {
         ...(signal === undefined ? {} : { signal }),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
         req: { ...requestParts(channel, method, header, contextValues), stream: true, method, message: input },
-        next: (req) => stream(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message),
+        next: async (req) => plainStream(await stream(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message)),
       });
     },
   };
@@ -122,6 +122,23 @@ class StreamAnswer<I extends DescMessage, O extends DescMessage> extends Answer 
     this.service = method.parent;
     this.message = message;
   }
+}
+
+// Interceptors, and Connect's own code around them, copy answers with `{ ...response }`, which knows only properties
+// of the object itself. So they get plain objects; the trailers of a stream are filled in at its end.
+
+function plainUnary<I extends DescMessage, O extends DescMessage>({ method, service, message, header, trailer }: UnaryResponse<I, O>): UnaryResponse<I, O> {
+  return { stream: false, method, service, message, header, trailer };
+}
+
+function plainStream<I extends DescMessage, O extends DescMessage>(answer: StreamResponse<I, O>): StreamResponse<I, O> {
+  const { method, service, header } = answer;
+  const trailer = new Headers();
+  async function* message(): AsyncGenerator<MessageShape<O>, void, undefined> {
+    yield* answer.message;
+    answer.trailer.forEach((value, name) => trailer.append(name, value));
+  }
+  return { stream: true, method, service, header, trailer, message: message() };
 }
 
 function fieldsOf(block: HeaderBlock | undefined): Headers {
