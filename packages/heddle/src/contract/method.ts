@@ -2,17 +2,9 @@
  * What the call path needs to know of a method, worked out once from its descriptor: the path on the wire,
  * whether it may be repeated, and how its messages become bytes and back.
  */
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  fromBinary,
-  isMessage,
-  type Message,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { type Codec, codecOf } from "./codec/codec.ts";
 
 export interface Method {
   readonly desc: DescMethod;
@@ -24,12 +16,6 @@ export interface Method {
   readonly idempotent: boolean;
   readonly input: Codec;
   readonly output: Codec;
-}
-
-export interface Codec {
-  /** Accepts a message or the plain object it can be made of. Throws what protobuf-es throws. */
-  encode(message: Message | MessageInitShape<DescMessage>): Uint8Array;
-  decode(bytes: Uint8Array): Message;
 }
 
 /** The method of a descriptor; the same object for the same descriptor. */
@@ -51,10 +37,3 @@ export function methodOf(desc: DescMethod): Method {
 }
 
 const methods = new WeakMap<DescMethod, Method>();
-
-function codecOf(desc: DescMessage): Codec {
-  return {
-    encode: (message) => toBinary(desc, isMessage(message) ? message : create(desc, message)),
-    decode: (bytes) => fromBinary(desc, bytes),
-  };
-}

@@ -1,0 +1,121 @@
+/**
+ * How a message becomes bytes and back: the public face of the compiled codecs.
+ *
+ * The semantics are protobuf-es's, to the letter. The compiled path covers what is common; whenever it
+ * gives up, protobuf-es does the work again and has the last word, be it a result or an error.
+ */
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  isMessage,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type { ByteSink } from "./byte-sink.ts";
+import { compiledMessageOf } from "./compile.ts";
+
+export interface Codec {
+  readonly desc: DescMessage;
+  /**
+   * Appends the binary form of a message, or of the plain object that it can be made of. Throws what
+   * protobuf-es's `create` and `toBinary` throw; `sink.length` is then what it was.
+   */
+  encodeInto(message: Message | MessageInitShape<DescMessage>, sink: ByteSink): void;
+  /** The binary form in an array of its own. Throws as `encodeInto`. */
+  encode(message: Message | MessageInitShape<DescMessage>): Uint8Array;
+  /**
+   * The message in bytes[start, end); default all of them. Nothing outside is read. Bytes fields and unknown fields are views
+   * of `bytes`, as in protobuf-es: who wants to use the storage again must not hand it in.
+   * Throws what protobuf-es's `fromBinary` throws, and a RangeError when the range is not within `bytes`.
+   */
+  decode(bytes: Uint8Array, start?: number, end?: number): Message;
+  /** Whether code was generated for the message, or protobuf-es does all itself. */
+  readonly kind: "compiled" | "reflective";
+}
+
+const codecs = new WeakMap<DescMessage, Codec>();
+
+/** The codec of a message; the same object for the same descriptor. */
+export function codecOf(desc: DescMessage): Codec {
+  let codec = codecs.get(desc);
+  if (codec === undefined) {
+    codec = createCodec(desc);
+    codecs.set(desc, codec);
+  }
+  return codec;
+}
+
+function createCodec(desc: DescMessage): Codec {
+  const compiled = compiledMessageOf(desc);
+  const isCompiled = compiled.kind === "compiled";
+
+  function encodeInto(message: Message | MessageInitShape<DescMessage>, sink: ByteSink): void {
+    const start = sink.length;
+    if (isCompiled) {
+      try {
+        // A message of another type is no plain object: protobuf-es refuses it.
+        sink.length = compiled.write(message, sink, start, typeof message.$typeName !== "string");
+        return;
+      } catch {
+        sink.length = start;
+      }
+    }
+    const bytes = toBinary(desc, isMessage(message) ? message : create(desc, message));
+    sink.ensure(bytes.length);
+    sink.bytes.set(bytes, start);
+    sink.length = start + bytes.length;
+  }
+
+  return {
+    desc,
+    kind: compiled.kind,
+    encodeInto,
+    encode(message) {
+      const sink = spare ?? new Scratch();
+      spare = undefined;
+      sink.length = 0;
+      try {
+        encodeInto(message, sink);
+        return sink.bytes.slice(0, sink.length);
+      } finally {
+        if (sink.bytes.length <= largestSpare) spare = sink;
+      }
+    },
+    decode(bytes, start = 0, end = bytes.length) {
+      if (!(start >= 0 && start <= end && end <= bytes.length)) {
+        throw new RangeError(`no range of ${bytes.length} bytes: ${start} to ${end}`);
+      }
+      if (isCompiled) {
+        try {
+          const message = compiled.make();
+          compiled.read(message, bytes, start, end, 1, 0);
+          return message;
+        } catch {
+          // protobuf-es below decides what it is.
+        }
+      }
+      return fromBinary(desc, bytes.subarray(start, end));
+    },
+  };
+}
+
+/** Bytes of storage kept from one `encode` to the next; a giant message is not to stay for ever. */
+const largestSpare = 65_536;
+
+/** The storage of `encode`. Taken while in use: a getter of an init object may encode as well. */
+let spare: Scratch | undefined;
+
+class Scratch implements ByteSink {
+  bytes = new Uint8Array(1024);
+  length = 0;
+
+  ensure(extra: number): void {
+    const needed = this.length + extra;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}
