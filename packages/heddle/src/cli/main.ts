@@ -31,9 +31,11 @@ async function main([command, ...args]: string[]): Promise<number> {
       return control(parseArgs({ args, options: { listen: { type: "string" } } }).values);
     case "ps": {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { registry: { type: "string" }, json: { type: "boolean" } } });
+      if (positionals.length > 1) return misused(`ps takes one service, not ${positionals.length}`);
       return ps({ ...values, service: positionals[0] });
     }
     case "stack":
+      parseArgs({ args });
       return stack();
     case "--version":
       process.stdout.write(`${VERSION}\n`);
@@ -44,7 +46,11 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(USAGE);
       return command === undefined ? 2 : 0;
     default:
-      process.stderr.write(`heddle: there is no command "${command}"\n\n${USAGE}`);
-      return 2;
+      return misused(`there is no command "${command}"`);
   }
+}
+
+function misused(reason: string): number {
+  process.stderr.write(`heddle: ${reason}\n\n${USAGE}`);
+  return 2;
 }

@@ -11,7 +11,7 @@ export interface PsOptions {
   readonly json?: boolean | undefined;
 }
 
-export async function ps({ service = "", registry = process.env["HEDDLE_REGISTRY"] ?? DEFAULT_REGISTRY_ADDRESS, json = false }: PsOptions): Promise<number> {
+export async function ps({ service = "", registry = process.env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS, json = false }: PsOptions): Promise<number> {
   await using transport = createTransport({ target: registry, waitForReadyMs: 1000 });
   let instances: Instance[];
   try {

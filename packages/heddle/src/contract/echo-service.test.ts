@@ -6,14 +6,18 @@ import { test } from "node:test";
 import { create, createFileRegistry } from "@bufbuild/protobuf";
 import type { GenService } from "@bufbuild/protobuf/codegenv2";
 import {
-  type BytesValueSchema,
+  BytesValueSchema,
   FileDescriptorProtoSchema,
   file_google_protobuf_wrappers,
   MethodOptions_IdempotencyLevel as Idempotency,
 } from "@bufbuild/protobuf/wkt";
 import { methodOf } from "./method.ts";
 
-type Method<Kind extends string> = { methodKind: Kind; input: typeof BytesValueSchema; output: typeof BytesValueSchema };
+type Method<Kind extends string> = {
+  methodKind: Kind;
+  input: typeof BytesValueSchema;
+  output: typeof BytesValueSchema;
+};
 
 const bytes = { inputType: ".google.protobuf.BytesValue", outputType: ".google.protobuf.BytesValue" };
 
@@ -57,5 +61,11 @@ test("what a call needs to know of a method comes from its descriptor, once", ()
     [false, true, true],
   );
   const value = Uint8Array.of(1, 2);
-  assert.deepEqual(say.output.decode(say.input.encode({ $typeName: "google.protobuf.BytesValue", value })), say.output.decode(say.input.encode({ value } as never)));
+  const bytes = say.input.encode({ value } as never);
+  assert.deepEqual([...bytes], [0x0a, 2, 1, 2]);
+  assert.deepEqual(
+    say.input.encode(create(BytesValueSchema, { value })),
+    bytes,
+    "a message and what it can be made of are the same",
+  );
 });

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "../connection/scripted-peer.test.ts";
+import { Echo } from "../contract/echo-service.test.ts";
+import { startControlPlane } from "../control/plane/plane.ts";
+import { createMesh } from "../mesh.ts";
+import { implement } from "../server/implement.ts";
+import { runCli, startCli } from "./run-cli.test.ts";
+
+test("wrong usage is exit code 2, and says what there is", async () => {
+  const results = await Promise.all([
+    runCli([]),
+    runCli(["fly"]),
+    runCli(["ps", "--colour"]),
+    runCli(["stack", "extra"]),
+    runCli(["ps", "a", "b"]),
+  ]);
+  for (const { code, stderr, stdout } of results)
+    assert.deepEqual([code, (stdout + stderr).includes("heddle")], [2, true], stderr);
+  assert.match(results[1]?.stderr ?? "", /there is no command "fly"[\s\S]*heddle ps/);
+});
+
+test("help is not an error", async () => {
+  const { code, stdout, stderr } = await runCli(["--help"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  for (const command of ["control", "ps", "stack"]) assert.match(stdout, new RegExp(`heddle ${command}`));
+});
+
+test("ps lists what is registered, as a table and as JSON", async () => {
+  await using plane = await startControlPlane({ listen: "127.0.0.1:0", warmUpMs: 0 });
+  const empty = await runCli(["ps", "--registry", plane.address]);
+  assert.deepEqual([empty.code, empty.stdout], [0, "no instances\n"]);
+  assert.deepEqual(JSON.parse((await runCli(["ps", "--json"], { HEDDLE_REGISTRY: plane.address })).stdout), {
+    instances: [],
+  });
+
+  await using mesh = await createMesh({
+    service: "echo",
+    instance: "echo-1",
+    registry: plane.address,
+    stateFolder: false,
+    shutdownSignals: [],
+    zone: "a",
+    version: "2",
+  });
+  const server = await mesh.serve(implement(Echo, {}));
+  await server.registered;
+  const table = await runCli(["ps", "--registry", plane.address]);
+  const rows = table.stdout
+    .trimEnd()
+    .split("\n")
+    .map((row) => row.split(/\s{2,}/));
+  assert.deepEqual(rows, [
+    ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "CONTRACTS"],
+    ["echo", "echo-1", server.address, "ready", "heddle.unit.Echo"],
+  ]);
+  const json = await runCli(["ps", "heddle.unit.Echo", "--json", "--registry", plane.address]);
+  assert.deepEqual(JSON.parse(json.stdout), {
+    instances: [
+      {
+        service: "echo",
+        instance: "echo-1",
+        address: server.address,
+        contracts: ["heddle.unit.Echo"],
+        version: "2",
+        zone: "a",
+        draining: false,
+      },
+    ],
+  });
+  assert.equal((await runCli(["ps", "other", "--registry", plane.address])).stdout, "no instances\n");
+});
+
+test("without a control plane ps is exit code 3, with the next command", async () => {
+  const { code, stdout, stderr } = await runCli(["ps", "--registry", "127.0.0.1:1"]);
+  assert.deepEqual([code, stdout], [3, ""]);
+  assert.match(stderr, /127\.0\.0\.1:1.*HDL-2102[\s\S]*next: heddle control/);
+});
+
+test("control says where it listens, and ends on a signal with 0; a taken address is exit code 1", async () => {
+  const { child, output, ended } = startCli(["control", "--listen", "127.0.0.1:0"]);
+  await until(() => output.stderr.includes("registry at ") || child.exitCode !== null);
+  const address = /registry at (\S+)/.exec(output.stderr)?.[1] ?? "";
+  const second = await runCli(["control", "--listen", address]);
+  assert.deepEqual([second.code, second.stdout], [1, ""]);
+  assert.match(second.stderr, /HDL-1004[\s\S]*next: /);
+  child.kill("SIGTERM");
+  assert.equal((await ended).code, 0);
+});
