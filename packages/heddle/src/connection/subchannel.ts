@@ -3,7 +3,7 @@
  *
  * States are gRPC's: `idle` (no connection wanted yet), `connecting`, `ready`, `transient_failure` (waiting to try
  * again), `shutdown`. A connection that was lost is tried again at once; failed attempts wait longer each
- * time (full parameters in `resilience/backoff.ts`).
+ * time (full parameters in `resilience/backoff.ts`), and so do connections that are lost as soon as they are there.
  * Source: https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
  */
 import type { HeddleError } from "../call/errors.ts";
@@ -30,6 +30,9 @@ export interface SubchannelOptions {
   readonly onState: (subchannel: Subchannel) => void;
 }
 
+/** A connection that held this long was a good one. */
+const LASTING_MS = 1000;
+
 export class Subchannel {
   readonly id: string;
   readonly address: string;
@@ -44,7 +47,9 @@ export class Subchannel {
   lastError = "";
   session: ClientSession | undefined;
   readonly #options: SubchannelOptions;
+  /** Attempts that failed, and connections that were lost early, one after the other. */
   #failures = 0;
+  #readyAtMs = 0;
   #dialing: Dialing | undefined;
   #timer: Timer | undefined;
   /** The connection being set up; it becomes `session` when the peer's settings arrive. */
@@ -106,7 +111,7 @@ export class Subchannel {
     if (this.#opening !== session) return;
     this.#timer?.cancel();
     this.#opening = undefined;
-    this.#failures = 0;
+    this.#readyAtMs = this.#options.clock.now();
     this.session = session;
     this.blocks = new Map();
     this.#become("ready");
@@ -121,7 +126,10 @@ export class Subchannel {
       this.#failed(`cannot connect to ${this.address}: ${reason ?? "the peer is going away"}`);
     } else if (session === this.session) {
       this.session = undefined;
-      this.lastError = `connection to ${this.address} was lost: ${reason ?? "the peer is going away"}`;
+      const lost = `connection to ${this.address} was lost: ${reason ?? "the peer is going away"}`;
+      if (this.#options.clock.now() - this.#readyAtMs >= LASTING_MS) this.#failures = 0;
+      else if (this.#failures++ > 0) return this.#failed(lost);
+      this.lastError = lost;
       this.#become("idle");
       this.connect();
     }
