@@ -28,6 +28,7 @@ export class StreamingCall extends ClientCall {
   readonly #init: StreamingCallInit;
   #input: AsyncIterator<Message | MessageInitShape<DescMessage>> | undefined = undefined;
   #inputTouched = false;
+  #single: Promise<InboxMessage> | undefined = undefined;
   #answerTouched = false;
   #over = false;
   #inbox: Inbox;
@@ -135,8 +136,8 @@ export class StreamingCall extends ClientCall {
   }
 
   async #pump(session: ClientSession, stream: Http2Stream, outbox: Outbox): Promise<void> {
-    // A single request message is in hand and can be sent again; an iterable of many cannot.
-    this.#inputTouched = this.method.desc.methodKind !== "server_streaming";
+    if (this.method.desc.methodKind === "server_streaming") return this.#sendSingle(session, stream, outbox);
+    this.#inputTouched = true;
     const input = this.#init.input[Symbol.asyncIterator]();
     this.#input = input;
     while (!outbox.closed) {
@@ -151,6 +152,21 @@ export class StreamingCall extends ClientCall {
     this.#input = undefined;
     session.machine.sendEnd(stream);
     session.flushSoon();
+  }
+
+  /** The one request of a server stream is kept, so that another attempt can send it again. */
+  async #sendSingle(session: ClientSession, stream: Http2Stream, outbox: Outbox): Promise<void> {
+    this.#single ??= this.#readSingle();
+    const { flag, payload } = await this.#single;
+    if (outbox.closed) return;
+    outbox.write(flag, payload);
+    session.machine.sendEnd(stream);
+    session.flushSoon();
+  }
+
+  async #readSingle(): Promise<InboxMessage> {
+    for await (const message of this.#init.input) return this.#encode(message);
+    throw new HeddleError("requestInvalid", { method: this.method.name, reason: "there is no message" });
   }
 
   #encode(message: Message | MessageInitShape<DescMessage>): InboxMessage {

@@ -47,17 +47,24 @@ function answers(
   requests: MessageStream,
   options: CallOptions | undefined,
 ): AsyncIterable<Message> {
-  const opening = transport.stream(method, options?.signal, options?.timeoutMs, options?.headers, requests, options?.contextValues);
+  // Interceptors' plumbing, too, hides the iterator's `return`: a signal gets through.
+  const leaving = new AbortController();
+  const signal = options?.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]);
+  const opening = transport.stream(method, signal, options?.timeoutMs, options?.headers, requests, options?.contextValues);
   // The loop over the answers reports it; a caller who never loops has not asked.
   opening.catch(() => {});
-  return read(opening, options);
+  return read(opening, options, leaving);
 }
 
-async function* read(opening: Promise<StreamResponse>, options: CallOptions | undefined): AsyncGenerator<Message, void, undefined> {
-  const response = await opening;
-  options?.onHeader?.(response.header);
-  yield* response.message;
-  options?.onTrailer?.(response.trailer);
+async function* read(opening: Promise<StreamResponse>, options: CallOptions | undefined, leaving: AbortController): AsyncGenerator<Message, void, undefined> {
+  try {
+    const response = await opening;
+    options?.onHeader?.(response.header);
+    yield* response.message;
+    options?.onTrailer?.(response.trailer);
+  } finally {
+    leaving.abort(new Error("the caller left its loop over the answer"));
+  }
 }
 
 async function* once<T>(message: T): AsyncGenerator<T, void, undefined> {
