@@ -24,7 +24,10 @@ for (const interceptors of [0, 1]) {
   test(`leaving a loop over a stream early cancels the handler (${interceptors} interceptors)`, async (t) => {
     const witness = new Witness();
     const server = await startEcho(t, { witness });
-    await using mesh = await createMesh({ registry: false, client: { interceptors: interceptors === 0 ? [] : [(next) => next] } });
+    await using mesh = await createMesh({
+      registry: false,
+      client: { interceptors: interceptors === 0 ? [] : [(next) => next] },
+    });
     const client = mesh.client(EchoService, { target: server.address });
     const id = witness.newId();
     for await (const { echo } of client.serverStream({ plan: { id, count: 1_000_000, answerBytes: 1000 } })) {
@@ -71,7 +74,9 @@ test("servers come and go under load, and no call of any method fails", async (t
 test("calls in every state end when their client closes", async (t) => {
   const witness = new Witness();
   const mesh = await createMesh({ registry: false });
-  const server = await mesh.serve(implement(EchoService, createEchoService({ witness })), { listen: "127.0.0.1:0" });
+  const server = await mesh.serve(implement(EchoService, createEchoService({ witness })), {
+    listen: "127.0.0.1:0",
+  });
   const client = mesh.client(EchoService, { target: server.address });
   const id = witness.newId();
   const hanging = rejectsWith(client.unary({ plan: { id, hang: true } }), Code.Unavailable);

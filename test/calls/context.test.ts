@@ -8,7 +8,11 @@ import { rejectsWith } from "../interop/cases/errors.ts";
 import { connectTo, startEcho } from "../kit/running.ts";
 import { Witness } from "../kit/witness.ts";
 
-type Forward = (request: UnaryRequest, call: () => Promise<unknown>, context: HandlerContext) => Promise<unknown>;
+type Forward = (
+  request: UnaryRequest,
+  call: () => Promise<unknown>,
+  context: HandlerContext,
+) => Promise<unknown>;
 
 /** A front server whose unary handler calls a back server with the same plan, the way `forward` says. */
 async function startChain(t: TestContext, forward: Forward) {
@@ -49,7 +53,10 @@ test("a caller that cancels cancels the whole chain", async (t) => {
   const { witness, client } = await startChain(t, inside);
   const id = witness.newId();
   const controller = new AbortController();
-  const call = rejectsWith(client.unary({ plan: { id, hang: true } }, { signal: controller.signal }), Code.Canceled);
+  const call = rejectsWith(
+    client.unary({ plan: { id, hang: true } }, { signal: controller.signal }),
+    Code.Canceled,
+  );
   await witness.started(id);
   controller.abort();
   await call;
@@ -60,7 +67,10 @@ test("trace and marked metadata go on; unmarked metadata does not", async (t) =>
   const { witness, client } = await startChain(t, inside);
   const id = witness.newId();
   const traceId = "0af7651916cd43dd8448eb211c80319c";
-  await client.unary({ plan: { id } }, { headers: { "x-tenant": "acme", "x-private": "no", traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
+  await client.unary(
+    { plan: { id } },
+    { headers: { "x-tenant": "acme", "x-private": "no", traceparent: `00-${traceId}-b7ad6b7169203331-01` } },
+  );
   const { header } = await witness.started(id);
   assert.equal(header.get("x-tenant"), "acme");
   assert.equal(header.get("x-private"), null);
@@ -82,7 +92,11 @@ test("detached, a call has a deadline of its own and outlives the served one", a
 
 test("an error of the call inside reaches the caller as it is", async (t) => {
   const { client } = await startChain(t, inside);
-  await rejectsWith(client.unary({ plan: { failure: { code: Code.FailedPrecondition, message: "sold out" } } }), Code.FailedPrecondition, "sold out");
+  await rejectsWith(
+    client.unary({ plan: { failure: { code: Code.FailedPrecondition, message: "sold out" } } }),
+    Code.FailedPrecondition,
+    "sold out",
+  );
 });
 
 test("the default deadline of 15 s is on the wire", async (t) => {

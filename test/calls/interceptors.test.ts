@@ -20,23 +20,37 @@ function tracer(name: string, log: string[]): Interceptor {
 
 const calls = {
   unary: (client: ReturnType<typeof connectTo>, options: object) => client.unary({}, options),
-  "server stream": (client: ReturnType<typeof connectTo>, options: object) => collect(client.serverStream({ plan: { count: 2 } }, options)),
-  "client stream": (client: ReturnType<typeof connectTo>, options: object) => client.clientStream(requestsOf({}, {}), options),
-  "bidirectional stream": (client: ReturnType<typeof connectTo>, options: object) => collect(client.bidiStream(requestsOf({}, {}), options)),
+  "server stream": (client: ReturnType<typeof connectTo>, options: object) =>
+    collect(client.serverStream({ plan: { count: 2 } }, options)),
+  "client stream": (client: ReturnType<typeof connectTo>, options: object) =>
+    client.clientStream(requestsOf({}, {}), options),
+  "bidirectional stream": (client: ReturnType<typeof connectTo>, options: object) =>
+    collect(client.bidiStream(requestsOf({}, {}), options)),
 };
 
 for (const [kind, call] of Object.entries(calls)) {
   test(`${kind}: the first interceptor of a server, and the last of a client, in Connect's order`, async (t) => {
     const log: string[] = [];
     const server = await startEcho(t, { interceptors: [tracer("server 1", log), tracer("server 2", log)] });
-    const client = connectTo(t, server.address, { interceptors: [tracer("client 1", log), tracer("client 2", log)] });
+    const client = connectTo(t, server.address, {
+      interceptors: [tracer("client 1", log), tracer("client 2", log)],
+    });
     const got: { header?: Headers; trailer?: Headers } = {};
-    await call(client, { onHeader: (header: Headers) => void (got.header = header), onTrailer: (trailer: Headers) => void (got.trailer = trailer) });
+    await call(client, {
+      onHeader: (header: Headers) => void (got.header = header),
+      onTrailer: (trailer: Headers) => void (got.trailer = trailer),
+    });
     // Connect's client applies its interceptors so that the first one is the outermost.
     const inward = log.filter((line) => line.endsWith(" in"));
     assert.deepEqual(inward, ["client 1 in", "client 2 in", "server 1 in", "server 2 in"]);
-    assert.deepEqual(log.filter((line) => line.startsWith("client") && line.endsWith("out")), ["client 2 out", "client 1 out"]);
-    assert.deepEqual(log.filter((line) => line.startsWith("server") && line.endsWith("out")), ["server 2 out", "server 1 out"]);
+    assert.deepEqual(
+      log.filter((line) => line.startsWith("client") && line.endsWith("out")),
+      ["client 2 out", "client 1 out"],
+    );
+    assert.deepEqual(
+      log.filter((line) => line.startsWith("server") && line.endsWith("out")),
+      ["server 2 out", "server 1 out"],
+    );
     assert.equal(got.header?.get("x-echo-path"), "client 1, client 2, server 1, server 2");
     assert.match(got.trailer?.get("x-passed") ?? "", /server 2, server 1/);
   });
@@ -50,14 +64,23 @@ for (const [kind, call] of Object.entries(calls)) {
       try {
         const response = await next(request);
         if (!response.stream) return response;
-        return { ...response, header: response.header, trailer: response.trailer, message: watched(response.message, seen) };
+        return {
+          ...response,
+          header: response.header,
+          trailer: response.trailer,
+          message: watched(response.message, seen),
+        };
       } catch (error) {
         seen.push(ConnectError.from(error).code);
         throw error;
       }
     };
     const server = await startEcho(t, { interceptors: [guard] });
-    await rejectsWith(Promise.resolve(call(connectTo(t, server.address, { interceptors: [watcher] }), {})), Code.PermissionDenied, "no badge");
+    await rejectsWith(
+      Promise.resolve(call(connectTo(t, server.address, { interceptors: [watcher] }), {})),
+      Code.PermissionDenied,
+      "no badge",
+    );
     assert.deepEqual(seen, [Code.PermissionDenied]);
   });
 }

@@ -14,7 +14,10 @@ import { until } from "../kit/within.ts";
 type Client = ReturnType<typeof connectTo>;
 
 /** A server that does `onStream` to each call. */
-async function startRude(t: TestContext, onStream: (stream: ServerHttp2Stream) => void): Promise<{ address: string; calls: () => number }> {
+async function startRude(
+  t: TestContext,
+  onStream: (stream: ServerHttp2Stream) => void,
+): Promise<{ address: string; calls: () => number }> {
   let calls = 0;
   const server = createHttp2Server();
   server.on("sessionError", () => {});
@@ -49,11 +52,20 @@ test("a refused stream goes elsewhere at once, also for a method that must not b
   const rude = await startRude(t, reset(constants.NGHTTP2_REFUSED_STREAM));
   const good = await startEcho(t, { instance: "good" });
   const records: CallRecord[] = [];
-  const client = connectTo(t, addressesOf(rude, good), { balancer: "round_robin", observe: (record) => records.push(record) });
+  const client = connectTo(t, addressesOf(rude, good), {
+    balancer: "round_robin",
+    observe: (record) => records.push(record),
+  });
   await untilRudeWasAsked(rude, async () => assert.equal((await client.unary({})).echo?.instance, "good"));
   const retried = records.find(({ attempts }) => attempts.length === 2);
-  assert.deepEqual(retried?.attempts.map(({ address }) => address), [rude.address, good.address]);
-  assert.deepEqual(retried.attempts.map(({ status }) => status), ["UNAVAILABLE", "OK"]);
+  assert.deepEqual(
+    retried?.attempts.map(({ address }) => address),
+    [rude.address, good.address],
+  );
+  assert.deepEqual(
+    retried.attempts.map(({ status }) => status),
+    ["UNAVAILABLE", "OK"],
+  );
 });
 
 test("a call that died with its connection is repeated only when the contract allows it", async (t) => {
@@ -61,7 +73,9 @@ test("a call that died with its connection is repeated only when the contract al
   const good = await startEcho(t, { instance: "good" });
   const options = { balancer: "round_robin", retryBudget: { minPerSecond: 1000 } } as const;
   const client = connectTo(t, addressesOf(rude, good), { balancer: options.balancer });
-  await untilRudeWasAsked(rude, async () => assert.equal((await client.idempotentUnary({})).echo?.instance, "good"));
+  await untilRudeWasAsked(rude, async () =>
+    assert.equal((await client.idempotentUnary({})).echo?.instance, "good"),
+  );
 
   const alone = connectTo(t, rude.address);
   const error = await rejectsWith(alone.unary({}), Code.Unavailable);
@@ -72,7 +86,10 @@ test("a call that died with its connection is repeated only when the contract al
 
 test("attempts end with maxAttempts, and the record tells of each", async (t) => {
   const rude = await startRude(t, dropConnection);
-  const error = await rejectsWith(connectTo(t, rude.address, { maxAttempts: 2 }).idempotentUnary({}), Code.Unavailable);
+  const error = await rejectsWith(
+    connectTo(t, rude.address, { maxAttempts: 2 }).idempotentUnary({}),
+    Code.Unavailable,
+  );
   const record = recordOf(error);
   assert.equal(record?.attempts.length, 2);
   assert.match(record.stoppedBecause ?? "", /all 2 attempts were used/);
@@ -84,7 +101,10 @@ test("attempts end with maxAttempts, and the record tells of each", async (t) =>
 
 test("attempts end with the deadline", async (t) => {
   const rude = await startRude(t, dropConnection);
-  const client = connectTo(t, rude.address, { maxAttempts: 1_000_000, retryBudget: { ratio: 1, minPerSecond: 10_000 } as never });
+  const client = connectTo(t, rude.address, {
+    maxAttempts: 1_000_000,
+    retryBudget: { ratio: 1, minPerSecond: 10_000 } as never,
+  });
   await assert.rejects(client.idempotentUnary({}, { timeoutMs: 300 }));
 });
 
@@ -94,14 +114,19 @@ test("an answer of the handler is final, UNAVAILABLE of a method that must not b
   const plan = (code: Code) => ({ plan: { failure: { code, message: "no" } } });
   const final = recordOf(await rejectsWith(client.idempotentUnary(plan(Code.Internal)), Code.Internal, "no"));
   assert.equal(final?.attempts.length, 1);
-  const unavailable = recordOf(await rejectsWith(client.unary(plan(Code.Unavailable)), Code.Unavailable, "no"));
+  const unavailable = recordOf(
+    await rejectsWith(client.unary(plan(Code.Unavailable)), Code.Unavailable, "no"),
+  );
   assert.equal(unavailable?.attempts.length, 1);
-  const repeated = recordOf(await rejectsWith(client.idempotentUnary(plan(Code.Unavailable)), Code.Unavailable, "no"));
+  const repeated = recordOf(
+    await rejectsWith(client.idempotentUnary(plan(Code.Unavailable)), Code.Unavailable, "no"),
+  );
   assert.equal(repeated?.attempts.length, 3);
 });
 
 const streams: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
-  "a server stream that has not begun goes elsewhere": (client) => collect(client.idempotentServerStream({ plan: { count: 3 } })),
+  "a server stream that has not begun goes elsewhere": (client) =>
+    collect(client.idempotentServerStream({ plan: { count: 3 } })),
 };
 
 for (const [name, call] of Object.entries(streams)) {
@@ -114,7 +139,9 @@ for (const [name, call] of Object.entries(streams)) {
 }
 
 test("a stream whose messages were passed on is not repeated", async (t) => {
-  const rude = await startRude(t, (stream) => stream.on("data", () => stream.close(constants.NGHTTP2_REFUSED_STREAM)));
+  const rude = await startRude(t, (stream) =>
+    stream.on("data", () => stream.close(constants.NGHTTP2_REFUSED_STREAM)),
+  );
   const requests = new Requests({ payload: new Uint8Array(10) });
   const error = await rejectsWith(collect(connectTo(t, rude.address).bidiStream(requests)), Code.Unavailable);
   assert.match(recordOf(error)?.stoppedBecause ?? "", /passed on already/);
@@ -139,7 +166,11 @@ for (const [name, http2Code, code] of resets) {
 }
 
 test("nobody listens: the call waits as long as it was told, and says why it failed", async (t) => {
-  const error = await rejectsWith(connectTo(t, "127.0.0.1:1", { waitForReadyMs: 50 }).unary({}), Code.Unavailable, /ECONNREFUSED/);
+  const error = await rejectsWith(
+    connectTo(t, "127.0.0.1:1", { waitForReadyMs: 50 }).unary({}),
+    Code.Unavailable,
+    /ECONNREFUSED/,
+  );
   assert.equal(recordOf(error)?.attempts.length, 1);
 });
 
@@ -162,7 +193,11 @@ test("a listener that accepts and never answers costs the connect timeout, not t
     for (const socket of sockets) socket.destroy();
   });
   const address = `127.0.0.1:${(hole.address() as AddressInfo).port}`;
-  await rejectsWith(connectTo(t, address, { connectTimeoutMs: 100, waitForReadyMs: 400 }).unary({}), Code.Unavailable, /settings within 100 ms/);
+  await rejectsWith(
+    connectTo(t, address, { connectTimeoutMs: 100, waitForReadyMs: 400 }).unary({}),
+    Code.Unavailable,
+    /settings within 100 ms/,
+  );
   const good = await startEcho(t, { instance: "good" });
   const client = connectTo(t, addressesOf({ address }, good), { connectTimeoutMs: 100 });
   assert.equal((await client.unary({})).echo?.instance, "good");

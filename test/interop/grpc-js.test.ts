@@ -6,7 +6,10 @@ import { heddleCallee, heddleCaller } from "../kit/peers/heddle.ts";
 import { allCases } from "./cases/index.ts";
 import { runSuite } from "./link.ts";
 
-runSuite({ name: "grpc-js → heddle", caller: grpcJsCaller, callee: heddleCallee(() => "127.0.0.1:0") }, allCases);
+runSuite(
+  { name: "grpc-js → heddle", caller: grpcJsCaller, callee: heddleCallee(() => "127.0.0.1:0") },
+  allCases,
+);
 
 const lacks = { gzipAnswers: "its server does not compress" };
 runSuite({ name: "heddle → grpc-js", caller: heddleCaller, callee: grpcJsCallee, lacks }, allCases);

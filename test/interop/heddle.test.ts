@@ -19,5 +19,8 @@ const listens: Readonly<Record<string, () => string>> = {
 };
 
 for (const [kind, listen] of Object.entries(listens)) {
-  runSuite({ name: `heddle → over ${kind} → heddle`, caller: heddleCaller, callee: heddleCallee(listen) }, allCases);
+  runSuite(
+    { name: `heddle → over ${kind} → heddle`, caller: heddleCaller, callee: heddleCallee(listen) },
+    allCases,
+  );
 }

@@ -1,6 +1,11 @@
 /** A service that has a contract and no server: EchoService under another name. */
 import { create, createFileRegistry, type DescFile, toBinary, fromBinary } from "@bufbuild/protobuf";
-import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema, file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
+import {
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  file_google_protobuf_any,
+} from "@bufbuild/protobuf/wkt";
 import type { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { file_heddle_test_v1_echo } from "../gen/heddle/test/v1/echo_pb.ts";
 
@@ -17,7 +22,8 @@ function renamed(proto: DescFile["proto"]): FileDescriptorProto {
   const copy = fromBinary(FileDescriptorProtoSchema, toBinary(FileDescriptorProtoSchema, proto));
   const moved = (name: string) => name.replace(/^\.heddle\.test\.v1\./, ".heddle.test.unknown.v1.");
   copy.package = "heddle.test.unknown.v1";
-  for (const message of copy.messageType) for (const field of message.field) field.typeName = moved(field.typeName);
+  for (const message of copy.messageType)
+    for (const field of message.field) field.typeName = moved(field.typeName);
   for (const service of copy.service) {
     for (const method of service.method) {
       method.inputType = moved(method.inputType);

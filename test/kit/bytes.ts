@@ -12,5 +12,8 @@ export function filled(length: number): Uint8Array {
 /** Without printing megabytes when they differ. */
 export function assertSameBytes(actual: Uint8Array | undefined, expected: Uint8Array): void {
   assert.ok(actual instanceof Uint8Array, "there are no bytes");
-  assert.ok(Buffer.compare(actual, expected) === 0, `${actual.length} bytes, not the same as the ${expected.length} expected`);
+  assert.ok(
+    Buffer.compare(actual, expected) === 0,
+    `${actual.length} bytes, not the same as the ${expected.length} expected`,
+  );
 }

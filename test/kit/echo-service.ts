@@ -26,13 +26,20 @@ interface Asked {
 
 type EchoInit = MessageInitShape<typeof EchoSchema>;
 
-export function createEchoService({ instance = "", witness = new Witness() }: EchoOptions = {}): EchoImplementation {
+export function createEchoService({
+  instance = "",
+  witness = new Witness(),
+}: EchoOptions = {}): EchoImplementation {
   async function one(asked: Asked, context: HandlerContext): Promise<{ echo: EchoInit }> {
     for await (const answer of many(asked, context, 1)) return answer;
     throw new Error("a plan for one answer gave none");
   }
 
-  async function* many(asked: Asked, context: HandlerContext, count: number): AsyncGenerator<{ echo: EchoInit }> {
+  async function* many(
+    asked: Asked,
+    context: HandlerContext,
+    count: number,
+  ): AsyncGenerator<{ echo: EchoInit }> {
     const run = new Run(instance, witness, context);
     try {
       await run.take(asked);
@@ -127,7 +134,10 @@ class Run {
     if (failure === undefined || failure.afterAnswers > answers) return;
     if (failure.plainError) throw new Error(failure.message);
     const error = new ConnectError(failure.message, failure.code as Code);
-    error.details = failure.details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
+    error.details = failure.details.map(({ typeUrl, value }) => ({
+      type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
+      value,
+    }));
     throw error;
   }
 

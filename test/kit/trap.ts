@@ -10,5 +10,6 @@ process.on("warning", (warning) => {
   if (warning.name === "MaxListenersExceededWarning") found.push(warning);
 });
 after(() => {
-  if (found.length > 0) throw new AggregateError(found, `${found.length} rejections or warnings that nobody handled`);
+  if (found.length > 0)
+    throw new AggregateError(found, `${found.length} rejections or warnings that nobody handled`);
 });

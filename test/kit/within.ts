@@ -14,7 +14,11 @@ export async function within<T>(promise: Promise<T>, what: string, ms = 10_000):
 }
 
 /** Looks again and again until `condition` holds. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, ms = 10_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  ms = 10_000,
+): Promise<void> {
   const giveUpAt = performance.now() + ms;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`${what} did not happen within ${ms} ms`);
@@ -23,7 +27,9 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 }
 
 /** How a promise ended, as a value. */
-export async function outcomeOf<T>(promise: Promise<T>): Promise<{ readonly value: T } | { readonly error: unknown }> {
+export async function outcomeOf<T>(
+  promise: Promise<T>,
+): Promise<{ readonly value: T } | { readonly error: unknown }> {
   try {
     return { value: await promise };
   } catch (error) {

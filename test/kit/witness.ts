@@ -76,7 +76,13 @@ export class Witness {
   #of(id: string): Sighting {
     let sighting = this.#sightings.get(id);
     if (sighting === undefined) {
-      sighting = { started: Promise.withResolvers(), aborted: Promise.withResolvers(), ended: Promise.withResolvers(), received: new Map(), messages: 0 };
+      sighting = {
+        started: Promise.withResolvers(),
+        aborted: Promise.withResolvers(),
+        ended: Promise.withResolvers(),
+        received: new Map(),
+        messages: 0,
+      };
       this.#sightings.set(id, sighting);
     }
     return sighting;

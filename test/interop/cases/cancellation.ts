@@ -9,24 +9,29 @@ type Call = (link: Link, id: string, signal: AbortSignal) => Promise<unknown>;
 
 const calls: Readonly<Record<string, Call>> = {
   unary: ({ client }, id, signal) => client.unary({ plan: { id, hang: true } }, { signal }),
-  "server stream": ({ client }, id, signal) => collect(client.serverStream({ plan: { id, hang: true } }, { signal })),
-  "client stream": ({ client }, id, signal) => client.clientStream(new Requests({ plan: { id, hang: true } }), { signal }),
-  "bidirectional stream": ({ client }, id, signal) => collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { signal })),
+  "server stream": ({ client }, id, signal) =>
+    collect(client.serverStream({ plan: { id, hang: true } }, { signal })),
+  "client stream": ({ client }, id, signal) =>
+    client.clientStream(new Requests({ plan: { id, hang: true } }), { signal }),
+  "bidirectional stream": ({ client }, id, signal) =>
+    collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { signal })),
 };
 
 export const cancellation: readonly Case[] = [
-  ...Object.entries(calls).map(([kind, call]): Case => ({
-    name: `the caller aborts a ${kind}: CANCELED there, the signal fires here`,
-    async run(link) {
-      const id = link.witness.newId();
-      const controller = new AbortController();
-      const ended = rejectsWith(call(link, id, controller.signal), Code.Canceled);
-      await link.witness.started(id);
-      controller.abort();
-      await ended;
-      await link.witness.aborted(id);
-    },
-  })),
+  ...Object.entries(calls).map(
+    ([kind, call]): Case => ({
+      name: `the caller aborts a ${kind}: CANCELED there, the signal fires here`,
+      async run(link) {
+        const id = link.witness.newId();
+        const controller = new AbortController();
+        const ended = rejectsWith(call(link, id, controller.signal), Code.Canceled);
+        await link.witness.started(id);
+        controller.abort();
+        await ended;
+        await link.witness.aborted(id);
+      },
+    }),
+  ),
   {
     name: "the caller aborts between two answers",
     async run({ client, witness }) {
@@ -56,7 +61,11 @@ export const cancellation: readonly Case[] = [
     async run({ client }) {
       const plan = { failure: { code: Code.Canceled, message: "not today", afterAnswers: 1 }, count: 3 };
       await rejectsWith(collect(client.serverStream({ plan })), Code.Canceled, "not today");
-      await rejectsWith(client.unary({ plan: { failure: { code: Code.Canceled, message: "nor now" } } }), Code.Canceled, "nor now");
+      await rejectsWith(
+        client.unary({ plan: { failure: { code: Code.Canceled, message: "nor now" } } }),
+        Code.Canceled,
+        "nor now",
+      );
     },
   },
   {
@@ -64,7 +73,10 @@ export const cancellation: readonly Case[] = [
     async run({ client, witness }) {
       const id = witness.newId();
       const controller = new AbortController();
-      const cancelled = rejectsWith(client.unary({ plan: { id, hang: true } }, { signal: controller.signal }), Code.Canceled);
+      const cancelled = rejectsWith(
+        client.unary({ plan: { id, hang: true } }, { signal: controller.signal }),
+        Code.Canceled,
+      );
       const requests = new Requests({ payload: new Uint8Array(1) });
       const neighbour = collect(client.bidiStream(requests));
       await witness.started(id);
@@ -72,7 +84,10 @@ export const cancellation: readonly Case[] = [
       await cancelled;
       requests.send({ payload: new Uint8Array(2) });
       requests.end();
-      assert.deepEqual((await neighbour).map(({ payload }) => payload.length), [1, 2]);
+      assert.deepEqual(
+        (await neighbour).map(({ payload }) => payload.length),
+        [1, 2],
+      );
       await client.clientStream(requestsOf({ payload: new Uint8Array(1) }));
     },
   },

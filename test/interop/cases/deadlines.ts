@@ -10,9 +10,12 @@ type Hang = (link: Link, id: string, timeoutMs: number) => Promise<unknown>;
 /** One call of each kind whose handler never answers. */
 export const hangs: Readonly<Record<string, Hang>> = {
   unary: ({ client }, id, timeoutMs) => client.unary({ plan: { id, hang: true } }, { timeoutMs }),
-  "server stream": ({ client }, id, timeoutMs) => collect(client.serverStream({ plan: { id, hang: true } }, { timeoutMs })),
-  "client stream": ({ client }, id, timeoutMs) => client.clientStream(requestsOf({ plan: { id, hang: true } }), { timeoutMs }),
-  "bidirectional stream": ({ client }, id, timeoutMs) => collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { timeoutMs })),
+  "server stream": ({ client }, id, timeoutMs) =>
+    collect(client.serverStream({ plan: { id, hang: true } }, { timeoutMs })),
+  "client stream": ({ client }, id, timeoutMs) =>
+    client.clientStream(requestsOf({ plan: { id, hang: true } }), { timeoutMs }),
+  "bidirectional stream": ({ client }, id, timeoutMs) =>
+    collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { timeoutMs })),
 };
 
 export const deadlines: readonly Case[] = [
@@ -25,14 +28,16 @@ export const deadlines: readonly Case[] = [
       assert.ok(timeoutMs !== undefined && timeoutMs > 3000 && timeoutMs <= 7001, `${timeoutMs} ms are left`);
     },
   },
-  ...Object.entries(hangs).map(([kind, hang]): Case => ({
-    name: `deadline of a ${kind}: the caller gets DEADLINE_EXCEEDED, the handler is told to stop`,
-    async run(link) {
-      const id = link.witness.newId();
-      await rejectsWith(hang(link, id, 200), Code.DeadlineExceeded);
-      await link.witness.aborted(id);
-    },
-  })),
+  ...Object.entries(hangs).map(
+    ([kind, hang]): Case => ({
+      name: `deadline of a ${kind}: the caller gets DEADLINE_EXCEEDED, the handler is told to stop`,
+      async run(link) {
+        const id = link.witness.newId();
+        await rejectsWith(hang(link, id, 200), Code.DeadlineExceeded);
+        await link.witness.aborted(id);
+      },
+    }),
+  ),
   {
     name: "deadline between two answers of a stream",
     async run({ client, witness }) {
@@ -40,7 +45,8 @@ export const deadlines: readonly Case[] = [
       const requests = new Requests({ plan: { id }, payload: new Uint8Array(3) });
       const seen: number[] = [];
       const reading = (async () => {
-        for await (const { echo } of client.bidiStream(requests, { timeoutMs: 300 })) seen.push(echo?.payload.length ?? -1);
+        for await (const { echo } of client.bidiStream(requests, { timeoutMs: 300 }))
+          seen.push(echo?.payload.length ?? -1);
       })();
       await rejectsWith(reading, Code.DeadlineExceeded);
       assert.deepEqual(seen, [3]);

@@ -8,7 +8,11 @@ import type { Case } from "../link.ts";
 import { collect, requestsOf } from "../streams.ts";
 
 /** Asserts the code, and the text where one is given. */
-export async function rejectsWith(promise: Promise<unknown>, code: Code, message?: string | RegExp): Promise<ConnectError> {
+export async function rejectsWith(
+  promise: Promise<unknown>,
+  code: Code,
+  message?: string | RegExp,
+): Promise<ConnectError> {
   let caught: unknown;
   try {
     await promise;
@@ -24,34 +28,68 @@ export async function rejectsWith(promise: Promise<unknown>, code: Code, message
 
 const codes = Object.values(Code).filter((code): code is Code => typeof code === "number");
 
-const texts = ["", "plain", "100 % of 5 %25 %zz", "naïve café – 你好 🧵", "line one\nline two\ttab", "ends with space "];
+const texts = [
+  "",
+  "plain",
+  "100 % of 5 %25 %zz",
+  "naïve café – 你好 🧵",
+  "line one\nline two\ttab",
+  "ends with space ",
+];
 
 const details = [
   { desc: DurationSchema, value: create(DurationSchema, { seconds: 3n, nanos: 5 }) },
   { desc: StringValueSchema, value: create(StringValueSchema, { value: "a detail with ünïcode" }) },
-  { desc: StructSchema, value: create(StructSchema, { fields: { field: { kind: { case: "numberValue", value: 1.5 } } } }) },
+  {
+    desc: StructSchema,
+    value: create(StructSchema, { fields: { field: { kind: { case: "numberValue", value: 1.5 } } } }),
+  },
 ];
 
 export const errors: readonly Case[] = [
-  ...codes.map((code): Case => ({
-    name: `status ${Code[code]}`,
-    async run({ client }) {
-      await rejectsWith(client.unary({ plan: { failure: { code, message: `code ${code}` } } }), code, `code ${code}`);
-      await rejectsWith(collect(client.serverStream({ plan: { count: 2, failure: { code, message: "late", afterAnswers: 1 } } })), code, "late");
-    },
-  })),
-  ...texts.map((message): Case => ({
-    name: `status message ${JSON.stringify(message)}`,
-    async run({ client }) {
-      await rejectsWith(client.unary({ plan: { failure: { code: Code.Aborted, message } } }), Code.Aborted, message);
-    },
-  })),
+  ...codes.map(
+    (code): Case => ({
+      name: `status ${Code[code]}`,
+      async run({ client }) {
+        await rejectsWith(
+          client.unary({ plan: { failure: { code, message: `code ${code}` } } }),
+          code,
+          `code ${code}`,
+        );
+        await rejectsWith(
+          collect(
+            client.serverStream({ plan: { count: 2, failure: { code, message: "late", afterAnswers: 1 } } }),
+          ),
+          code,
+          "late",
+        );
+      },
+    }),
+  ),
+  ...texts.map(
+    (message): Case => ({
+      name: `status message ${JSON.stringify(message)}`,
+      async run({ client }) {
+        await rejectsWith(
+          client.unary({ plan: { failure: { code: Code.Aborted, message } } }),
+          Code.Aborted,
+          message,
+        );
+      },
+    }),
+  ),
   {
     name: "answers before an error arrive",
     async run({ client }) {
       const seen: number[] = [];
       const reading = (async () => {
-        for await (const { echo } of client.serverStream({ plan: { count: 5, answerBytes: 10, failure: { code: Code.DataLoss, message: "torn", afterAnswers: 3 } } })) {
+        for await (const { echo } of client.serverStream({
+          plan: {
+            count: 5,
+            answerBytes: 10,
+            failure: { code: Code.DataLoss, message: "torn", afterAnswers: 3 },
+          },
+        })) {
           seen.push(echo?.payload.length ?? 0);
         }
       })();
@@ -70,8 +108,13 @@ export const errors: readonly Case[] = [
   {
     name: "error details",
     async run({ client }) {
-      const packed = details.map(({ desc, value }) => ({ typeUrl: `type.googleapis.com/${desc.typeName}`, value: toBinary(desc, value as never) }));
-      const plan = { failure: { code: Code.InvalidArgument, message: "see the details – ä", details: packed } };
+      const packed = details.map(({ desc, value }) => ({
+        typeUrl: `type.googleapis.com/${desc.typeName}`,
+        value: toBinary(desc, value as never),
+      }));
+      const plan = {
+        failure: { code: Code.InvalidArgument, message: "see the details – ä", details: packed },
+      };
       for (const call of [() => client.unary({ plan }), () => collect(client.serverStream({ plan }))]) {
         const error = await rejectsWith(call(), Code.InvalidArgument, "see the details – ä");
         assert.equal(error.details.length, details.length);
@@ -85,8 +128,16 @@ export const errors: readonly Case[] = [
     name: "what an ordinary error says stays in the server",
     async run({ client, oursAnswers }) {
       const plan = { failure: { message: "secret", plainError: true } };
-      for (const call of [() => client.unary({ plan }), () => collect(client.serverStream({ plan })), () => collect(client.bidiStream(requestsOf({ plan })))]) {
-        await assert.rejects(call(), (error: ConnectError) => !oursAnswers || (error.code === Code.Unknown && !error.message.includes("secret")));
+      for (const call of [
+        () => client.unary({ plan }),
+        () => collect(client.serverStream({ plan })),
+        () => collect(client.bidiStream(requestsOf({ plan }))),
+      ]) {
+        await assert.rejects(
+          call(),
+          (error: ConnectError) =>
+            !oursAnswers || (error.code === Code.Unknown && !error.message.includes("secret")),
+        );
       }
     },
   },

@@ -7,4 +7,13 @@ import { kinds } from "./kinds.ts";
 import { compression, metadata } from "./metadata.ts";
 import { largeMessages, limits } from "./sizes.ts";
 
-export const allCases: readonly Case[] = [...kinds, ...errors, ...metadata, ...compression, ...deadlines, ...cancellation, ...limits, ...largeMessages];
+export const allCases: readonly Case[] = [
+  ...kinds,
+  ...errors,
+  ...metadata,
+  ...compression,
+  ...deadlines,
+  ...cancellation,
+  ...limits,
+  ...largeMessages,
+];

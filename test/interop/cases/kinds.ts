@@ -51,7 +51,10 @@ export const kinds: readonly Case[] = [
     async run({ client }) {
       const requests = Array.from({ length: 100 }, (_, i) => ({ payload: filled(i) }));
       const answers = await collect(client.bidiStream(requestsOf(...requests)));
-      assert.deepEqual(answers.map(({ payload }) => payload.length), requests.map((_, i) => i));
+      assert.deepEqual(
+        answers.map(({ payload }) => payload.length),
+        requests.map((_, i) => i),
+      );
     },
   },
   {
@@ -64,13 +67,19 @@ export const kinds: readonly Case[] = [
         if (sizes.length === 20) requests.end();
         else requests.send({ payload: filled(sizes.length) });
       }
-      assert.deepEqual(sizes, Array.from({ length: 20 }, (_, i) => i));
+      assert.deepEqual(
+        sizes,
+        Array.from({ length: 20 }, (_, i) => i),
+      );
     },
   },
   {
     name: "the server ends a stream with an error while the client still sends",
     async run({ client }) {
-      const requests = new Requests({ plan: { failure: { code: Code.FailedPrecondition, message: "enough", afterAnswers: 1 } } }, { payload: HELLO });
+      const requests = new Requests(
+        { plan: { failure: { code: Code.FailedPrecondition, message: "enough", afterAnswers: 1 } } },
+        { payload: HELLO },
+      );
       const seen: number[] = [];
       const reading = (async () => {
         for await (const { echo } of client.bidiStream(requests)) seen.push(echo?.receivedMessages ?? 0);
@@ -82,7 +91,9 @@ export const kinds: readonly Case[] = [
   {
     name: "the server refuses a client stream while the client still sends",
     async run({ client }) {
-      const requests = new Requests({ plan: { failure: { code: Code.ResourceExhausted, message: "no more" } } });
+      const requests = new Requests({
+        plan: { failure: { code: Code.ResourceExhausted, message: "no more" } },
+      });
       requests.end();
       await rejectsWith(client.clientStream(requests), Code.ResourceExhausted, "no more");
     },
@@ -90,9 +101,14 @@ export const kinds: readonly Case[] = [
   {
     name: "500 calls at once on one connection",
     async run({ client }) {
-      const calls = Array.from({ length: 500 }, (_, i) => client.unary({ payload: filled(i), plan: { delayMs: i % 3 } }));
+      const calls = Array.from({ length: 500 }, (_, i) =>
+        client.unary({ payload: filled(i), plan: { delayMs: i % 3 } }),
+      );
       const answers = await Promise.all(calls);
-      assert.deepEqual(answers.map(({ echo }) => echo?.payload.length), calls.map((_, i) => i));
+      assert.deepEqual(
+        answers.map(({ echo }) => echo?.payload.length),
+        calls.map((_, i) => i),
+      );
     },
   },
   {
@@ -100,8 +116,13 @@ export const kinds: readonly Case[] = [
     async run({ client }) {
       const sizes = (stream: number) => Array.from({ length: 10 }, (_, i) => stream * 10 + i);
       const streams = Array.from({ length: 100 }, async (_, stream) => {
-        const answers = await collect(client.bidiStream(requestsOf(...sizes(stream).map((size) => ({ payload: filled(size) })))));
-        assert.deepEqual(answers.map(({ payload }) => payload.length), sizes(stream));
+        const answers = await collect(
+          client.bidiStream(requestsOf(...sizes(stream).map((size) => ({ payload: filled(size) })))),
+        );
+        assert.deepEqual(
+          answers.map(({ payload }) => payload.length),
+          sizes(stream),
+        );
       });
       await Promise.all(streams);
     },

@@ -30,7 +30,9 @@ function assertEchoed({ oursCalls }: Link, header: Headers | undefined, trailer:
   assert.match(header.get("x-echo-many") ?? "", /^one, ?two$/);
   assert.equal(trailer?.get("x-trail-text"), "at the end");
   assert.deepEqual(decodeBinaryHeader(trailer.get("x-trail-bin") ?? ""), BYTES.slice(0, 7));
-  const many = (trailer.get("x-trail-many-bin") ?? "").split(",").map((part) => decodeBinaryHeader(part.trim()).length);
+  const many = (trailer.get("x-trail-many-bin") ?? "")
+    .split(",")
+    .map((part) => decodeBinaryHeader(part.trim()).length);
   assert.deepEqual(many, [1, 2]);
   if (!oursCalls) return;
   for (const headers of [header, trailer]) {
@@ -96,7 +98,10 @@ export const metadata: readonly Case[] = [
   {
     name: "metadata of a call that fails stands on its error",
     async run({ client }) {
-      const error = await rejectsWith(client.unary({ plan: { failure: { code: Code.NotFound, message: "gone" } } }, { headers: sent() }), Code.NotFound);
+      const error = await rejectsWith(
+        client.unary({ plan: { failure: { code: Code.NotFound, message: "gone" } } }, { headers: sent() }),
+        Code.NotFound,
+      );
       assert.equal(error.metadata.get("x-trail-text"), "at the end");
       assert.deepEqual(decodeBinaryHeader(error.metadata.get("x-trail-bin") ?? ""), BYTES.slice(0, 7));
     },
@@ -123,7 +128,9 @@ export const compression: readonly Case[] = [
     async run({ client }) {
       const { echo } = await client.unary({ payload: filled(100_000) });
       assertSameBytes(echo?.payload, filled(100_000));
-      const streamed = await client.clientStream(requestsOf({ payload: filled(100_000) }, {}, { payload: filled(7) }));
+      const streamed = await client.clientStream(
+        requestsOf({ payload: filled(100_000) }, {}, { payload: filled(7) }),
+      );
       assert.equal(streamed.echo?.receivedBytes, 100_007n);
     },
   },
@@ -134,10 +141,14 @@ export const compression: readonly Case[] = [
     async run({ client }) {
       let encoding: string | null = "";
       const plan = { answerBytes: 100_000, count: 3 };
-      const { echo } = await client.unary({ plan }, { onHeader: (header) => void (encoding = header.get("grpc-encoding")) });
+      const { echo } = await client.unary(
+        { plan },
+        { onHeader: (header) => void (encoding = header.get("grpc-encoding")) },
+      );
       assertSameBytes(echo?.payload, filled(100_000));
       assert.ok(encoding === null || encoding === "gzip");
-      for (const { payload } of await collect(client.serverStream({ plan }))) assertSameBytes(payload, filled(100_000));
+      for (const { payload } of await collect(client.serverStream({ plan })))
+        assertSameBytes(payload, filled(100_000));
     },
   },
 ];

@@ -23,18 +23,20 @@ const sizes: readonly (readonly [string, number])[] = [
 ];
 
 export const largeMessages: readonly Case[] = [
-  ...sizes.map(([name, size]): Case => ({
-    name: `${name} both ways`,
-    settings: RAISED,
-    async run({ client }) {
-      const payload = filled(size);
-      const { echo } = await client.unary({ payload });
-      assertSameBytes(echo?.payload, payload);
-      const [streamed, ...more] = await collect(client.bidiStream(requestsOf({ payload })));
-      assertSameBytes(streamed?.payload, payload);
-      assert.equal(more.length, 0);
-    },
-  })),
+  ...sizes.map(
+    ([name, size]): Case => ({
+      name: `${name} both ways`,
+      settings: RAISED,
+      async run({ client }) {
+        const payload = filled(size);
+        const { echo } = await client.unary({ payload });
+        assertSameBytes(echo?.payload, payload);
+        const [streamed, ...more] = await collect(client.bidiStream(requestsOf({ payload })));
+        assertSameBytes(streamed?.payload, payload);
+        assert.equal(more.length, 0);
+      },
+    }),
+  ),
   {
     name: "a message with no bytes at all",
     async run({ client }) {
@@ -72,7 +74,10 @@ export const limits: readonly Case[] = [
       const payload = filled(11 * KIB);
       await rejectsWith(client.unary({ payload }), Code.ResourceExhausted);
       await rejectsWith(client.clientStream(requestsOf({ payload })), Code.ResourceExhausted);
-      await rejectsWith(collect(client.bidiStream(requestsOf({ payload: filled(9 * KIB) }, { payload }))), Code.ResourceExhausted);
+      await rejectsWith(
+        collect(client.bidiStream(requestsOf({ payload: filled(9 * KIB) }, { payload }))),
+        Code.ResourceExhausted,
+      );
       assert.equal((await client.unary({ payload: filled(9 * KIB) })).echo?.payload.length, 9 * KIB);
     },
   },

@@ -1,5 +1,10 @@
 /** connect-node, speaking gRPC, as either end. */
-import { connectNodeAdapter, compressionGzip, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import {
+  connectNodeAdapter,
+  compressionGzip,
+  createGrpcTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
 import { once } from "node:events";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -9,7 +14,10 @@ import type { StartCallee, StartCaller } from "./peer.ts";
 /** Node refuses streams beyond 10 MB in flight on a connection, and this suite sends 32 MiB messages. */
 const SESSION_MEGABYTES = 1000;
 
-export const connectCallee: StartCallee = async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, gzip }) => {
+export const connectCallee: StartCallee = async (
+  echo,
+  { maxMessageBytes, maxRequestBytes = maxMessageBytes, gzip },
+) => {
   const server = createServer(
     { maxSessionMemory: SESSION_MEGABYTES },
     connectNodeAdapter({
@@ -38,7 +46,10 @@ export const connectCallee: StartCallee = async (echo, { maxMessageBytes, maxReq
   };
 };
 
-export const connectCaller: StartCaller = (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip }) => {
+export const connectCaller: StartCaller = (
+  address,
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
+) => {
   const baseUrl = `http://${address}`;
   const sessionManager = new Http2SessionManager(baseUrl, undefined, { maxSessionMemory: SESSION_MEGABYTES });
   const transport = createGrpcTransport({

@@ -18,10 +18,17 @@ import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
 import { toDefinition, toHeaders, toMetadata, toStatus } from "./grpc-js-words.ts";
 import type { StartCallee } from "./peer.ts";
 
-type AnyCall = ServerUnaryCall<Message, Message> | ServerReadableStream<Message, Message> | ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
+type AnyCall =
+  | ServerUnaryCall<Message, Message>
+  | ServerReadableStream<Message, Message>
+  | ServerWritableStream<Message, Message>
+  | ServerDuplexStream<Message, Message>;
 type AnyHandler = (input: unknown, context: HandlerContext) => Promise<Message> & AsyncIterable<Message>;
 
-export const grpcJsCallee: StartCallee = async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes }) => {
+export const grpcJsCallee: StartCallee = async (
+  echo,
+  { maxMessageBytes, maxRequestBytes = maxMessageBytes },
+) => {
   const server = new Server({
     ...(maxRequestBytes === undefined ? {} : { "grpc.max_receive_message_length": maxRequestBytes }),
     "grpc.max_send_message_length": -1,
@@ -30,12 +37,23 @@ export const grpcJsCallee: StartCallee = async (echo, { maxMessageBytes, maxRequ
     const handler = (echo as unknown as Record<string, AnyHandler | undefined>)[method.localName];
     if (handler === undefined) continue;
     const { methodKind } = method;
-    const run = methodKind === "unary" || methodKind === "client_streaming" ? answerOne(method, handler) : answerMany(method, handler);
+    const run =
+      methodKind === "unary" || methodKind === "client_streaming"
+        ? answerOne(method, handler)
+        : answerMany(method, handler);
     const definition = toDefinition(method);
-    server.register(definition.path, run as handleUnaryCall<Message, Message>, definition.responseSerialize, definition.requestDeserialize as (bytes: Buffer) => Message, KINDS[methodKind]);
+    server.register(
+      definition.path,
+      run as handleUnaryCall<Message, Message>,
+      definition.responseSerialize,
+      definition.requestDeserialize as (bytes: Buffer) => Message,
+      KINDS[methodKind],
+    );
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: async () => server.forceShutdown() };
 };
@@ -48,7 +66,10 @@ const KINDS: Readonly<Record<DescMethod["methodKind"], string>> = {
   bidi_streaming: "bidi",
 };
 
-function answerOne(method: DescMethod, handler: AnyHandler): handleUnaryCall<Message, Message> & handleClientStreamingCall<Message, Message> {
+function answerOne(
+  method: DescMethod,
+  handler: AnyHandler,
+): handleUnaryCall<Message, Message> & handleClientStreamingCall<Message, Message> {
   return ((call, callback) => {
     const context = contextOf(method, call);
     const input = "request" in call ? call.request : requestsOf(call);
@@ -62,17 +83,24 @@ function answerOne(method: DescMethod, handler: AnyHandler): handleUnaryCall<Mes
         callback(toStatus(error, context.responseTrailer));
       },
     );
-  }) satisfies (call: ServerUnaryCall<Message, Message> | ServerReadableStream<Message, Message>, callback: Parameters<handleUnaryCall<Message, Message>>[1]) => void;
+  }) satisfies (
+    call: ServerUnaryCall<Message, Message> | ServerReadableStream<Message, Message>,
+    callback: Parameters<handleUnaryCall<Message, Message>>[1],
+  ) => void;
 }
 
-function answerMany(method: DescMethod, handler: AnyHandler): handleServerStreamingCall<Message, Message> & handleBidiStreamingCall<Message, Message> {
+function answerMany(
+  method: DescMethod,
+  handler: AnyHandler,
+): handleServerStreamingCall<Message, Message> & handleBidiStreamingCall<Message, Message> {
   return ((call: ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>) => {
     const context = contextOf(method, call);
     const input = "request" in call ? call.request : requestsOf(call);
     const answers = async () => {
       for await (const answer of handler(input, context)) {
         call.sendMetadata(toMetadata(context.responseHeader));
-        if (!call.write(create(method.output, answer))) await Promise.race([once(call, "drain"), once(call, "cancelled")]);
+        if (!call.write(create(method.output, answer)))
+          await Promise.race([once(call, "drain"), once(call, "cancelled")]);
       }
     };
     answers().then(
@@ -83,7 +111,9 @@ function answerMany(method: DescMethod, handler: AnyHandler): handleServerStream
 }
 
 /** A handler that stops reading must still be able to answer: the stream outlives the loop over it. */
-function requestsOf(call: ServerReadableStream<Message, Message> | ServerDuplexStream<Message, Message>): AsyncIterable<Message> {
+function requestsOf(
+  call: ServerReadableStream<Message, Message> | ServerDuplexStream<Message, Message>,
+): AsyncIterable<Message> {
   return call.iterator({ destroyOnReturn: false });
 }
 

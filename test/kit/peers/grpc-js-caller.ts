@@ -1,5 +1,13 @@
 /** grpc-js's client as a Connect `Transport`. */
-import { create, type DescMessage, type DescMethodStreaming, type DescMethodUnary, type Message, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
 import type { StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
 import {
   type CallOptions,
@@ -19,7 +27,10 @@ import type { StartCaller } from "./peer.ts";
 
 const GZIP = 2;
 
-export const grpcJsCaller: StartCaller = (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip }) => {
+export const grpcJsCaller: StartCaller = (
+  address,
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
+) => {
   const client = new Client(address, credentials.createInsecure(), {
     ...(maxAnswerBytes === undefined ? {} : { "grpc.max_receive_message_length": maxAnswerBytes }),
     "grpc.max_send_message_length": -1,
@@ -44,11 +55,26 @@ class GrpcJsTransport implements Transport {
   ): Promise<UnaryResponse<I, O>> {
     const { path, requestSerialize, responseDeserialize } = toDefinition(method);
     const answer = new OneAnswer();
-    const call = this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, create(method.input, input), toMetadata(new Headers(header)), optionsOf(timeoutMs), answer.callback);
+    const call = this.#client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      create(method.input, input),
+      toMetadata(new Headers(header)),
+      optionsOf(timeoutMs),
+      answer.callback,
+    );
     const ends = watch(call, signal);
     const message = (await answer.promise) as MessageShape<O>;
     await ends.ended;
-    return { stream: false, service: method.parent, method, message, header: ends.header, trailer: ends.trailer };
+    return {
+      stream: false,
+      service: method.parent,
+      method,
+      message,
+      header: ends.header,
+      trailer: ends.trailer,
+    };
   }
 
   async stream<I extends DescMessage, O extends DescMessage>(
@@ -64,7 +90,14 @@ class GrpcJsTransport implements Transport {
     const common = { stream: true as const, service: method.parent, method };
     if (method.methodKind === "client_streaming") {
       const answer = new OneAnswer();
-      const call = this.#client.makeClientStreamRequest(path, requestSerialize, responseDeserialize, metadata, options, answer.callback);
+      const call = this.#client.makeClientStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+        options,
+        answer.callback,
+      );
       const ends = watch(call, signal);
       pump(call, method.input, input);
       const message = (await answer.promise) as MessageShape<O>;
@@ -73,15 +106,33 @@ class GrpcJsTransport implements Transport {
     }
     let call: ClientReadableStream<Message> | ClientDuplexStream<Message, Message>;
     if (method.methodKind === "bidi_streaming") {
-      call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, options);
+      call = this.#client.makeBidiStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+        options,
+      );
       pump(call as ClientDuplexStream<Message, Message>, method.input, input);
     } else {
       const request = await first(input);
-      call = this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, create(method.input, request), metadata, options);
+      call = this.#client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        create(method.input, request),
+        metadata,
+        options,
+      );
     }
     const ends = watch(call, signal);
     await ends.begun;
-    return { ...common, header: ends.header, trailer: ends.trailer, message: answersOf<MessageShape<O>>(call, ends) };
+    return {
+      ...common,
+      header: ends.header,
+      trailer: ends.trailer,
+      message: answersOf<MessageShape<O>>(call, ends),
+    };
   }
 }
 
@@ -99,7 +150,11 @@ class OneAnswer {
   };
 }
 
-type AnyCall = ClientUnaryCall | ClientReadableStream<Message> | ClientWritableStream<Message> | ClientDuplexStream<Message, Message>;
+type AnyCall =
+  | ClientUnaryCall
+  | ClientReadableStream<Message>
+  | ClientWritableStream<Message>
+  | ClientDuplexStream<Message, Message>;
 
 /** Header and trailer as they come; `begun` with the first of them, `ended` with the last. */
 function watch(call: AnyCall, signal: AbortSignal | undefined) {
@@ -132,7 +187,10 @@ function copy(metadata: Metadata, to: Headers): void {
   toHeaders(metadata).forEach((value, name) => to.append(name, value));
 }
 
-async function* answersOf<T>(call: ClientReadableStream<Message>, { ended, failure }: ReturnType<typeof watch>): AsyncGenerator<T> {
+async function* answersOf<T>(
+  call: ClientReadableStream<Message>,
+  { ended, failure }: ReturnType<typeof watch>,
+): AsyncGenerator<T> {
   let read = false;
   try {
     for await (const message of call) yield message as T;
@@ -146,14 +204,19 @@ async function* answersOf<T>(call: ClientReadableStream<Message>, { ended, failu
   if (failure.error !== undefined) throw toConnectError(failure.error);
 }
 
-function pump(call: ClientWritableStream<Message>, desc: DescMessage, input: AsyncIterable<MessageInitShape<DescMessage>>): void {
+function pump(
+  call: ClientWritableStream<Message>,
+  desc: DescMessage,
+  input: AsyncIterable<MessageInitShape<DescMessage>>,
+): void {
   const run = async () => {
     for await (const message of input) {
       if (call.destroyed || call.writableEnded) return;
-      if (!call.write(create(desc, message))) await new Promise<void>((resolve) => {
-        call.once("drain", resolve);
-        call.once("status", resolve);
-      });
+      if (!call.write(create(desc, message)))
+        await new Promise<void>((resolve) => {
+          call.once("drain", resolve);
+          call.once("status", resolve);
+        });
     }
     call.end();
   };

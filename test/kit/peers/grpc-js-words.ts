@@ -2,7 +2,15 @@
  * Between the vocabularies: Connect's `Headers` and `ConnectError` on one side, grpc-js's `Metadata` and status
  * objects on the other.
  */
-import { create, type DescMethod, fromBinary, toBinary, type Message, type MessageInitShape, type DescMessage } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethod,
+  fromBinary,
+  toBinary,
+  type Message,
+  type MessageInitShape,
+  type DescMessage,
+} from "@bufbuild/protobuf";
 import { type Code, ConnectError, decodeBinaryHeader, encodeBinaryHeader } from "@connectrpc/connect";
 import { Metadata, type MethodDefinition, type ServiceError } from "@grpc/grpc-js";
 import { RpcStatusSchema } from "../../gen/heddle/test/v1/echo_pb.ts";
@@ -10,7 +18,8 @@ import { RpcStatusSchema } from "../../gen/heddle/test/v1/echo_pb.ts";
 type Init = Message | MessageInitShape<DescMessage>;
 
 export function toDefinition(method: DescMethod): MethodDefinition<Init, Message> {
-  const serializer = (desc: DescMessage) => (message: Init) => Buffer.from(toBinary(desc, create(desc, message)));
+  const serializer = (desc: DescMessage) => (message: Init) =>
+    Buffer.from(toBinary(desc, create(desc, message)));
   const deserializer = (desc: DescMessage) => (bytes: Buffer) => fromBinary(desc, bytes);
   return {
     path: `/${method.parent.typeName}/${method.name}`,
@@ -27,7 +36,8 @@ export function toMetadata(headers: Headers): Metadata {
   const metadata = new Metadata();
   headers.forEach((value, name) => {
     if (!name.endsWith("-bin")) metadata.add(name, value);
-    else for (const part of value.split(",")) metadata.add(name, Buffer.from(decodeBinaryHeader(part.trim())));
+    else
+      for (const part of value.split(",")) metadata.add(name, Buffer.from(decodeBinaryHeader(part.trim())));
   });
   return metadata;
 }
@@ -35,7 +45,8 @@ export function toMetadata(headers: Headers): Metadata {
 export function toHeaders(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const name of Object.keys(metadata.getMap())) {
-    for (const value of metadata.get(name)) headers.append(name, typeof value === "string" ? value : encodeBinaryHeader(value));
+    for (const value of metadata.get(name))
+      headers.append(name, typeof value === "string" ? value : encodeBinaryHeader(value));
   }
   return headers;
 }
@@ -43,7 +54,10 @@ export function toHeaders(metadata: Metadata): Headers {
 const DETAILS = "grpc-status-details-bin";
 
 /** What grpc-js's server sends for a handler's error; it has nothing of its own for details. */
-export function toStatus(thrown: unknown, trailer: Headers): { code: number; details: string; metadata: Metadata } {
+export function toStatus(
+  thrown: unknown,
+  trailer: Headers,
+): { code: number; details: string; metadata: Metadata } {
   const error = ConnectError.from(thrown);
   const metadata = toMetadata(trailer);
   if (error.details.length > 0) {
@@ -51,7 +65,15 @@ export function toStatus(thrown: unknown, trailer: Headers): { code: number; det
       if ("desc" in detail) throw new Error("the echo service gives details as bytes");
       return { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value };
     });
-    metadata.set(DETAILS, Buffer.from(toBinary(RpcStatusSchema, create(RpcStatusSchema, { code: error.code, message: error.rawMessage, details }))));
+    metadata.set(
+      DETAILS,
+      Buffer.from(
+        toBinary(
+          RpcStatusSchema,
+          create(RpcStatusSchema, { code: error.code, message: error.rawMessage, details }),
+        ),
+      ),
+    );
   }
   return { code: error.code, details: error.rawMessage, metadata };
 }

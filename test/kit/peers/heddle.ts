@@ -19,7 +19,10 @@ export function heddleCallee(listen: () => string): StartCallee {
   };
 }
 
-export const heddleCaller: StartCaller = (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip }) => {
+export const heddleCaller: StartCaller = (
+  address,
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
+) => {
   const transport = createTransport({
     target: address,
     ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
