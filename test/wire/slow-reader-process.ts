@@ -91,21 +91,23 @@ function report(message: Report): void {
   process.send?.(message);
 }
 
+function run(direction: Direction): void {
+  call(address, direction).then(
+    () => report({ done: direction }),
+    (error: unknown) => report({ failed: String(error) }),
+  );
+}
+
 const [role, address = ""] = process.argv.slice(2);
 
 process.on("message", (command: Command) => {
-  if (command.do === "pause") resumed ??= Promise.withResolvers<void>();
+  if (command.do === "run") run(command.direction);
+  else if (command.do === "pause") resumed ??= Promise.withResolvers<void>();
   else if (command.do === "figures")
     report({ figures: { written, read, peakBytes: process.resourceUsage().maxRSS * 1024 } });
-  else if (command.do === "resume") {
+  else {
     resumed?.resolve();
     resumed = undefined;
-  } else {
-    const { direction } = command;
-    call(address, direction).then(
-      () => report({ done: direction }),
-      (error: unknown) => report({ failed: String(error) }),
-    );
   }
 });
 

@@ -156,7 +156,7 @@ function receiveGoaway(connection: Http2Connection, id: number, bytes: Uint8Arra
   const code = readUint32(bytes, start + 4);
   connection.peerGoing = true;
   const ours = connection.role === "client" ? 1 : 0;
-  for (const stream of [...connection.streams.values()]) {
+  for (const stream of connection.streams.values()) {
     if (stream.id <= lastStreamId || stream.id % 2 !== ours) continue;
     connection.forget(stream);
     connection.events.onReset(stream, REFUSED_STREAM, true);
