@@ -56,7 +56,7 @@ test("encodes what protobuf-es encodes, from messages and from plain objects", (
         assert.deepStrictEqual(codecOf(desc).encode(init), expected);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 
@@ -72,7 +72,7 @@ test("decodes what protobuf-es decodes, without its help unless an enum is close
         if (!hasClosed) assert.deepStrictEqual(decodeCompiled(desc, bytes), expected);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 
@@ -89,7 +89,7 @@ test("takes mutated, cut and random bytes as protobuf-es takes them", () => {
         );
       }
     }),
-    { numRuns: 250 },
+    { numRuns: 120 },
   );
 });
 
@@ -110,7 +110,7 @@ test("keeps what another version of the type wrote, and writes it again in its p
         );
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 
@@ -130,7 +130,7 @@ test("reads a range and nothing outside of it", () => {
         );
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 
@@ -179,7 +179,7 @@ test("refuses wrong values as protobuf-es refuses them, and leaves the sink as i
         }
       }
     }),
-    { numRuns: 250 },
+    { numRuns: 120 },
   );
 });
 

@@ -20,6 +20,7 @@ import {
   protoInt64,
   toBinary,
 } from "@bufbuild/protobuf";
+import { buildFunction, mayBuildFunctions } from "./build-function.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import * as decodeRuntime from "./decode-runtime.ts";
 import { emitDecode, emitMake } from "./emit-decode.ts";
@@ -49,15 +50,7 @@ export function compiledMessageOf(desc: DescMessage): CompiledMessage {
   return message;
 }
 
-const mayGenerateCode = protoInt64.supported && canGenerateCode();
-
-function canGenerateCode(): boolean {
-  try {
-    return new Function("return true")() === true;
-  } catch {
-    return false;
-  }
-}
+const mayGenerateCode = protoInt64.supported && mayBuildFunctions();
 
 /** A property that every object inherits cannot tell whether a message has it. */
 function isCompilable(desc: DescMessage): boolean {
@@ -108,9 +101,7 @@ function generate(desc: DescMessage): Generated {
   desc.fields.forEach((field, i) => {
     if (field.enum) scope[`enum${i}`] = new Set(field.enum.values.map((value) => value.number));
   });
-  const names = Object.keys(scope);
-  const source = `"use strict"; const { ${names.join(", ")} } = scope;\n${functions.join("\n")}\nreturn { make, write, read };`;
-  return new Function("scope", source)(scope) as Generated;
+  return buildFunction(`${functions.join("\n")}\nreturn { make, write, read };`, scope) as Generated;
 }
 
 /** The names that generated code may use, besides those of one message. */

@@ -4,6 +4,7 @@
  *
  * Nothing here reads at or beyond `end`: what does not fit makes the compiled codec give up.
  */
+import { buildFunction } from "./build-function.ts";
 import { giveUp } from "./give-up.ts";
 
 /** Where the last read ended, and the high half of what `readLong` found. */
@@ -139,7 +140,7 @@ export function readLenientText(bytes: Uint8Array, at: number, size: number): st
 
 type AsciiReader = (bytes: Uint8Array, at: number) => string | undefined;
 
-const asciiReaders: (AsciiReader | undefined)[] = new Array(shortText + 1).fill(undefined);
+const asciiReaders: (AsciiReader | undefined)[] = Array.from({ length: shortText + 1 });
 
 /**
  * A function for strings of one length: each byte in a variable, one call of `String.fromCharCode`. It is
@@ -150,9 +151,8 @@ function asciiReader(size: number): AsciiReader {
   const names = Array.from({ length: size }, (_, i) => `c${i}`);
   const reads = names.map((name, i) => `${name} = bytes[at + ${i}]`).join(", ");
   const body = `const ${reads}; if ((${names.join(" | ")}) > 127) return undefined; return make(${names.join(", ")});`;
-  const reader = new Function("make", `return (bytes, at) => { ${body} };`)(
-    String.fromCharCode,
-  ) as AsciiReader;
+  const make = String.fromCharCode;
+  const reader = buildFunction(`return (bytes, at) => { ${body} };`, { make }) as AsciiReader;
   asciiReaders[size] = reader;
   return reader;
 }

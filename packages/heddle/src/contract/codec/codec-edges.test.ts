@@ -1,0 +1,175 @@
+/** What the random tests of the codecs reach seldom or never. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  create,
+  createFileRegistry,
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  ListValueSchema,
+  StructSchema,
+  TimestampSchema,
+  ValueSchema,
+} from "@bufbuild/protobuf/wkt";
+import { file_heddle_registry_v1_registry as registryFile } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import { codecOf } from "./codec.ts";
+import { compiledMessageOf } from "./compile.ts";
+
+function outcome(run: () => unknown): unknown {
+  try {
+    return { value: run() };
+  } catch (error) {
+    return { error: String(error) };
+  }
+}
+
+/** A message type of one file, with these fields. */
+function typeOf(name: string, field: object[]): DescMessage {
+  const file = { name: "edge.proto", package: "edge", syntax: "proto3", messageType: [{ name, field }] };
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] }));
+  return registry.getMessage(`edge.${name}`) as DescMessage;
+}
+
+test("well-known types and the registry's own messages travel without protobuf-es", () => {
+  const struct = { fields: { a: { kind: { case: "listValue" as const, value: { values: [{}] } } } } };
+  const samples: [DescMessage, Record<string, unknown>][] = [
+    [TimestampSchema, { seconds: 1_700_000_000n, nanos: -1 }],
+    [StructSchema, struct],
+    [ValueSchema, { kind: { case: "structValue", value: struct } }],
+    [ListValueSchema, { values: [{ kind: { case: "numberValue", value: -0 } }] }],
+    [FileDescriptorProtoSchema, { ...registryFile.proto, $typeName: undefined }],
+    ...registryFile.messages.map((desc): [DescMessage, Record<string, unknown>] => [desc, {}]),
+  ];
+  for (const [desc, init] of samples) {
+    const codec = codecOf(desc);
+    assert.equal(codec.kind, "compiled");
+    const bytes = codec.encode(init);
+    assert.deepStrictEqual(bytes, toBinary(desc, create(desc, init)));
+    const compiled = compiledMessageOf(desc);
+    const message = compiled.make();
+    compiled.read(message, bytes, 0, bytes.length, 1, 0);
+    assert.deepStrictEqual(message, fromBinary(desc, bytes));
+    assert.equal(Object.getPrototypeOf(message), Object.getPrototypeOf(create(desc)));
+  }
+});
+
+test("a hundred levels are read, one more is refused with protobuf-es's words", () => {
+  const nest = typeOf("Nest", [
+    { name: "in", number: 1, label: Label.OPTIONAL, type: Type.MESSAGE, typeName: ".edge.Nest" },
+  ]);
+  for (const levels of [98, 99, 100, 101, 5000]) {
+    let bytes: Uint8Array = new Uint8Array(0);
+    for (let i = 0; i < levels; i++)
+      bytes = codecOf(nest).encode({ $unknown: undefined, in: fromShallow(nest, bytes) });
+    assert.deepStrictEqual(
+      outcome(() => codecOf(nest).decode(bytes)),
+      outcome(() => fromBinary(nest, bytes)),
+    );
+  }
+});
+
+/** A message whose content is these bytes, kept as they are. */
+function fromShallow(desc: DescMessage, bytes: Uint8Array): object {
+  const message = create(desc);
+  if (bytes.length > 0) message.$unknown = [{ no: 1, wireType: 2, data: bytes.subarray(1) }];
+  return message;
+}
+
+test("varints of every length are read alike, in fields and in tags", () => {
+  const desc = typeOf("Numbers", [
+    { name: "u", number: 1, label: Label.OPTIONAL, type: Type.UINT32 },
+    { name: "i", number: 2, label: Label.OPTIONAL, type: Type.INT32 },
+    { name: "s", number: 3, label: Label.OPTIONAL, type: Type.SINT64 },
+    { name: "b", number: 4, label: Label.OPTIONAL, type: Type.BOOL },
+    { name: "l", number: 5, label: Label.OPTIONAL, type: Type.UINT64 },
+  ]);
+  for (let no = 1; no <= 6; no++) {
+    for (let length = 1; length <= 12; length++) {
+      for (const last of [0, 1, 2, 0x0f, 0x10, 0x7f]) {
+        for (const fill of [0x80, 0xff]) {
+          const varint = [...Array.from({ length: length - 1 }, () => fill), last];
+          for (const bytes of [Uint8Array.of(no << 3, ...varint), Uint8Array.of(...varint, 1, 2, 3)]) {
+            assert.deepStrictEqual(
+              outcome(() => codecOf(desc).decode(bytes)),
+              outcome(() => fromBinary(desc, bytes)),
+            );
+          }
+        }
+      }
+    }
+  }
+});
+
+test("names in a descriptor are property keys and never code", () => {
+  const hostile = '"];globalThis.__codecEscaped=1;//`${globalThis.__codecEscaped=1}\\\n\u2028';
+  // protobuf-es refuses such names, so the descriptor is forged.
+  const real = typeOf("Hostile", [{ name: "text", number: 1, label: Label.OPTIONAL, type: Type.STRING }]);
+  const field = Object.create(real.fields[0] as DescField, { localName: { value: hostile } }) as DescField;
+  const desc: DescMessage = { ...real, typeName: hostile, fields: [field], members: [field] };
+  const init = { [hostile]: "x" };
+  const bytes = codecOf(desc).encode(init);
+  assert.deepStrictEqual(bytes, toBinary(desc, create(desc, init)));
+  assert.deepStrictEqual(codecOf(desc).decode(bytes), fromBinary(desc, bytes));
+  assert.equal("__codecEscaped" in globalThis, false);
+});
+
+test("a field named as a property of every object makes the type reflective, alone and inside others", () => {
+  const odd = {
+    name: "Odd",
+    field: [{ name: "has_own_property", number: 1, label: Label.OPTIONAL, type: Type.STRING }],
+  };
+  const outer = {
+    name: "Outer",
+    field: [
+      { name: "odd", number: 1, label: Label.OPTIONAL, type: Type.MESSAGE, typeName: ".edge.Odd" },
+      { name: "odds", number: 2, label: Label.REPEATED, type: Type.MESSAGE, typeName: ".edge.Odd" },
+    ],
+  };
+  const file = { name: "edge.proto", package: "edge", syntax: "proto3", messageType: [odd, outer] };
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] }));
+  const oddDesc = registry.getMessage("edge.Odd") as DescMessage;
+  const desc = registry.getMessage("edge.Outer") as DescMessage;
+  assert.deepEqual([codecOf(oddDesc).kind, codecOf(desc).kind], ["reflective", "compiled"]);
+  const init: Record<string, unknown> = {
+    odd: { hasOwnProperty: "yes" },
+    odds: [{}, { hasOwnProperty: "x".repeat(200) }],
+  };
+  const bytes = codecOf(desc).encode(init);
+  assert.deepStrictEqual(bytes, toBinary(desc, create(desc, init)));
+  assert.deepStrictEqual(codecOf(desc).decode(bytes), fromBinary(desc, bytes));
+});
+
+test("a range outside of the bytes is an error", () => {
+  const codec = codecOf(TimestampSchema);
+  for (const [start, end] of [
+    [-1, 1],
+    [0, 5],
+    [3, 2],
+    [Number.NaN, 1],
+  ]) {
+    assert.throws(() => codec.decode(new Uint8Array(4), start, end), RangeError);
+  }
+});
+
+test("where code generation is forbidden protobuf-es does it all", () => {
+  const module = fileURLToPath(new URL("./codec.ts", import.meta.url));
+  const script = `
+    import { codecOf } from ${JSON.stringify(module)};
+    import { TimestampSchema } from "@bufbuild/protobuf/wkt";
+    const codec = codecOf(TimestampSchema);
+    const bytes = codec.encode({ seconds: 5n });
+    console.log(codec.kind, [...bytes].join(), codec.decode(bytes).seconds);`;
+  const flags = ["--disallow-code-generation-from-strings", "--input-type=module", "-e", script];
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  assert.equal(execFileSync(process.execPath, flags, { cwd, encoding: "utf8" }), "reflective 8,5 5n\n");
+});
