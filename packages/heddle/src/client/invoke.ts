@@ -8,8 +8,9 @@ import { type Method, methodOf } from "../contract/method.ts";
 import { compressGzip } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { Channel } from "./channel.ts";
+import { RequestSlab } from "./request-slab.ts";
 import { type MessageSource, StreamingCall } from "./streaming-call.ts";
-import { UnaryCall, type UnaryCaller } from "./unary-call.ts";
+import { UnaryCall, type UnaryCallInit, type UnaryCaller } from "./unary-call.ts";
 
 export interface InvokeOptions {
   /** In ms; undefined for the channel's default, 0 and less for none (as in Connect). */
@@ -28,20 +29,21 @@ export function invokeUnary(
   options: InvokeOptions | undefined,
   caller: UnaryCaller,
 ): void {
-  let payload = encode(method, request);
-  const { maxSendMessageBytes, maxReceiveMessageBytes, sendCompression } = channel.options;
-  if (payload.length > maxSendMessageBytes) {
-    throw new HeddleError("messageTooLarge", { bytes: payload.length, limit: maxSendMessageBytes, direction: "sent" });
-  }
-  if (sendCompression === "gzip") payload = compressGzip(payload);
+  const { maxReceiveMessageBytes, sendCompression } = channel.options;
   const init = {
     method,
     metadata: metadataOf(options),
     timeoutMs: timeoutOf(channel, options),
     maxReceiveBytes: maxReceiveMessageBytes,
     signal: options?.signal,
+    request: NOTHING,
+    requestStart: 0,
+    requestEnd: 0,
+    requestFlag: 0,
   };
-  channel.start(new UnaryCall(init, payload, sendCompression === "gzip" ? FLAG_COMPRESSED : 0, caller));
+  encodeRequest(init, request, channel);
+  if (sendCompression === "gzip") compressRequest(init);
+  channel.start(new UnaryCall(init, caller));
 }
 
 /** Starts a streaming call; read the answer from `messages()`. */
@@ -61,12 +63,36 @@ export function invokeStreaming(channel: Channel, desc: DescMethod, input: Messa
   return call;
 }
 
-function encode(method: Method, request: Message | MessageInitShape<DescMessage>): Uint8Array {
+type UnaryInit = { -readonly [Name in keyof UnaryCallInit]: UnaryCallInit[Name] };
+
+const NOTHING = new Uint8Array(0);
+
+/** Shared by all channels: encoding is synchronous, and what was encoded is only read. */
+const slab = new RequestSlab();
+
+function encodeRequest(init: UnaryInit, request: Message | MessageInitShape<DescMessage>, channel: Channel): void {
+  slab.begin();
   try {
-    return method.input.encode(request);
+    init.method.input.encodeInto(request, slab);
   } catch (error) {
-    throw new HeddleError("requestInvalid", { method: method.name, reason: reasonText(error) }, { cause: error });
+    throw new HeddleError("requestInvalid", { method: init.method.name, reason: reasonText(error) }, { cause: error });
   }
+  const bytes = slab.length - slab.start;
+  const { maxSendMessageBytes } = channel.options;
+  if (bytes > maxSendMessageBytes) {
+    slab.length = slab.start;
+    throw new HeddleError("messageTooLarge", { bytes, limit: maxSendMessageBytes, direction: "sent" });
+  }
+  init.request = slab.bytes;
+  init.requestStart = slab.start;
+  init.requestEnd = slab.length;
+}
+
+function compressRequest(init: UnaryInit): void {
+  init.request = compressGzip(init.request.subarray(init.requestStart, init.requestEnd));
+  init.requestStart = 0;
+  init.requestEnd = init.request.length;
+  init.requestFlag = FLAG_COMPRESSED;
 }
 
 function metadataOf(options: InvokeOptions | undefined): Fields {

@@ -6,9 +6,8 @@ import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
 import type { ClientSession } from "../connection/client-session.ts";
+import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
-import { decompressGzip } from "../wire/compression.ts";
-import { ENVELOPE_BYTES, EnvelopeReader, envelopeLength, FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
 
@@ -20,26 +19,33 @@ export interface UnaryCaller {
   readonly answer?: ((call: UnaryCall, response: Message) => unknown) | undefined;
 }
 
-export class UnaryCall extends ClientCall {
-  /** The request, encoded once for all attempts; compressed when `requestFlag` says so. */
+export interface UnaryCallInit extends ClientCallInit {
   readonly request: Uint8Array;
+  readonly requestStart: number;
+  readonly requestEnd: number;
+  /** 1 for a compressed request. */
+  readonly requestFlag: number;
+}
+
+export class UnaryCall extends ClientCall {
+  /** The request, encoded once for all attempts: `request[requestStart, requestEnd)`, compressed when `requestFlag` says so. */
+  readonly request: Uint8Array;
+  readonly requestStart: number;
+  readonly requestEnd: number;
   readonly requestFlag: number;
   /** The answer, when the call ended well. */
   response: Message | undefined = undefined;
   readonly #caller: UnaryCaller;
-  /** The answer's payload: `#payload[#payloadStart, #payloadEnd)`, in place where it arrived. */
-  #payload: Uint8Array | undefined = undefined;
-  #payloadStart = 0;
-  #payloadEnd = 0;
-  #payloadFlag = 0;
-  /** Only for an answer that came in pieces. */
-  #reader: EnvelopeReader | undefined = undefined;
+  #answer: SingleMessage;
 
-  constructor(init: ClientCallInit, request: Uint8Array, requestFlag: number, caller: UnaryCaller) {
+  constructor(init: UnaryCallInit, caller: UnaryCaller) {
     super(init);
-    this.request = request;
-    this.requestFlag = requestFlag;
+    this.request = init.request;
+    this.requestStart = init.requestStart;
+    this.requestEnd = init.requestEnd;
+    this.requestFlag = init.requestFlag;
     this.#caller = caller;
+    this.#answer = new SingleMessage(init.maxReceiveBytes);
   }
 
   get replayable(): boolean {
@@ -47,29 +53,22 @@ export class UnaryCall extends ClientCall {
   }
 
   sendMessages(session: ClientSession, stream: Http2Stream): void {
-    session.machine.sendMessage(stream, this.requestFlag, this.request, 0, this.request.length, true);
+    session.machine.sendMessage(stream, this.requestFlag, this.request, this.requestStart, this.requestEnd, true);
   }
 
   resetAnswer(): void {
     this.head = undefined;
     this.trailers = undefined;
-    this.#payload = undefined;
-    this.#reader = undefined;
+    this.#answer = new SingleMessage(this.maxReceiveBytes);
   }
 
   onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     const { stream } = this;
     if (stream === undefined) return;
     this.session?.machine.take(stream, end - start);
-    if (this.#reader === undefined && this.#isWholeMessage(bytes, start, end)) {
-      this.#accept(bytes[start] as number, bytes, start + ENVELOPE_BYTES, end);
-    } else if (end > start) {
-      this.#reader ??= new EnvelopeReader(this.maxReceiveBytes, (flag, payload) => this.#accept(flag, payload, 0, payload.length));
-      const fault = this.#reader.push(bytes, start, end);
-      if (fault?.kind === "too-large") return this.fail(this.#tooLarge(fault.bytes));
-      if (fault !== undefined) return this.fail(this.#invalid(`an envelope has the flag ${fault.flag}`));
-    }
-    if (this.error !== undefined) return this.fail(this.error);
+    const fault = this.#answer.push(bytes, start, end);
+    if (fault !== undefined) return this.fail(fault.kind === "too-large" ? this.#tooLarge(fault.bytes) : this.#invalid(`an envelope has the flag ${fault.flag}`));
+    if (this.#answer.count > 1) return this.fail(this.#invalid("it holds more than one message", Code.Unimplemented));
     if (endStream) this.endStream(this.#invalid("it ended without trailers"));
   }
 
@@ -89,35 +88,18 @@ export class UnaryCall extends ClientCall {
   }
 
   protected finishAnswer(): void {
-    if (this.#payload === undefined) {
-      this.error = this.#invalid("it holds no message", Code.Unimplemented);
-      return;
+    const answer = this.#answer;
+    if (!answer.isAtBoundary) this.error = this.#invalid("it ended inside a message");
+    else if (answer.count === 0) this.error = this.#invalid("it holds no message", Code.Unimplemented);
+    else if (answer.isCompressed && !this.compressed) {
+      this.error = this.#invalid("a message is compressed, but no grpc-encoding was named");
+    } else {
+      try {
+        this.response = answer.decode(this.method.output);
+      } catch (error) {
+        this.error = toMessageError(error, this.method.name, this.maxReceiveBytes);
+      }
     }
-    if (this.#reader !== undefined && !this.#reader.isAtBoundary) {
-      this.error = this.#invalid("it ended inside a message");
-      return;
-    }
-    try {
-      const payload = this.#payload.subarray(this.#payloadStart, this.#payloadEnd);
-      this.response = this.method.output.decode(this.#payloadFlag === FLAG_COMPRESSED ? decompressGzip(payload, this.maxReceiveBytes) : payload);
-    } catch (error) {
-      this.error = toMessageError(error, this.method.name, this.maxReceiveBytes);
-    }
-    this.#payload = undefined;
-  }
-
-  #isWholeMessage(bytes: Uint8Array, start: number, end: number): boolean {
-    const length = end - start - ENVELOPE_BYTES;
-    return length >= 0 && length <= this.maxReceiveBytes && (bytes[start] as number) <= 1 && envelopeLength(bytes, start) === length;
-  }
-
-  #accept(flag: number, payload: Uint8Array, start: number, end: number): void {
-    if (this.#payload !== undefined) this.error = this.#invalid("it holds more than one message", Code.Unimplemented);
-    else if (flag === FLAG_COMPRESSED && !this.compressed) this.error = this.#invalid("a message is compressed, but no grpc-encoding was named");
-    this.#payload = payload;
-    this.#payloadStart = start;
-    this.#payloadEnd = end;
-    this.#payloadFlag = flag;
   }
 
   #tooLarge(bytes: number): HeddleError {

@@ -49,7 +49,6 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   reader: RequestReader | undefined = undefined;
   /** The answer of a unary or client-streaming handler. */
   response: Message | undefined = undefined;
-  responseBytes: Uint8Array | undefined = undefined;
   error: ConnectError | undefined = undefined;
   /** The outcome has gone up: whatever the handler still does is without effect. */
   ended = false;

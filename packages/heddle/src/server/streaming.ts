@@ -64,7 +64,7 @@ async function run(call: ServerCall, parts: ServerParts, method: Method, inbox: 
   const answersStream = methodKind === "server_streaming" || methodKind === "bidi_streaming";
   const answer = parts.interceptors.length === 0 ? await callHandler(call, input) : await intercept(call, parts.interceptors, input, methodKind === "unary", answersStream);
   if (!answersStream) return answer as Message;
-  await writeAnswers(call, method, answer as Messages);
+  await writeAnswers(call, answer as Messages);
   return undefined;
 }
 
@@ -96,16 +96,12 @@ async function single(requests: Messages, method: Method): Promise<Message> {
   return only;
 }
 
-async function writeAnswers(call: ServerCall, method: Method, answers: Messages): Promise<void> {
+async function writeAnswers(call: ServerCall, answers: Messages): Promise<void> {
   const outbox = call.outbox as Outbox;
   for await (const answer of answers) {
     if (outbox.closed) break;
-    const payload = method.output.encode(answer);
-    if (payload.length > call.parts.maxSendBytes) {
-      throw new HeddleError("messageTooLarge", { bytes: payload.length, limit: call.parts.maxSendBytes, direction: "sent" });
-    }
     writeHead(call);
-    writeMessage(call, payload);
+    writeMessage(call, answer);
     call.session.flushSoon();
     if (outbox.full) await outbox.room();
     if (outbox.closed) break;

@@ -5,6 +5,7 @@
  * bytes every time, so their header blocks are encoded once per connection.
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
+import type { Message } from "@bufbuild/protobuf";
 import { parseTimeout } from "../../call/deadline.ts";
 import { HeddleError } from "../../call/errors.ts";
 import { encodeGrpcMessage } from "../../call/grpc-message.ts";
@@ -123,22 +124,41 @@ export function writeHead(call: ServerCall): void {
   machine.endHeaders(mark, stream, false);
 }
 
-/** Writes one message of the answer. */
-export function writeMessage(call: ServerCall, payload: Uint8Array): void {
-  const { machine } = call.session;
-  const bytes = call.compresses ? compressGzip(payload) : payload;
-  machine.sendMessage(call.stream, call.compresses ? FLAG_COMPRESSED : 0, bytes, 0, bytes.length, false);
+/** Writes one message of the answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */
+export function writeMessage(call: ServerCall, message: Message): void {
+  const { stream, session, parts, route } = call;
+  const codec = route?.method.output;
+  if (codec === undefined) return;
+  if (!call.compresses) return session.machine.sendEncoded(stream, codec, message, parts.maxSendBytes);
+  const plain = codec.encode(message);
+  if (plain.length > parts.maxSendBytes) {
+    throw new HeddleError("messageTooLarge", { bytes: plain.length, limit: parts.maxSendBytes, direction: "sent" });
+  }
+  const bytes = compressGzip(plain);
+  session.machine.sendMessage(stream, FLAG_COMPRESSED, bytes, 0, bytes.length, false);
 }
 
 function writeOutcome(call: ServerCall): void {
   const { session, stream } = call;
   if (stream.localClosed || session.machine.closed) return;
-  if (call.error === undefined && call.responseBytes !== undefined) {
-    writeHead(call);
-    writeMessage(call, call.responseBytes);
-  }
-  session.machine.afterData(stream, () => writeTrailers(call));
+  if (call.error === undefined && call.response !== undefined) writeAnswer(call, call.response);
+  if (stream.queue === undefined) writeTrailers(call);
+  else session.machine.afterData(stream, () => writeTrailers(call));
   session.flushSoon();
+}
+
+/** An answer that cannot be encoded is the handler's failure, and the caller still gets a status. */
+function writeAnswer(call: ServerCall, response: Message): void {
+  writeHead(call);
+  try {
+    writeMessage(call, response);
+  } catch (cause) {
+    if (cause instanceof HeddleError) call.error = cause;
+    else {
+      call.parts.onHandlerError(cause, call);
+      call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause });
+    }
+  }
 }
 
 function writeTrailers(call: ServerCall): void {

@@ -1,5 +1,5 @@
 /**
- * The innermost layer: reads the request, runs interceptors and handler, and encodes the answer.
+ * The innermost layer: reads the request, runs interceptors and handler.
  *
  * A unary call without interceptors is a plain function call on the decoded message, inside the context that
  * outgoing calls inherit from. Everything else goes through `streaming.ts`.
@@ -7,7 +7,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { runInCall } from "../../call/context.ts";
-import { HeddleError, reasonText } from "../../call/errors.ts";
+import { HeddleError } from "../../call/errors.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerLayer, ServerParts } from "../layer.ts";
 import { SingleRequestReader } from "../request-reader.ts";
@@ -17,7 +17,7 @@ type UnaryHandler = (request: Message, context: HandlerContext) => Message | Pro
 
 export const handle: ServerLayer = {
   name: "handle",
-  does: "reads the request, calls your handler, encodes its answer",
+  does: "reads the request and calls your handler",
   order: "innermost: your code",
   create: (parts, link) => {
     const up = (call: ServerCall) => {
@@ -55,7 +55,7 @@ export const handle: ServerLayer = {
         return;
       }
       if (thrown !== undefined) call.error = toCallError(thrown, call, parts);
-      else if (response !== undefined) encodeAnswer(call, response, parts);
+      else if (response !== undefined) call.response = response;
       else if (owesAnswer(call)) call.error = toCallError(new Error("the handler returned no message"), call, parts);
       link.up(call);
     }
@@ -70,19 +70,6 @@ function isPromise(result: unknown): result is PromiseLike<Message> {
 /** Methods with a stream of answers have given theirs when the handler is done. */
 function owesAnswer({ method }: ServerCall): boolean {
   return method.methodKind === "unary" || method.methodKind === "client_streaming";
-}
-
-function encodeAnswer(call: ServerCall, response: Message, parts: ServerParts): void {
-  try {
-    const bytes = call.route?.method.output.encode(response);
-    if (bytes !== undefined && bytes.length > parts.maxSendBytes) {
-      call.error = new HeddleError("messageTooLarge", { bytes: bytes.length, limit: parts.maxSendBytes, direction: "sent" });
-    }
-    call.responseBytes = bytes;
-  } catch (error) {
-    parts.onHandlerError(error, call);
-    call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause: new Error(`its answer cannot be encoded: ${reasonText(error)}`, { cause: error }) });
-  }
 }
 
 /** Errors of the contract pass; anything else stays here, and the caller learns only that the handler failed. */

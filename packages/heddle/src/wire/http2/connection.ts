@@ -38,7 +38,7 @@ import { receiveFrame } from "./receive-frame.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
 import { ResetStreams } from "./reset-streams.ts";
-import { Sender } from "./sender.ts";
+import { type MessageEncoder, Sender } from "./sender.ts";
 import { Http2Stream } from "./stream.ts";
 
 export type Http2Role = "client" | "server";
@@ -179,6 +179,11 @@ export class Http2Connection {
   /** Sends one gRPC message, `bytes[start, end)`. Waits in the stream's queue when windows or socket are full. */
   sendMessage(stream: Http2Stream, flag: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (!stream.localClosed && !this.closed) this.sender.sendMessage(stream, flag, bytes, start, end, endStream);
+  }
+
+  /** Encodes and sends one gRPC message; see `Sender.sendEncoded`. */
+  sendEncoded<T>(stream: Http2Stream, encoder: MessageEncoder<T>, message: T, maxBytes: number): void {
+    if (!stream.localClosed && !this.closed) this.sender.sendEncoded(stream, encoder, message, maxBytes);
   }
 
   /** Ends our side after what was sent. */

@@ -5,6 +5,7 @@
  * in its stream's queue, by reference, and `pump` moves waiting data one frame per stream in turn, so that
  * one large stream cannot starve the others.
  */
+import { HeddleError } from "../../call/errors.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW, FLAG_END_STREAM, FRAME_DATA, MAX_WINDOW, FRAME_HEADER_BYTES } from "./constants.ts";
 import { writeData, writeEnvelopedData, writeEnvelopePrefix, writeFrameHeader } from "./frame-writer.ts";
@@ -22,8 +23,8 @@ const ENVELOPE_BYTES = 5;
 const EMPTY = new Uint8Array(0);
 
 /** Appends the binary form of a message to the output. */
-export interface MessageEncoder {
-  encodeInto(message: unknown, sink: ByteWriter): void;
+export interface MessageEncoder<T> {
+  encodeInto(message: T, sink: ByteWriter): void;
 }
 
 export interface SenderEvents {
@@ -64,10 +65,9 @@ export class Sender {
 
   /**
    * Encodes a message straight into the output, behind the space for frame header and prefix, and sends it.
-   * Returns the size of the payload. Throws what the encoder throws, and RangeError for more than `maxBytes`;
-   * nothing is sent then.
+   * Throws what the encoder throws, and `messageTooLarge` for more than `maxBytes`; nothing is sent then.
    */
-  sendEncoded(stream: Http2Stream, encoder: MessageEncoder, message: unknown, maxBytes: number): number {
+  sendEncoded<T>(stream: Http2Stream, encoder: MessageEncoder<T>, message: T, maxBytes: number): void {
     const out = this.#out;
     const frameStart = out.length;
     const payloadStart = frameStart + FRAME_HEADER_BYTES + ENVELOPE_BYTES;
@@ -80,7 +80,7 @@ export class Sender {
     } finally {
       out.length = frameStart;
     }
-    if (payloadBytes > maxBytes) throw new RangeError(`${payloadBytes}`);
+    if (payloadBytes > maxBytes) throw new HeddleError("messageTooLarge", { bytes: payloadBytes, limit: maxBytes, direction: "sent" });
     if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, frameStart)) {
       writeFrameHeader(out, ENVELOPE_BYTES + payloadBytes, FRAME_DATA, 0, stream.id);
       writeEnvelopePrefix(out.bytes, out.length, 0, payloadBytes);
@@ -89,7 +89,6 @@ export class Sender {
     } else {
       this.#enqueueMessage(stream, 0, out.bytes.slice(payloadStart, payloadStart + payloadBytes), false);
     }
-    return payloadBytes;
   }
 
   /** Ends our side of the stream without further data. */
