@@ -19,7 +19,10 @@ export async function rejectsWith(
   } catch (error) {
     caught = error;
   }
-  assert.ok(caught instanceof ConnectError, `expected ${Code[code]}, got ${String(caught ?? "no error")}`);
+  assert.ok(
+    caught instanceof ConnectError,
+    `expected ${Code[code]}, got ${caught instanceof Error ? caught.stack : "no error"}`,
+  );
   assert.equal(Code[caught.code], Code[code], caught.message);
   if (typeof message === "string") assert.equal(caught.rawMessage, message);
   else if (message !== undefined) assert.match(caught.rawMessage, message);

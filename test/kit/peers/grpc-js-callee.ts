@@ -15,6 +15,7 @@ import {
 } from "@grpc/grpc-js";
 import { type EventEmitter, once } from "node:events";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
+import { outcomeOf } from "../within.ts";
 import { toDefinition, toHeaders, toMetadata, toStatus } from "./grpc-js-words.ts";
 import type { StartCallee } from "./peer.ts";
 
@@ -73,16 +74,19 @@ function answerOne(
   return ((call, callback) => {
     const context = contextOf(method, call);
     const input = "request" in call ? call.request : requestsOf(call);
-    handler(input, context).then(
-      (answer) => {
-        call.sendMetadata(toMetadata(context.responseHeader));
-        callback(null, create(method.output, answer), toMetadata(context.responseTrailer));
-      },
-      (error: unknown) => {
-        call.sendMetadata(toMetadata(context.responseHeader));
-        callback(toStatus(error, context.responseTrailer));
-      },
-    );
+    (call as EventEmitter).on("answer", callback);
+    void outcomeOf(handler(input, context)).then((outcome) => {
+      call.sendMetadata(toMetadata(context.responseHeader));
+      if ("error" in outcome)
+        (call as EventEmitter).emit("answer", toStatus(outcome.error, context.responseTrailer));
+      else
+        (call as EventEmitter).emit(
+          "answer",
+          null,
+          create(method.output, outcome.value),
+          toMetadata(context.responseTrailer),
+        );
+    });
   }) satisfies (
     call: ServerUnaryCall<Message, Message> | ServerReadableStream<Message, Message>,
     callback: Parameters<handleUnaryCall<Message, Message>>[1],
