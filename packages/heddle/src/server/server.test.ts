@@ -222,6 +222,7 @@ const badHandlers: readonly (readonly [string, Say])[] = [
       throw new TypeError("secret");
     },
   ],
+  // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- plain JavaScript may, and it must not look like success
   ["rejects with nothing", () => Promise.reject(undefined)],
   ["returns nothing", () => undefined],
   ["resolves with nothing", async () => undefined],
