@@ -24,6 +24,8 @@ type AnyCall =
   | ServerReadableStream<Message, Message>
   | ServerWritableStream<Message, Message>
   | ServerDuplexStream<Message, Message>;
+/** Aborting it when the handler is done puts the timer of its deadline away. */
+type RunningContext = ReturnType<typeof createHandlerContext>;
 type AnyHandler = (input: unknown, context: HandlerContext) => Promise<Message> & AsyncIterable<Message>;
 
 export const grpcJsCallee: StartCallee = async (
@@ -76,6 +78,7 @@ function answerOne(
     const input = "request" in call ? call.request : requestsOf(call);
     (call as EventEmitter).on("answer", callback);
     void outcomeOf(handler(input, context)).then((outcome) => {
+      context.abort();
       call.sendMetadata(toMetadata(context.responseHeader));
       if ("error" in outcome)
         (call as EventEmitter).emit("answer", toStatus(outcome.error, context.responseTrailer));
@@ -107,7 +110,8 @@ function answerMany(
           await Promise.race([once(call, "drain"), once(call, "cancelled")]);
       }
     };
-    answers().then(
+    const done = answers().finally(() => context.abort());
+    done.then(
       () => call.end(toMetadata(context.responseTrailer)),
       (error: unknown) => call.emit("error", toStatus(error, context.responseTrailer)),
     );
@@ -121,7 +125,7 @@ function requestsOf(
   return call.iterator({ destroyOnReturn: false });
 }
 
-function contextOf(method: DescMethod, call: AnyCall): HandlerContext {
+function contextOf(method: DescMethod, call: AnyCall): RunningContext {
   const controller = new AbortController();
   (call as EventEmitter).on("cancelled", () => controller.abort());
   const deadline = call.getDeadline();

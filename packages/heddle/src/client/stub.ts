@@ -57,13 +57,17 @@ function answers(
 }
 
 async function* read(opening: Promise<StreamResponse>, options: CallOptions | undefined, leaving: AbortController): AsyncGenerator<Message, void, undefined> {
+  let messages: AsyncIterator<Message> | undefined;
   try {
     const response = await opening;
     options?.onHeader?.(response.header);
-    yield* response.message;
+    messages = response.message[Symbol.asyncIterator]();
+    for (let next = await messages.next(); next.done !== true; next = await messages.next()) yield next.value;
     options?.onTrailer?.(response.trailer);
   } finally {
     leaving.abort(new Error("the caller left its loop over the answer"));
+    // Asked once more, interceptors' plumbing sees that it is over and puts its timer away.
+    messages?.next().catch(() => {});
   }
 }
 
