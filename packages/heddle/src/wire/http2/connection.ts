@@ -40,6 +40,7 @@ import { Receiver } from "./receiver.ts";
 import { ResetStreams } from "./reset-streams.ts";
 import { type MessageEncoder, Sender } from "./sender.ts";
 import { Http2Stream } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 export type Http2Role = "client" | "server";
 
@@ -54,7 +55,7 @@ export class Http2Connection {
   readonly sender: Sender;
   readonly receiver: Receiver;
   readonly guards: FloodGuards;
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable();
   /** Set when the connection is over: by an error, or by `close`. */
   closed = false;
   /** We sent GOAWAY: new streams of the peer are ignored. */
@@ -147,14 +148,14 @@ export class Http2Connection {
     const stream = new Http2Stream(this.#nextStreamId, this.peerInitialWindow, this.limits.streamWindowBytes);
     this.#nextStreamId += 2;
     stream.owner = owner;
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
   /** Registers a stream that the peer opened. */
   acceptStream(id: number): Http2Stream {
     const stream = new Http2Stream(id, this.peerInitialWindow, this.limits.streamWindowBytes);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
