@@ -83,7 +83,7 @@ async function run(): Promise<number> {
   stack.use(mesh);
 
   progress.step(`${system.processes} processes are up; placing orders, ${IN_FLIGHT} in flight …`);
-  const burst = startBurst(mesh.client(OrderService), IN_FLIGHT);
+  const burst = stack.use(startBurst(mesh.client(OrderService), IN_FLIGHT));
   const following = progress.follow(burst);
   stack.use(following);
   await orStop(burst.reaches(Math.floor(orders / 3)));

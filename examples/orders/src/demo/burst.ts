@@ -20,7 +20,8 @@ export interface FailedOrder {
   readonly record: CallRecord | undefined;
 }
 
-export interface Burst {
+/** Disposing it sends no more orders; those in flight go on. */
+export interface Burst extends Disposable {
   /** Orders that have been answered. */
   readonly answered: number;
   readonly failed: number;
@@ -77,6 +78,9 @@ export function startBurst(client: Client<typeof OrderService>, inFlight: number
         if (latencies.length >= orders) resolve();
         else milestone = { orders, reached: resolve };
       }),
+    [Symbol.dispose]() {
+      limit = 0;
+    },
     async stopAfter(orders) {
       limit = orders;
       await done;

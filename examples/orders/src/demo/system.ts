@@ -48,7 +48,7 @@ class RunningSystem implements System {
   readonly #addresses = new Map<string, string>();
   #control: Child | undefined;
   #registered: readonly string[] = [];
-  #onRegistered: () => void = () => {};
+  readonly #onRegistered = new Set<() => void>();
 
   constructor(options: SystemOptions) {
     this.#options = options;
@@ -68,7 +68,7 @@ class RunningSystem implements System {
       onMessage: (message) => {
         if (message.kind !== "instances") return;
         this.#registered = message.ids;
-        this.#onRegistered();
+        for (const look of this.#onRegistered) look();
       },
     });
     this.registry = (await this.#control.next("ready")).address;
@@ -86,12 +86,16 @@ class RunningSystem implements System {
     this.#services.get(instance)?.kill();
   }
 
-  async dropped(instance: string): Promise<void> {
-    while (this.#registered.includes(instance)) {
-      await new Promise<void>((resolve) => {
-        this.#onRegistered = resolve;
-      });
-    }
+  dropped(instance: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#registered.includes(instance)) return;
+        this.#onRegistered.delete(look);
+        resolve();
+      };
+      this.#onRegistered.add(look);
+      look();
+    });
   }
 
   async restart(instance: string): Promise<void> {
