@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -17,8 +20,16 @@ interface Run {
 
 /** It is killed at the end of the test if it still runs; its own children then end by themselves. */
 function run(t: TestContext, file: string, ...args: string[]): Run {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  t.after(() => child.kill("SIGKILL"));
+  const folder = mkdtempSync(join(tmpdir(), "heddle-start-"));
+  const child = spawn(process.execPath, [file, ...args], {
+    // What a killed run leaves is the temporary folder.
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.after(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
   let output = "";
   const onText = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {

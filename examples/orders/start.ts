@@ -43,12 +43,15 @@ class Stopped extends Error {
   }
 }
 
-let signals = 0;
+/** When the first signal came. */
+let signalledAt: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
-    // The second time at once; the children see that their starter is gone.
-    if (++signals > 1) process.exit(130);
+    signalledAt ??= performance.now();
     stop.reject(new Stopped("stopping", isUp ? 0 : 130));
+    // Later another one ends it at once; the children see that their starter is gone. Not an echo of the first: of one
+    // Ctrl-C we hear twice, from the terminal and from npm, which passes it on.
+    if (performance.now() - signalledAt > 500) process.exit(130);
   });
 }
 
