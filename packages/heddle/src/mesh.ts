@@ -130,7 +130,7 @@ class RunningMesh implements Mesh {
     );
     const running = new RegisteredServer(server, registration, (closed) => this.#servers.delete(closed));
     this.#servers.add(running);
-    this.#forgetSignals ??= onShutdown(this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"], () => this.close());
+    this.#forgetSignals ??= onShutdown(this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"], this.#runtime.clock, () => this.close());
     return running;
   }
 
