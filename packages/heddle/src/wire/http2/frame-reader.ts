@@ -1,10 +1,15 @@
 /**
  * Cuts a byte stream into frames (RFC 9113 §4.1).
  *
- * A frame that lies whole inside a chunk is handed on in place; only one that straddles two chunks is copied,
- * into an array of its own, so that views into a frame stay valid for as long as anybody keeps them.
+ * A frame that lies whole inside a chunk is handed on in place. One that straddles two chunks is copied, into
+ * an array of its own, so that views into a frame stay valid for as long as anybody keeps them; but a large
+ * DATA frame is handed on in parts, as if the peer had sent several smaller ones, for bulk data is not to be
+ * copied once more on its way.
  */
-import { FRAME_HEADER_BYTES } from "./constants.ts";
+import { FLAG_END_STREAM, FLAG_PADDED, FRAME_DATA, FRAME_HEADER_BYTES } from "./constants.ts";
+
+/** A DATA frame from this size on is handed on in parts. */
+const SPLIT_FROM_BYTES = 4096;
 
 export interface FrameSink {
   /** One whole frame; its payload is `bytes[start, start + length)`. */
@@ -21,6 +26,10 @@ export class FrameReader {
   /** The frame that has begun: first its 9 header bytes, then the whole. */
   #partial: Uint8Array | undefined = undefined;
   #partialBytes = 0;
+  /** The DATA frame of which parts have been handed on. */
+  #openBytes = 0;
+  #openFlags = 0;
+  #openStreamId = 0;
 
   constructor(sink: FrameSink, maxFrameBytes: number) {
     this.#sink = sink;
@@ -29,8 +38,10 @@ export class FrameReader {
 
   /** Takes the next bytes of the connection from `chunk[from…]`. */
   push(chunk: Uint8Array, from: number): void {
-    let at = this.#partial === undefined ? from : this.#continuePartial(chunk, from);
     const end = chunk.length;
+    let at = from;
+    if (this.#openBytes > 0) at = this.#emitPart(chunk, from);
+    else if (this.#partial !== undefined) at = this.#continuePartial(chunk, from);
     while (!this.stopped && end - at >= FRAME_HEADER_BYTES) {
       const length = payloadBytes(chunk, at);
       if (length > this.#maxFrameBytes) return this.#oversize(length, chunk, at);
@@ -39,7 +50,30 @@ export class FrameReader {
       this.#emit(chunk, at, length);
       at = next;
     }
-    if (!this.stopped && at < end) this.#continuePartial(chunk, at);
+    if (this.stopped || at >= end) return;
+    if (this.#isSplittable(chunk, at)) this.#emitPart(chunk, at + FRAME_HEADER_BYTES);
+    else this.#continuePartial(chunk, at);
+  }
+
+  /** Whether the frame that begins at `at` may be handed on in parts; if so, opens it. */
+  #isSplittable(chunk: Uint8Array, at: number): boolean {
+    if (chunk.length - at <= FRAME_HEADER_BYTES || chunk[at + 3] !== FRAME_DATA) return false;
+    const flags = chunk[at + 4] as number;
+    const length = payloadBytes(chunk, at);
+    if ((flags & FLAG_PADDED) !== 0 || length < SPLIT_FROM_BYTES) return false;
+    this.#openBytes = length;
+    this.#openFlags = flags;
+    this.#openStreamId = readUint31(chunk, at + 5);
+    return true;
+  }
+
+  /** Hands on what the chunk holds of the open DATA frame; returns the position after it. */
+  #emitPart(chunk: Uint8Array, from: number): number {
+    const length = Math.min(this.#openBytes, chunk.length - from);
+    this.#openBytes -= length;
+    const flags = this.#openBytes === 0 ? this.#openFlags : this.#openFlags & ~FLAG_END_STREAM;
+    if (length > 0) this.#sink.onFrame(FRAME_DATA, flags, this.#openStreamId, chunk, from, length);
+    return from + length;
   }
 
   /** Adds bytes to the frame that has begun; returns the position after what was used. */
