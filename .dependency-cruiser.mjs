@@ -32,7 +32,7 @@ const mayImport = {
   ...each(sides, upToReaching),
   ...each(products, upToSides),
   "control/index.ts": [...upToSides, ...products],
-  "shutdown.ts": [],
+  "shutdown.ts": ["runtime"],
   "mesh-options.ts": upToSides,
   "mesh.ts": [...mesh, "mesh-options.ts", "shutdown.ts"],
   "index.ts": [...mesh, "mesh-options.ts", "mesh.ts"],

@@ -62,8 +62,3 @@ export async function loadPeer(name: PeerName): Promise<Peer> {
     throw new Error(`peer ${name} cannot be loaded`, { cause });
   }
 }
-
-/** The port of `host:port`. */
-export function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(":") + 1));
-}

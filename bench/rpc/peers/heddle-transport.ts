@@ -6,7 +6,8 @@ import { createClient } from "@connectrpc/connect";
 import { createServer, createTransport, implement } from "heddle";
 import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
 import { placeOrder } from "../order.ts";
-import { type Peer, portOf } from "../peer.ts";
+import type { Peer } from "../peer.ts";
+import { portOf } from "../port-of.ts";
 
 export const peer: Peer = {
   async startServer() {

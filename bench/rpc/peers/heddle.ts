@@ -7,7 +7,8 @@
 import { createMesh, implement } from "heddle";
 import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
 import { placeOrder } from "../order.ts";
-import { type Peer, portOf } from "../peer.ts";
+import type { Peer } from "../peer.ts";
+import { portOf } from "../port-of.ts";
 
 export const peer: Peer = {
   usesRegistry: true,

@@ -67,10 +67,17 @@ export interface Identity {
 }
 
 /** Who this process is. Throws `optionInvalid` for names that cannot be used. */
-export function resolveIdentity(options: MeshOptions, env: NodeJS.ProcessEnv, randomHex: () => string): Identity {
+export function resolveIdentity(
+  options: MeshOptions,
+  env: NodeJS.ProcessEnv,
+  randomHex: () => string,
+): Identity {
   const service = options.service ?? env["HEDDLE_SERVICE"] ?? "app";
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(service)) {
-    throw new HeddleError("optionInvalid", { option: "service", reason: `"${service}" is not a name of letters, digits, dots, dashes and underscores` });
+    throw new HeddleError("optionInvalid", {
+      option: "service",
+      reason: `"${service}" is not a name of letters, digits, dots, dashes and underscores`,
+    });
   }
   const registry = options.registry ?? env["HEDDLE_REGISTRY"] ?? DEFAULT_REGISTRY_ADDRESS;
   return {

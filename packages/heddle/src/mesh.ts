@@ -52,7 +52,10 @@ export interface Mesh extends AsyncDisposable {
 }
 
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
-  return new RunningMesh(options, resolveIdentity(options, process.env, () => randomBytes(3).toString("hex")));
+  return new RunningMesh(
+    options,
+    resolveIdentity(options, process.env, () => randomBytes(3).toString("hex")),
+  );
 }
 
 class RunningMesh implements Mesh {
@@ -74,7 +77,11 @@ class RunningMesh implements Mesh {
     this.#identity = identity;
     const { registry } = identity;
     if (registry !== false) {
-      this.#agentTransport = createTransport({ target: registry, runtime: this.#runtime, maxReceiveMessageBytes: REGISTRY_MESSAGE_BYTES });
+      this.#agentTransport = createTransport({
+        target: registry,
+        runtime: this.#runtime,
+        maxReceiveMessageBytes: REGISTRY_MESSAGE_BYTES,
+      });
       this.#agent = createAgent({
         transport: this.#agentTransport,
         registry,
@@ -84,7 +91,11 @@ class RunningMesh implements Mesh {
         ...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
       });
     }
-    this.#resolvers = createResolvers([createStaticResolver(), ...(this.#agent === undefined ? [] : [this.#agent.resolver]), ...(options.resolvers ?? [])]);
+    this.#resolvers = createResolvers([
+      createStaticResolver(),
+      ...(this.#agent === undefined ? [] : [this.#agent.resolver]),
+      ...(options.resolvers ?? []),
+    ]);
   }
 
   get service(): string {
@@ -101,12 +112,23 @@ class RunningMesh implements Mesh {
 
   client<Service extends DescService>(service: Service, options: MeshClientOptions = {}): Client<Service> {
     const { target: text, ...own } = options;
-    return createStub(service, this.#channel(text === undefined ? heddleTarget(service.typeName).text : text, own));
+    return createStub(
+      service,
+      this.#channel(text === undefined ? heddleTarget(service.typeName).text : text, own),
+    );
   }
 
-  async serve(services: Implementation | readonly Implementation[], options: ServeOptions = {}): Promise<MeshServer> {
+  async serve(
+    services: Implementation | readonly Implementation[],
+    options: ServeOptions = {},
+  ): Promise<MeshServer> {
     this.#refuseWhenClosed();
-    const { advertise = process.env["HEDDLE_ADVERTISE"], weight = 1, listen = process.env["HEDDLE_LISTEN"], ...serverOptions } = options;
+    const {
+      advertise = process.env["HEDDLE_ADVERTISE"],
+      weight = 1,
+      listen = process.env["HEDDLE_LISTEN"],
+      ...serverOptions
+    } = options;
     const server = await createServer({
       ...serverOptions,
       services: "service" in services ? [services] : services,
@@ -130,7 +152,11 @@ class RunningMesh implements Mesh {
     );
     const running = new RegisteredServer(server, registration, (closed) => this.#servers.delete(closed));
     this.#servers.add(running);
-    this.#forgetSignals ??= onShutdown(this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"], this.#runtime.clock, () => this.close());
+    this.#forgetSignals ??= onShutdown(
+      this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"],
+      this.#runtime.clock,
+      () => this.close(),
+    );
     return running;
   }
 
@@ -158,7 +184,12 @@ class RunningMesh implements Mesh {
     const isShared = Object.keys(own).length === 0;
     const known = isShared ? this.#shared.get(target.text) : undefined;
     if (known !== undefined) return known;
-    const channel = new Channel({ target, resolver: this.#resolvers.find(target), runtime: this.#runtime, options: { ...this.#options.client, ...own } });
+    const channel = new Channel({
+      target,
+      resolver: this.#resolvers.find(target),
+      runtime: this.#runtime,
+      options: { ...this.#options.client, ...own },
+    });
     if (isShared) this.#shared.set(target.text, channel);
     this.#channels.add(channel);
     return channel;
@@ -172,13 +203,18 @@ class RunningMesh implements Mesh {
   #onAgentEvent(event: HeddleResolverEvent, registry: string): void {
     if (event.kind === "disconnected" && !this.#registryLost) {
       this.#registryLost = true;
-      const error = new HeddleError("registryUnreachable", { address: registry, reason: reasonText(event.error) });
+      const error = new HeddleError("registryUnreachable", {
+        address: registry,
+        reason: reasonText(event.error),
+      });
       this.#warn(`${error.rawMessage}. Known instances stay in use. ${error.hint}.`);
     } else if (event.kind === "connected" && this.#registryLost) {
       this.#registryLost = false;
       this.#warn(`registry ${registry} answers again`);
     } else if (event.kind === "last-good") {
-      this.#warn(`registry ${registry} does not answer: ${event.target} starts with ${event.count} instances saved ${Math.round(event.ageMs / 1000)} s ago`);
+      this.#warn(
+        `registry ${registry} does not answer: ${event.target} starts with ${event.count} instances saved ${Math.round(event.ageMs / 1000)} s ago`,
+      );
     }
   }
 
@@ -198,7 +234,11 @@ class RegisteredServer implements MeshServer {
   readonly #registration: Registration | undefined;
   readonly #onClose: (server: RegisteredServer) => void;
 
-  constructor(server: Server, registration: Registration | undefined, onClose: (server: RegisteredServer) => void) {
+  constructor(
+    server: Server,
+    registration: Registration | undefined,
+    onClose: (server: RegisteredServer) => void,
+  ) {
     this.#server = server;
     this.#registration = registration;
     this.#onClose = onClose;
@@ -224,7 +264,8 @@ class RegisteredServer implements MeshServer {
 /** What others can reach: for "all addresses" the first one of the machine that is not loopback. */
 function reachableAddress(address: string): string {
   const parsed = parseAddress(address);
-  if (typeof parsed === "string" || parsed.kind !== "tcp" || !["0.0.0.0", "::"].includes(parsed.host)) return address;
+  if (typeof parsed === "string" || parsed.kind !== "tcp" || !["0.0.0.0", "::"].includes(parsed.host))
+    return address;
   for (const addresses of Object.values(networkInterfaces())) {
     for (const { address: host, internal, family } of addresses ?? []) {
       if (!internal && family === "IPv4") return formatAddress({ kind: "tcp", host, port: parsed.port });

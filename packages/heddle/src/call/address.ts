@@ -14,7 +14,9 @@ export function parseAddress(text: string): Address | string {
   if (/[\s\p{Cc}]/u.test(text)) return "it contains white space or a control character";
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length);
-    return path.startsWith("/") ? { kind: "unix", path } : "a unix address needs an absolute path, as in unix:/run/a.sock";
+    return path.startsWith("/")
+      ? { kind: "unix", path }
+      : "a unix address needs an absolute path, as in unix:/run/a.sock";
   }
   if (text.startsWith("memory:")) {
     const name = text.slice("memory:".length);
@@ -25,7 +27,9 @@ export function parseAddress(text: string): Address | string {
   const host = parts[1] ?? parts[2] ?? "";
   if (parts[1] !== undefined && !host.includes(":")) return "brackets are for IPv6 addresses";
   const port = Number(parts[3]);
-  return port >= 1 && port <= 65_535 ? { kind: "tcp", host, port } : `port ${port} is not between 1 and 65535`;
+  return port >= 1 && port <= 65_535
+    ? { kind: "tcp", host, port }
+    : `port ${port} is not between 1 and 65535`;
 }
 
 /** The string form of an address: the inverse of `parseAddress`. */

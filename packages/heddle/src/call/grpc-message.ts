@@ -14,7 +14,10 @@ export function encodeGrpcMessage(text: string): string {
   let at = 0;
   for (const character of text) {
     const isEdge = at === 0 || at + character.length === text.length;
-    const piece = SAFE.test(character) || (character === " " && !isEdge) ? character : percentEncode(encoder.encode(character));
+    const piece =
+      SAFE.test(character) || (character === " " && !isEdge)
+        ? character
+        : percentEncode(encoder.encode(character));
     if (encoded.length + piece.length > MAX_LENGTH) return encoded.trimEnd();
     encoded += piece;
     at += character.length;

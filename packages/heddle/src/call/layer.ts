@@ -38,7 +38,11 @@ export interface LayerSteps<Call> {
  * Links `layers` (outermost first) and returns the entry of the way down. `outcome` receives what comes out at
  * the top.
  */
-export function linkLayers<Call, Parts>(layers: readonly Layer<Call, Parts>[], parts: Parts, outcome: (call: Call) => void): (call: Call) => void {
+export function linkLayers<Call, Parts>(
+  layers: readonly Layer<Call, Parts>[],
+  parts: Parts,
+  outcome: (call: Call) => void,
+): (call: Call) => void {
   const links: Link<Call>[] = [];
   const steps: LayerSteps<Call>[] = [];
   for (const layer of layers) {

@@ -37,7 +37,10 @@ export function toFields(headers: Headers): string[] {
   headers.forEach((value, name) => {
     if (isReserved(name)) return;
     if (!PRINTABLE.test(value)) {
-      throw new HeddleError("metadataInvalid", { name, reason: "the value has characters outside printable ASCII" });
+      throw new HeddleError("metadataInvalid", {
+        name,
+        reason: "the value has characters outside printable ASCII",
+      });
     }
     fields.push(name, value);
   });

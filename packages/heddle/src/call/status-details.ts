@@ -19,7 +19,8 @@ export function decodeStatusDetails(header: string | undefined): Details {
     const details: Details = [];
     while (reader.pos < reader.len) {
       const [field, wireType] = reader.tag();
-      if (field === DETAILS_FIELD && wireType === WireType.LengthDelimited) details.push(readAny(reader.bytes()));
+      if (field === DETAILS_FIELD && wireType === WireType.LengthDelimited)
+        details.push(readAny(reader.bytes()));
       else reader.skip(wireType, field);
     }
     return details;
@@ -36,7 +37,9 @@ export function encodeStatusDetails(error: ConnectError): string | undefined {
   writer.tag(2, WireType.LengthDelimited).string(error.rawMessage);
   for (const detail of error.details) {
     const [type, value] =
-      "desc" in detail ? [detail.desc.typeName, toBinary(detail.desc, create(detail.desc, detail.value))] : [detail.type, detail.value];
+      "desc" in detail
+        ? [detail.desc.typeName, toBinary(detail.desc, create(detail.desc, detail.value))]
+        : [detail.type, detail.value];
     writer.tag(DETAILS_FIELD, WireType.LengthDelimited).fork();
     writer.tag(1, WireType.LengthDelimited).string(`type.googleapis.com/${type}`);
     writer.tag(2, WireType.LengthDelimited).bytes(value);

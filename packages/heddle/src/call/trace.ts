@@ -5,7 +5,9 @@
 import type { Random } from "../runtime/random.ts";
 
 /** The trace id of a `traceparent` value; undefined when it is malformed or all zero. Later versions may be longer. */
-export function parseTraceparent(value: string): { readonly traceId: string; readonly flags: string } | undefined {
+export function parseTraceparent(
+  value: string,
+): { readonly traceId: string; readonly flags: string } | undefined {
   if ((value.length > 55 && value.startsWith("00")) || !TRACEPARENT.test(value)) return undefined;
   const traceId = value.slice(3, 35);
   return traceId === ZERO_TRACE_ID ? undefined : { traceId, flags: value.slice(53, 55) };

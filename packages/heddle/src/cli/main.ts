@@ -20,7 +20,9 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`heddle: ${isHeddleError(error) ? `${error.rawMessage}\nnext: ${error.hint}` : reasonText(error)}\n`);
+  process.stderr.write(
+    `heddle: ${isHeddleError(error) ? `${error.rawMessage}\nnext: ${error.hint}` : reasonText(error)}\n`,
+  );
   const isUsage = (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") ?? false;
   process.exitCode = isUsage ? 2 : 1;
 }
@@ -30,7 +32,11 @@ async function main([command, ...args]: string[]): Promise<number> {
     case "control":
       return control(parseArgs({ args, options: { listen: { type: "string" } } }).values);
     case "ps": {
-      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { registry: { type: "string" }, json: { type: "boolean" } } });
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { registry: { type: "string" }, json: { type: "boolean" } },
+      });
       if (positionals.length > 1) return misused(`ps takes one service, not ${positionals.length}`);
       return ps({ ...values, service: positionals[0] });
     }

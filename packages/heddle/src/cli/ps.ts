@@ -11,26 +11,62 @@ export interface PsOptions {
   readonly json?: boolean | undefined;
 }
 
-export async function ps({ service = "", registry = process.env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS, json = false }: PsOptions): Promise<number> {
+export async function ps({
+  service = "",
+  registry = process.env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS,
+  json = false,
+}: PsOptions): Promise<number> {
   await using transport = createTransport({ target: registry, waitForReadyMs: 1000 });
   let instances: Instance[];
   try {
-    ({ instances } = await createClient(RegistryService, transport).listInstances({ name: service }, { timeoutMs: 3000 }));
+    ({ instances } = await createClient(RegistryService, transport).listInstances(
+      { name: service },
+      { timeoutMs: 3000 },
+    ));
   } catch (error) {
     if (ConnectError.from(error).code !== Code.Unavailable) throw error;
     process.stderr.write(`heddle ps: ${reasonText(error)}\nnext: heddle control\n`);
     return 3;
   }
   const rows = instances
-    .map(({ id, service: name, address, contracts, version, zone, draining }) => ({ service: name, instance: id, address, contracts, version, zone, draining }))
+    .map(({ id, service: name, address, contracts, version, zone, draining }) => ({
+      service: name,
+      instance: id,
+      address,
+      contracts,
+      version,
+      zone,
+      draining,
+    }))
     .sort((a, b) => (a.service + a.instance < b.service + b.instance ? -1 : 1));
   if (json) process.stdout.write(`${JSON.stringify({ instances: rows })}\n`);
-  else process.stdout.write(rows.length === 0 ? "no instances\n" : table(rows.map((row) => [row.service, row.instance, row.address, row.draining ? "draining" : "ready", row.contracts.join(",")])));
+  else
+    process.stdout.write(
+      rows.length === 0
+        ? "no instances\n"
+        : table(
+            rows.map((row) => [
+              row.service,
+              row.instance,
+              row.address,
+              row.draining ? "draining" : "ready",
+              row.contracts.join(","),
+            ]),
+          ),
+    );
   return 0;
 }
 
 function table(rows: readonly string[][]): string {
   const all = [["SERVICE", "INSTANCE", "ADDRESS", "STATE", "CONTRACTS"], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`).join("");
+  return all
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
 }

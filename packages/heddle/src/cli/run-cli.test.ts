@@ -15,7 +15,10 @@ export interface CliResult {
 }
 
 export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, HEDDLE_REGISTRY: "", ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, HEDDLE_REGISTRY: "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
@@ -31,7 +34,9 @@ export function runCli(args: readonly string[], env?: NodeJS.ProcessEnv): Promis
 }
 
 test("the version is package.json's", async () => {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
   assert.equal(VERSION, version);
   const { code, stdout } = await runCli(["--version"]);
   assert.deepEqual([code, stdout], [0, `${version}\n`]);

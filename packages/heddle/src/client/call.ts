@@ -78,7 +78,8 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   stream: Http2Stream | undefined = undefined;
   /** The send layer's way back. */
   attemptDone: ((call: ClientCall) => void) | undefined = undefined;
-  writeRequest: ((call: ClientCall, session: ClientSession, stream: Http2Stream) => void) | undefined = undefined;
+  writeRequest: ((call: ClientCall, session: ClientSession, stream: Http2Stream) => void) | undefined =
+    undefined;
 
   /** Set when the attempt, or the call, failed. */
   error: ConnectError | undefined = undefined;
@@ -114,7 +115,9 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
 
   onWheel(): void {
     const deadlineMs = Math.round(this.timeoutMs);
-    this.abort(new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase }));
+    this.abort(
+      new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase }),
+    );
   }
 
   cancel(reason: string): void {
@@ -125,7 +128,13 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   onAbort(): () => void {
     this.#onAbort ??= () => {
       const reason: unknown = this.signal?.reason;
-      this.abort(new HeddleError("cancelled", { method: this.method.name, reason: reasonText(reason) }, { cause: reason }));
+      this.abort(
+        new HeddleError(
+          "cancelled",
+          { method: this.method.name, reason: reasonText(reason) },
+          { cause: reason },
+        ),
+      );
     };
     return this.#onAbort;
   }
@@ -166,9 +175,17 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
     const address = this.subchannel?.address ?? "";
     const method = this.method.name;
     this.stream = undefined;
-    if (unprocessed) this.#end(new HeddleError("streamRefused", { address, reason: "it did not start to process it" }));
+    if (unprocessed)
+      this.#end(new HeddleError("streamRefused", { address, reason: "it did not start to process it" }));
     else if (code === CANCEL) this.#end(new HeddleError("peerCancelled", { method, address }));
-    else this.#end(new HeddleError("streamReset", { address, method, reason: resetReason(code) }, { code: resetCode(code) }));
+    else
+      this.#end(
+        new HeddleError(
+          "streamReset",
+          { address, method, reason: resetReason(code) },
+          { code: resetCode(code) },
+        ),
+      );
   }
 
   onLost(reason: string, sent: boolean): void {
@@ -218,7 +235,8 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
       instance: subchannel?.id ?? "",
       address: subchannel?.address ?? "",
       startedAfterMs: this.attemptStartedAtMs - this.startedAtMs,
-      untilSentMs: this.sentAtMs >= this.attemptStartedAtMs ? this.sentAtMs - this.attemptStartedAtMs : elapsedMs,
+      untilSentMs:
+        this.sentAtMs >= this.attemptStartedAtMs ? this.sentAtMs - this.attemptStartedAtMs : elapsedMs,
       elapsedMs,
       status: statusName(this.status),
       ...(error === undefined ? {} : { error: error.rawMessage }),

@@ -4,8 +4,22 @@
  * Headers and trailers are made only when somebody looks at them, and the signal and deadline plumbing that
  * interceptors need only when there are interceptors.
  */
-import type { DescMessage, DescMethodStreaming, DescMethodUnary, DescService, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type ContextValues, createContextValues, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import type {
+  DescMessage,
+  DescMethodStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import {
+  type ContextValues,
+  createContextValues,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
 import { toHeaders } from "../call/metadata.ts";
 import { methodOf } from "../contract/method.ts";
@@ -19,25 +33,53 @@ export function channelTransport(channel: Channel): Transport {
   const interceptors = [...channel.options.interceptors];
   return {
     unary(method, signal, timeoutMs, header, input, contextValues) {
-      if (interceptors.length === 0) return unary(channel, method, { signal, timeoutMs, headers: header }, input);
+      if (interceptors.length === 0)
+        return unary(channel, method, { signal, timeoutMs, headers: header }, input);
       const timeout = effectiveTimeout(channel, timeoutMs);
       return runUnaryCall({
         interceptors,
         ...(signal === undefined ? {} : { signal }),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-        req: { ...requestParts(channel, method, header, contextValues), stream: false, method, message: input },
-        next: async (req) => plainUnary(await unary(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message as MessageInitShape<typeof method.input>)),
+        req: {
+          ...requestParts(channel, method, header, contextValues),
+          stream: false,
+          method,
+          message: input,
+        },
+        next: async (req) =>
+          plainUnary(
+            await unary(
+              channel,
+              method,
+              { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header },
+              req.message as MessageInitShape<typeof method.input>,
+            ),
+          ),
       });
     },
     stream(method, signal, timeoutMs, header, input, contextValues) {
-      if (interceptors.length === 0) return stream(channel, method, { signal, timeoutMs, headers: header }, input);
+      if (interceptors.length === 0)
+        return stream(channel, method, { signal, timeoutMs, headers: header }, input);
       const timeout = effectiveTimeout(channel, timeoutMs);
       return runStreamingCall({
         interceptors,
         ...(signal === undefined ? {} : { signal }),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
-        req: { ...requestParts(channel, method, header, contextValues), stream: true, method, message: input },
-        next: async (req) => plainStream(await stream(channel, method, { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header }, req.message)),
+        req: {
+          ...requestParts(channel, method, header, contextValues),
+          stream: true,
+          method,
+          message: input,
+        },
+        next: async (req) =>
+          plainStream(
+            await stream(
+              channel,
+              method,
+              { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header },
+              req.message,
+            ),
+          ),
       });
     },
   };
@@ -56,8 +98,13 @@ function unary<I extends DescMessage, O extends DescMessage>(
   input: MessageInitShape<I>,
 ): Promise<UnaryResponse<I, O>> {
   return new Promise((resolve, reject) => {
-    const answer = (call: UnaryCall, response: Message) => new UnaryAnswer<I, O>(method, call, response as MessageShape<O>);
-    invokeUnary(channel, methodOf(method), input, init, { resolve: resolve as UnaryCaller["resolve"], reject, answer });
+    const answer = (call: UnaryCall, response: Message) =>
+      new UnaryAnswer<I, O>(method, call, response as MessageShape<O>);
+    invokeUnary(channel, methodOf(method), input, init, {
+      resolve: resolve as UnaryCaller["resolve"],
+      reject,
+      answer,
+    });
   });
 }
 
@@ -96,7 +143,10 @@ abstract class Answer {
   }
 }
 
-class UnaryAnswer<I extends DescMessage, O extends DescMessage> extends Answer implements UnaryResponse<I, O> {
+class UnaryAnswer<I extends DescMessage, O extends DescMessage>
+  extends Answer
+  implements UnaryResponse<I, O>
+{
   readonly stream = false;
   readonly method: DescMethodUnary<I, O>;
   readonly service: DescService;
@@ -110,7 +160,10 @@ class UnaryAnswer<I extends DescMessage, O extends DescMessage> extends Answer i
   }
 }
 
-class StreamAnswer<I extends DescMessage, O extends DescMessage> extends Answer implements StreamResponse<I, O> {
+class StreamAnswer<I extends DescMessage, O extends DescMessage>
+  extends Answer
+  implements StreamResponse<I, O>
+{
   readonly stream = true;
   readonly method: DescMethodStreaming<I, O>;
   readonly service: DescService;
@@ -127,11 +180,19 @@ class StreamAnswer<I extends DescMessage, O extends DescMessage> extends Answer 
 // Interceptors, and Connect's own code around them, copy answers with `{ ...response }`, which knows only properties
 // of the object itself. So they get plain objects; the trailers of a stream are filled in at its end.
 
-function plainUnary<I extends DescMessage, O extends DescMessage>({ method, service, message, header, trailer }: UnaryResponse<I, O>): UnaryResponse<I, O> {
+function plainUnary<I extends DescMessage, O extends DescMessage>({
+  method,
+  service,
+  message,
+  header,
+  trailer,
+}: UnaryResponse<I, O>): UnaryResponse<I, O> {
   return { stream: false, method, service, message, header, trailer };
 }
 
-function plainStream<I extends DescMessage, O extends DescMessage>(answer: StreamResponse<I, O>): StreamResponse<I, O> {
+function plainStream<I extends DescMessage, O extends DescMessage>(
+  answer: StreamResponse<I, O>,
+): StreamResponse<I, O> {
   const { method, service, header } = answer;
   const trailer = new Headers();
   async function* message(): AsyncGenerator<MessageShape<O>, void, undefined> {
@@ -145,7 +206,12 @@ function fieldsOf(block: HeaderBlock | undefined): Headers {
   return block === undefined ? new Headers() : toHeaders(block.fields);
 }
 
-function requestParts(channel: Channel, method: { readonly parent: DescService; readonly name: string }, header: HeadersInit | undefined, contextValues: ContextValues | undefined) {
+function requestParts(
+  channel: Channel,
+  method: { readonly parent: DescService; readonly name: string },
+  header: HeadersInit | undefined,
+  contextValues: ContextValues | undefined,
+) {
   return {
     requestMethod: "POST",
     url: `${channel.target.text}/${method.parent.typeName}/${method.name}`,

@@ -35,7 +35,16 @@ export class Channel {
   constructor({ target, resolver, runtime, options }: ChannelOptions) {
     this.target = target;
     this.options = resolveClientOptions(options);
-    const { balancer, connectTimeoutMs, waitForReadyMs, maxAttempts, http2, observe, sendCompression, retryBudget } = this.options;
+    const {
+      balancer,
+      connectTimeoutMs,
+      waitForReadyMs,
+      maxAttempts,
+      http2,
+      observe,
+      sendCompression,
+      retryBudget,
+    } = this.options;
     this.#endpoints = new Endpoints({
       ...runtime,
       target,

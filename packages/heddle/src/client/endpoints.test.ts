@@ -13,7 +13,11 @@ const answering = (name: string) =>
 
 function createWorld(options: { readonly balancer?: "round_robin" } = {}) {
   const discovery = createScriptedResolver();
-  const client = createVirtualClient({ target: "scripted:///orders", resolver: discovery.resolver, ...options });
+  const client = createVirtualClient({
+    target: "scripted:///orders",
+    resolver: discovery.resolver,
+    ...options,
+  });
   return { discovery, client };
 }
 
@@ -96,12 +100,18 @@ test("a resolver that ends is asked again after a second, and what was known sta
 test("known instances that cannot be reached: the error names them and why", async () => {
   const { client, discovery } = createWorld();
   using _ = client;
-  discovery.tell([createEndpoint({ address: "memory:nobody-a" }), createEndpoint({ address: "memory:nobody-b" })]);
+  discovery.tell([
+    createEndpoint({ address: "memory:nobody-a" }),
+    createEndpoint({ address: "memory:nobody-b" }),
+  ]);
   const failure = failureOf(client.echo.say({}));
   await client.pass(3001);
   const error = await failure;
   assert.ok(isHeddleError(error) && error.reason === "noneReady" && error.code === Code.Unavailable);
-  assert.match(error.rawMessage, /none of the 2 known instances of scripted:\/\/\/orders.*nobody-a.*nobody-b/);
+  assert.match(
+    error.rawMessage,
+    /none of the 2 known instances of scripted:\/\/\/orders.*nobody-a.*nobody-b/,
+  );
 });
 
 test("a draining or removed endpoint gets no new call; the call it has goes on", async () => {

@@ -83,7 +83,8 @@ export class Endpoints {
     }
     this.#subchannels.clear();
     this.#options.balancer.update([]);
-    for (const waiter of this.#takeWaiters()) waiter.onNoInstance(new HeddleError("closed", { what: `the client of ${this.#options.target.text}` }));
+    for (const waiter of this.#takeWaiters())
+      waiter.onNoInstance(new HeddleError("closed", { what: `the client of ${this.#options.target.text}` }));
   }
 
   async #watch(): Promise<void> {
@@ -122,7 +123,13 @@ export class Endpoints {
   #add(endpoint: Endpoint): void {
     if (endpoint.draining || this.#stop.signal.aborted) return;
     const { id, address, weight } = endpoint;
-    const subchannel = new Subchannel({ ...this.#options, id, address, weight, onState: () => this.#updateReady() });
+    const subchannel = new Subchannel({
+      ...this.#options,
+      id,
+      address,
+      weight,
+      onState: () => this.#updateReady(),
+    });
     this.#subchannels.set(id, subchannel);
     subchannel.connect();
   }
@@ -175,8 +182,14 @@ export class Endpoints {
     const { target, waitForReadyMs } = this.#options;
     const subchannels = [...this.#subchannels.values()];
     if (subchannels.length > 0) {
-      const reasons = new Set(subchannels.map(({ address, state, lastError }) => lastError || `${address} is ${state}`));
-      return new HeddleError("noneReady", { target: target.text, count: subchannels.length, reason: [...reasons].slice(0, 3).join("; ") });
+      const reasons = new Set(
+        subchannels.map(({ address, state, lastError }) => lastError || `${address} is ${state}`),
+      );
+      return new HeddleError("noneReady", {
+        target: target.text,
+        count: subchannels.length,
+        reason: [...reasons].slice(0, 3).join("; "),
+      });
     }
     const reason = this.#set.complete
       ? "discovery answered, and none is registered"

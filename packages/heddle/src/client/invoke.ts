@@ -47,7 +47,12 @@ export function invokeUnary(
 }
 
 /** Starts a streaming call; read the answer from `messages()`. */
-export function invokeStreaming(channel: Channel, desc: DescMethod, input: MessageSource, options: InvokeOptions | undefined): StreamingCall {
+export function invokeStreaming(
+  channel: Channel,
+  desc: DescMethod,
+  input: MessageSource,
+  options: InvokeOptions | undefined,
+): StreamingCall {
   const { maxSendMessageBytes, maxReceiveMessageBytes, sendCompression } = channel.options;
   const call = new StreamingCall({
     method: methodOf(desc),
@@ -70,12 +75,20 @@ const NOTHING = new Uint8Array(0);
 /** Shared by all channels: encoding is synchronous, and what was encoded is only read. */
 const slab = new RequestSlab();
 
-function encodeRequest(init: UnaryInit, request: Message | MessageInitShape<DescMessage>, channel: Channel): void {
+function encodeRequest(
+  init: UnaryInit,
+  request: Message | MessageInitShape<DescMessage>,
+  channel: Channel,
+): void {
   slab.begin();
   try {
     init.method.input.encodeInto(request, slab);
   } catch (error) {
-    throw new HeddleError("requestInvalid", { method: init.method.name, reason: reasonText(error) }, { cause: error });
+    throw new HeddleError(
+      "requestInvalid",
+      { method: init.method.name, reason: reasonText(error) },
+      { cause: error },
+    );
   }
   const bytes = slab.length - slab.start;
   const { maxSendMessageBytes } = channel.options;
@@ -103,6 +116,7 @@ function metadataOf(options: InvokeOptions | undefined): Fields {
 function timeoutOf(channel: Channel, options: InvokeOptions | undefined): number {
   const timeoutMs = options?.timeoutMs;
   if (timeoutMs === undefined) return channel.options.defaultTimeoutMs;
-  if (Number.isNaN(timeoutMs)) throw new HeddleError("optionInvalid", { option: "timeoutMs", reason: "it is not a number" });
+  if (Number.isNaN(timeoutMs))
+    throw new HeddleError("optionInvalid", { option: "timeoutMs", reason: "it is not a number" });
   return timeoutMs <= 0 ? Number.POSITIVE_INFINITY : timeoutMs;
 }

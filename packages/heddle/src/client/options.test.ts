@@ -41,14 +41,20 @@ test("what makes no sense is refused, and the error names the option", () => {
   for (const [option, value] of cases) {
     assert.throws(
       () => createTransport({ target: "memory:x", [option]: value }),
-      (error) => isHeddleError(error) && error.reason === "optionInvalid" && error.rawMessage.startsWith(`option ${option} is not valid: `),
+      (error) =>
+        isHeddleError(error) &&
+        error.reason === "optionInvalid" &&
+        error.rawMessage.startsWith(`option ${option} is not valid: `),
       `${option}: ${String(value)}`,
     );
   }
 });
 
 test("no default deadline is a choice that can be made", () => {
-  assert.equal(resolveClientOptions({ defaultTimeoutMs: Number.POSITIVE_INFINITY }).defaultTimeoutMs, Number.POSITIVE_INFINITY);
+  assert.equal(
+    resolveClientOptions({ defaultTimeoutMs: Number.POSITIVE_INFINITY }).defaultTimeoutMs,
+    Number.POSITIVE_INFINITY,
+  );
 });
 
 test("a call's own timeout must be a number", async () => {

@@ -55,25 +55,39 @@ type OptionalNames = "sendCompression" | "authority" | "http2" | "observe";
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   const { authority, sendCompression } = options;
-  if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority)) throw invalid("authority", "it must be printable ASCII without spaces");
-  if (sendCompression !== undefined && sendCompression !== "gzip") throw invalid("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
+  if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
+    throw invalid("authority", "it must be printable ASCII without spaces");
+  if (sendCompression !== undefined && sendCompression !== "gzip")
+    throw invalid("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
     balancer: knownBalancer(options.balancer ?? "least_request"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
-    connectTimeoutMs: finite("connectTimeoutMs", atLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1)),
+    connectTimeoutMs: finite(
+      "connectTimeoutMs",
+      atLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1),
+    ),
     waitForReadyMs: finite("waitForReadyMs", atLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0)),
-    maxReceiveMessageBytes: atLeast("maxReceiveMessageBytes", options.maxReceiveMessageBytes ?? 4 * 1024 * 1024, 0),
+    maxReceiveMessageBytes: atLeast(
+      "maxReceiveMessageBytes",
+      options.maxReceiveMessageBytes ?? 4 * 1024 * 1024,
+      0,
+    ),
     maxSendMessageBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff, 0),
     interceptors: options.interceptors ?? [],
     retryBudget: createBudget(options.retryBudget),
   };
 }
 
-function knownBalancer(balancer: BalancerPolicyName | BalancerFactory<Subchannel>): BalancerPolicyName | BalancerFactory<Subchannel> {
+function knownBalancer(
+  balancer: BalancerPolicyName | BalancerFactory<Subchannel>,
+): BalancerPolicyName | BalancerFactory<Subchannel> {
   if (typeof balancer === "function" || balancerPolicyNames.includes(balancer)) return balancer;
-  throw invalid("balancer", `there is no policy "${String(balancer)}"; there are ${balancerPolicyNames.join(", ")}`);
+  throw invalid(
+    "balancer",
+    `there is no policy "${String(balancer)}"; there are ${balancerPolicyNames.join(", ")}`,
+  );
 }
 
 function createBudget(options: RetryBudgetOptions | undefined): RetryBudget {

@@ -14,7 +14,11 @@ import { decodeStatusDetails } from "../call/status-details.ts";
 import type { ClientCall } from "./call.ts";
 
 /** Reads the head of an answer; with `endStream` it is "trailers-only" and holds the status too. */
-export function readResponse(call: ClientCall, block: HeaderBlock, endStream: boolean): ConnectError | undefined {
+export function readResponse(
+  call: ClientCall,
+  block: HeaderBlock,
+  endStream: boolean,
+): ConnectError | undefined {
   const head = parseResponseHead(block);
   if (head === undefined) return invalid(call, "its header block is malformed");
   if (head.memo === OK_HEAD && !endStream) return undefined;
@@ -37,11 +41,17 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
   const isGrpc = /^application\/grpc(?:$|[+;])/.test(head.contentType);
   if (head.status !== 200 || !isGrpc) {
     // A proxy or a server of another kind answered; a grpc-status, if there is one, knows better.
-    if (endStream && findField(head.fields, "grpc-status") !== undefined) return readStatus(call, head.fields);
+    if (endStream && findField(head.fields, "grpc-status") !== undefined)
+      return readStatus(call, head.fields);
     const address = call.subchannel?.address ?? "";
     const params = { address, method: call.method.name, status: head.status };
-    if (head.status !== 200) return new HeddleError("httpStatus", params, { code: codeFromHttpStatus(head.status) });
-    return new HeddleError("responseInvalid", { ...params, reason: `its content type is "${head.contentType}"` }, { code: Code.Unknown });
+    if (head.status !== 200)
+      return new HeddleError("httpStatus", params, { code: codeFromHttpStatus(head.status) });
+    return new HeddleError(
+      "responseInvalid",
+      { ...params, reason: `its content type is "${head.contentType}"` },
+      { code: Code.Unknown },
+    );
   }
   if (endStream) return readStatus(call, head.fields);
   const encoding = findField(head.fields, "grpc-encoding") ?? "identity";
@@ -72,5 +82,9 @@ function mergedMetadata(call: ClientCall, trailers: Fields): Headers {
 }
 
 function invalid(call: ClientCall, reason: string): HeddleError {
-  return new HeddleError("responseInvalid", { method: call.method.name, address: call.subchannel?.address ?? "", reason });
+  return new HeddleError("responseInvalid", {
+    method: call.method.name,
+    address: call.subchannel?.address ?? "",
+    reason,
+  });
 }

@@ -11,9 +11,17 @@ import { record } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
 import { send } from "./layers/send.ts";
 
-const stub: ClientLayer = { name: "stub", does: "turns the typed method into a call and encodes the request", order: "the caller's own code is outside of it" };
+const stub: ClientLayer = {
+  name: "stub",
+  does: "turns the typed method into a call and encodes the request",
+  order: "the caller's own code is outside of it",
+};
 
-const interceptors: ClientLayer = { name: "interceptors", does: "yours, as in Connect; absent, they cost nothing", order: "outside everything of ours: they see one call, not its attempts" };
+const interceptors: ClientLayer = {
+  name: "interceptors",
+  does: "yours, as in Connect; absent, they cost nothing",
+  order: "outside everything of ours: they see one call, not its attempts",
+};
 
 export const clientStack: readonly ClientLayer[] = [
   stub,

@@ -75,7 +75,13 @@ export class StreamingCall extends ClientCall {
     if (this.stream === undefined) return;
     const fault = this.#inbox.push(bytes, start, end);
     if (fault?.kind === "too-large") {
-      return this.fail(new HeddleError("messageTooLarge", { bytes: fault.bytes, limit: this.maxReceiveBytes, direction: "received" }));
+      return this.fail(
+        new HeddleError("messageTooLarge", {
+          bytes: fault.bytes,
+          limit: this.maxReceiveBytes,
+          direction: "received",
+        }),
+      );
     }
     if (fault !== undefined) return this.fail(this.#invalid(`an envelope has the flag ${fault.flag}`));
     if (endStream) this.endStream(this.#invalid("it ended without trailers"));
@@ -129,7 +135,8 @@ export class StreamingCall extends ClientCall {
       if (!this.compressed) throw this.#invalid("a message is compressed, but no grpc-encoding was named");
       return this.method.output.decode(decompressGzip(payload, this.maxReceiveBytes));
     } catch (error) {
-      const failure = error instanceof HeddleError ? error : toMessageError(error, this.method.name, this.maxReceiveBytes);
+      const failure =
+        error instanceof HeddleError ? error : toMessageError(error, this.method.name, this.maxReceiveBytes);
       this.abort(failure);
       throw failure;
     }
@@ -174,11 +181,19 @@ export class StreamingCall extends ClientCall {
     try {
       payload = this.method.input.encode(message);
     } catch (error) {
-      throw new HeddleError("requestInvalid", { method: this.method.name, reason: reasonText(error) }, { cause: error });
+      throw new HeddleError(
+        "requestInvalid",
+        { method: this.method.name, reason: reasonText(error) },
+        { cause: error },
+      );
     }
     const { maxSendBytes, sendGzip } = this.#init;
     if (payload.length > maxSendBytes) {
-      throw new HeddleError("messageTooLarge", { bytes: payload.length, limit: maxSendBytes, direction: "sent" });
+      throw new HeddleError("messageTooLarge", {
+        bytes: payload.length,
+        limit: maxSendBytes,
+        direction: "sent",
+      });
     }
     return sendGzip ? { flag: FLAG_COMPRESSED, payload: compressGzip(payload) } : { flag: 0, payload };
   }
@@ -192,6 +207,10 @@ export class StreamingCall extends ClientCall {
   }
 
   #invalid(reason: string): HeddleError {
-    return new HeddleError("responseInvalid", { method: this.method.name, address: this.subchannel?.address ?? "", reason });
+    return new HeddleError("responseInvalid", {
+      method: this.method.name,
+      address: this.subchannel?.address ?? "",
+      reason,
+    });
   }
 }

@@ -4,8 +4,21 @@
  * A unary method without interceptors takes the fast path; a stream ends when its reader leaves; everything else
  * goes through Connect's own client over the channel's transport, so that semantics are Connect's by construction.
  */
-import type { DescMessage, DescMethodBiDiStreaming, DescMethodServerStreaming, DescService, Message, MessageInitShape } from "@bufbuild/protobuf";
-import { type CallOptions, type Client, createClient, type StreamResponse, type Transport } from "@connectrpc/connect";
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescService,
+  Message,
+  MessageInitShape,
+} from "@bufbuild/protobuf";
+import {
+  type CallOptions,
+  type Client,
+  createClient,
+  type StreamResponse,
+  type Transport,
+} from "@connectrpc/connect";
 import { toHeaders } from "../call/metadata.ts";
 import { methodOf } from "../contract/method.ts";
 import type { Channel } from "./channel.ts";
@@ -18,16 +31,21 @@ export function createStub<Service extends DescService>(service: Service, channe
   const client = createClient(service, transport) as Record<string, unknown>;
   for (const method of service.methods) {
     if (method.methodKind === "server_streaming") {
-      client[method.localName] = (request: MessageInitShape<DescMessage>, options?: CallOptions) => answers(transport, method as DescMethodServerStreaming, once(request), options);
+      client[method.localName] = (request: MessageInitShape<DescMessage>, options?: CallOptions) =>
+        answers(transport, method as DescMethodServerStreaming, once(request), options);
     } else if (method.methodKind === "bidi_streaming") {
-      client[method.localName] = (requests: MessageStream, options?: CallOptions) => answers(transport, method as DescMethodBiDiStreaming, requests, options);
+      client[method.localName] = (requests: MessageStream, options?: CallOptions) =>
+        answers(transport, method as DescMethodBiDiStreaming, requests, options);
     }
   }
   if (channel.options.interceptors.length > 0) return client as Client<Service>;
   for (const desc of service.methods) {
     if (desc.methodKind !== "unary") continue;
     const method = methodOf(desc);
-    client[desc.localName] = (request: MessageInitShape<DescMessage>, options?: CallOptions): Promise<Message> =>
+    client[desc.localName] = (
+      request: MessageInitShape<DescMessage>,
+      options?: CallOptions,
+    ): Promise<Message> =>
       new Promise<Message>((resolve, reject) => {
         invokeUnary(channel, method, request, options, { resolve, reject, answer: answerFor(options) });
       });
@@ -49,14 +67,26 @@ function answers(
 ): AsyncIterable<Message> {
   // Interceptors' plumbing, too, hides the iterator's `return`: a signal gets through.
   const leaving = new AbortController();
-  const signal = options?.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]);
-  const opening = transport.stream(method, signal, options?.timeoutMs, options?.headers, requests, options?.contextValues);
+  const signal =
+    options?.signal === undefined ? leaving.signal : AbortSignal.any([options.signal, leaving.signal]);
+  const opening = transport.stream(
+    method,
+    signal,
+    options?.timeoutMs,
+    options?.headers,
+    requests,
+    options?.contextValues,
+  );
   // The loop over the answers reports it; a caller who never loops has not asked.
   opening.catch(() => {});
   return read(opening, options, leaving);
 }
 
-async function* read(opening: Promise<StreamResponse>, options: CallOptions | undefined, leaving: AbortController): AsyncGenerator<Message, void, undefined> {
+async function* read(
+  opening: Promise<StreamResponse>,
+  options: CallOptions | undefined,
+  leaving: AbortController,
+): AsyncGenerator<Message, void, undefined> {
   let messages: AsyncIterator<Message> | undefined;
   try {
     const response = await opening;

@@ -53,7 +53,14 @@ export class UnaryCall extends ClientCall {
   }
 
   sendMessages(session: ClientSession, stream: Http2Stream): void {
-    session.machine.sendMessage(stream, this.requestFlag, this.request, this.requestStart, this.requestEnd, true);
+    session.machine.sendMessage(
+      stream,
+      this.requestFlag,
+      this.request,
+      this.requestStart,
+      this.requestEnd,
+      true,
+    );
   }
 
   resetAnswer(): void {
@@ -67,8 +74,14 @@ export class UnaryCall extends ClientCall {
     if (stream === undefined) return;
     this.session?.machine.take(stream, end - start);
     const fault = this.#answer.push(bytes, start, end);
-    if (fault !== undefined) return this.fail(fault.kind === "too-large" ? this.#tooLarge(fault.bytes) : this.#invalid(`an envelope has the flag ${fault.flag}`));
-    if (this.#answer.count > 1) return this.fail(this.#invalid("it holds more than one message", Code.Unimplemented));
+    if (fault !== undefined)
+      return this.fail(
+        fault.kind === "too-large"
+          ? this.#tooLarge(fault.bytes)
+          : this.#invalid(`an envelope has the flag ${fault.flag}`),
+      );
+    if (this.#answer.count > 1)
+      return this.fail(this.#invalid("it holds more than one message", Code.Unimplemented));
     if (endStream) this.endStream(this.#invalid("it ended without trailers"));
   }
 
@@ -77,7 +90,8 @@ export class UnaryCall extends ClientCall {
   settle(): void {
     const { error, response } = this;
     const { resolve, reject, answer } = this.#caller;
-    if (response === undefined || error !== undefined) return reject(error ?? this.#invalid("it holds no message"));
+    if (response === undefined || error !== undefined)
+      return reject(error ?? this.#invalid("it holds no message"));
     if (answer === undefined) return resolve(response);
     try {
       resolve(answer(this, response));
@@ -107,6 +121,10 @@ export class UnaryCall extends ClientCall {
   }
 
   #invalid(reason: string, code: Code = Code.Internal): HeddleError {
-    return new HeddleError("responseInvalid", { method: this.method.name, address: this.subchannel?.address ?? "", reason }, { code });
+    return new HeddleError(
+      "responseInvalid",
+      { method: this.method.name, address: this.subchannel?.address ?? "", reason },
+      { code },
+    );
   }
 }

@@ -46,7 +46,10 @@ export function createVirtualClient({ target, resolver, ...options }: VirtualCli
     },
     async ready(count = 1): Promise<void> {
       channel.connect();
-      await until(() => [...channel.subchannels.values()].filter(({ state }) => state === "ready").length >= count, `${count} ready`);
+      await until(
+        () => [...channel.subchannels.values()].filter(({ state }) => state === "ready").length >= count,
+        `${count} ready`,
+      );
     },
     /** Lets time pass in small steps, with turns of the event loop between them. */
     async pass(ms: number): Promise<void> {

@@ -57,7 +57,13 @@ export class ClientSession {
     this.#options = options;
     this.address = address;
     this.machine = new Http2Connection("client", this.#events(), limits);
-    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, timers, onClose: (reason) => this.#lost(reason) });
+    this.#driver = new SocketDriver({
+      socket,
+      machine: this.machine,
+      clock,
+      timers,
+      onClose: (reason) => this.#lost(reason),
+    });
     this.machine.open();
     this.#driver.flushSoon();
   }
@@ -137,7 +143,9 @@ export class ClientSession {
         this.#serveWaiting();
       },
       onGoaway: (_last: number, code: number, debug: string) => {
-        this.#startDraining(`the peer sent GOAWAY ${http2ErrorName(code)}${debug === "" ? "" : ` "${debug}"`}`);
+        this.#startDraining(
+          `the peer sent GOAWAY ${http2ErrorName(code)}${debug === "" ? "" : ` "${debug}"`}`,
+        );
         this.#closeWhenDrained();
       },
       onPong: () => {},
@@ -147,7 +155,8 @@ export class ClientSession {
 
   /** The machine forgets an ended stream only after the event: look when this turn's frames are done. */
   #streamEnded(): void {
-    if (!this.#draining && !this.#closed && this.machine.idsUsedUp) this.#startDraining("its stream ids are used up");
+    if (!this.#draining && !this.#closed && this.machine.idsUsedUp)
+      this.#startDraining("its stream ids are used up");
     if (this.#waiting.size > 0) process.nextTick(() => this.#serveWaiting());
     if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
   }

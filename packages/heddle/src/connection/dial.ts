@@ -23,11 +23,14 @@ export interface Dialing {
 /** Calls `onResult` once, never synchronously: with the connected stream or with `connectFailed`. */
 export function dial(options: DialOptions, onResult: (result: Duplex | HeddleError) => void): Dialing {
   const { address, timeoutMs, timers } = options;
-  const failed = (reason: string, cause?: unknown) => new HeddleError("connectFailed", { address, reason }, { cause });
+  const failed = (reason: string, cause?: unknown) =>
+    new HeddleError("connectFailed", { address, reason }, { cause });
   const parsed = parseAddress(address);
   if (typeof parsed === "string") return later(() => onResult(failed(parsed)));
   if (parsed.kind === "memory") {
-    return later(() => onResult(connectInMemory(parsed.name) ?? failed("nobody listens there in this process")));
+    return later(() =>
+      onResult(connectInMemory(parsed.name) ?? failed("nobody listens there in this process")),
+    );
   }
   const socket: Socket =
     parsed.kind === "unix"

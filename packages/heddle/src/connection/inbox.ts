@@ -36,7 +36,9 @@ export class Inbox {
 
   constructor({ maxMessageBytes, take }: InboxOptions) {
     this.#take = take;
-    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) => this.#messages.push({ flag, payload }));
+    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) =>
+      this.#messages.push({ flag, payload }),
+    );
   }
 
   /** True when no message is half received: the stream may end. */

@@ -5,7 +5,13 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { Codec } from "../contract/codec/codec.ts";
 import { decompressGzip } from "../wire/compression.ts";
-import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader, envelopeLength, FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
+import {
+  ENVELOPE_BYTES,
+  type EnvelopeFault,
+  EnvelopeReader,
+  envelopeLength,
+  FLAG_COMPRESSED,
+} from "../wire/envelope-reader.ts";
 
 export class SingleMessage {
   readonly #maxBytes: number;
@@ -38,14 +44,21 @@ export class SingleMessage {
   /** Takes `bytes[start, end)`; the array must stay as it is. */
   push(bytes: Uint8Array, start: number, end: number): EnvelopeFault | undefined {
     const length = end - start - ENVELOPE_BYTES;
-    if (this.#reader === undefined && length >= 0 && length <= this.#maxBytes && envelopeLength(bytes, start) === length) {
+    if (
+      this.#reader === undefined &&
+      length >= 0 &&
+      length <= this.#maxBytes &&
+      envelopeLength(bytes, start) === length
+    ) {
       const flag = bytes[start] as number;
       if (flag > FLAG_COMPRESSED) return { kind: "bad-flag", flag };
       this.#accept(flag, bytes, start + ENVELOPE_BYTES, end);
       return undefined;
     }
     if (end === start) return undefined;
-    this.#reader ??= new EnvelopeReader(this.#maxBytes, (flag, payload) => this.#accept(flag, payload, 0, payload.length));
+    this.#reader ??= new EnvelopeReader(this.#maxBytes, (flag, payload) =>
+      this.#accept(flag, payload, 0, payload.length),
+    );
     return this.#reader.push(bytes, start, end);
   }
 

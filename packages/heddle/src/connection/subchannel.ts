@@ -86,7 +86,9 @@ export class Subchannel {
         onClose: (reason) => this.#gone(session, reason),
       });
       this.#opening = session;
-      this.#timer = timers.after(Math.max(1, until - clock.now()), () => session.close(`no HTTP/2 settings within ${connectTimeoutMs} ms`));
+      this.#timer = timers.after(Math.max(1, until - clock.now()), () =>
+        session.close(`no HTTP/2 settings within ${connectTimeoutMs} ms`),
+      );
     });
   }
 

@@ -27,7 +27,8 @@ export function methodOf(desc: DescMethod): Method {
       desc,
       name,
       path: `/${name}`,
-      idempotent: desc.idempotency === Idempotency.NO_SIDE_EFFECTS || desc.idempotency === Idempotency.IDEMPOTENT,
+      idempotent:
+        desc.idempotency === Idempotency.NO_SIDE_EFFECTS || desc.idempotency === Idempotency.IDEMPOTENT,
       input: codecOf(desc.input),
       output: codecOf(desc.output),
     };

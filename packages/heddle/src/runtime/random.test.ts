@@ -35,7 +35,7 @@ for (const [name, random] of [
       for (const n of [1, 2, 7]) {
         const seen = new Set(Array.from({ length: 500 }, () => random.below(n)));
         assert.deepEqual(
-          [...seen].sort(),
+          [...seen].toSorted((a, b) => a - b),
           Array.from({ length: n }, (_, value) => value),
         );
       }

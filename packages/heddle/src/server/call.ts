@@ -4,7 +4,12 @@
  * are made when a handler asks for them.
  */
 import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
-import { type ConnectError, type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import {
+  type ConnectError,
+  type ContextValues,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import type { AmbientCall, CancellableCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
@@ -67,7 +72,13 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   #values: ContextValues | undefined = undefined;
   #propagated: Fields | undefined = undefined;
 
-  constructor(parts: ServerParts, session: ServerSession, stream: Http2Stream, head: RequestHead, nowMs: number) {
+  constructor(
+    parts: ServerParts,
+    session: ServerSession,
+    stream: Http2Stream,
+    head: RequestHead,
+    nowMs: number,
+  ) {
     this.parts = parts;
     this.session = session;
     this.stream = stream;
@@ -78,11 +89,11 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   // HandlerContext.
 
   get method(): DescMethod {
-    return this.#routed.method.desc;
+    return this.routed.method.desc;
   }
 
   get service(): DescService {
-    return this.#routed.method.desc.parent;
+    return this.routed.method.desc.parent;
   }
 
   get signal(): AbortSignal {
@@ -138,7 +149,9 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   // AmbientCall.
 
   get traceId(): string {
-    this.#traceId ??= parseTraceparent(findField(this.head.fields, "traceparent") ?? "")?.traceId ?? newTraceId(this.parts.random);
+    this.#traceId ??=
+      parseTraceparent(findField(this.head.fields, "traceparent") ?? "")?.traceId ??
+      newTraceId(this.parts.random);
     return this.#traceId;
   }
 
@@ -183,8 +196,13 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
     this.#controller?.abort(this.error);
   }
 
-  get #routed(): Route {
-    if (this.route === undefined) throw new HeddleError("methodUnknown", { path: this.head.path, served: this.parts.router.services.join(", ") });
+  /** Method and handler, once the route layer has found them. */
+  get routed(): Route {
+    if (this.route === undefined)
+      throw new HeddleError("methodUnknown", {
+        path: this.head.path,
+        served: this.parts.router.services.join(", "),
+      });
     return this.route;
   }
 }

@@ -16,21 +16,30 @@ export interface Listener {
 
 /** `host:port` (port 0: the system chooses), `[ipv6]:port`, `unix:/path` or `memory:name`. Throws `listenFailed`. */
 export async function listen(address: string, onConnection: (socket: Duplex) => void): Promise<Listener> {
-  const wantsAnyPort = /:0$/.test(address);
+  const wantsAnyPort = address.endsWith(":0");
   const parsed = parseAddress(wantsAnyPort ? address.replace(/:0$/, ":1") : address);
   if (typeof parsed === "string") throw new HeddleError("listenFailed", { address, reason: parsed });
   if (parsed.kind === "memory") {
-    if (!listenInMemory(parsed.name, onConnection)) throw new HeddleError("listenFailed", { address, reason: "the name is taken in this process" });
+    if (!listenInMemory(parsed.name, onConnection))
+      throw new HeddleError("listenFailed", { address, reason: "the name is taken in this process" });
     return { address, close: async () => closeInMemory(parsed.name) };
   }
   const server = createServer({ noDelay: true }, (socket: Socket) => onConnection(socket));
-  const where = parsed.kind === "unix" ? { path: parsed.path } : { host: parsed.host, port: wantsAnyPort ? 0 : parsed.port };
+  const where =
+    parsed.kind === "unix"
+      ? { path: parsed.path }
+      : { host: parsed.host, port: wantsAnyPort ? 0 : parsed.port };
   await new Promise<void>((resolve, reject) => {
     // Stays for good: an accept that fails later (no file descriptor left) must not end the process.
-    server.on("error", (error) => reject(new HeddleError("listenFailed", { address, reason: reasonText(error) }, { cause: error })));
+    server.on("error", (error) =>
+      reject(new HeddleError("listenFailed", { address, reason: reasonText(error) }, { cause: error })),
+    );
     server.listen(where, resolve);
   });
-  return { address: parsed.kind === "unix" ? address : actualAddress(server, parsed.host), close: () => closeServer(server) };
+  return {
+    address: parsed.kind === "unix" ? address : actualAddress(server, parsed.host),
+    close: () => closeServer(server),
+  };
 }
 
 function actualAddress(server: Server, host: string): string {

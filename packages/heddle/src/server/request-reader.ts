@@ -30,15 +30,25 @@ export class SingleRequestReader implements RequestReader {
     if (call.ended) return;
     const fault = this.#message.push(bytes, start, end);
     if (fault !== undefined) call.abort(faultError(fault, this.#method, call.parts.maxReceiveBytes));
-    else if (this.#message.count > 1) call.abort(new HeddleError("requestCardinality", { method: this.#method.name, count: "more than one" }));
+    else if (this.#message.count > 1)
+      call.abort(
+        new HeddleError("requestCardinality", { method: this.#method.name, count: "more than one" }),
+      );
   }
 
   onEnd(): void {
     const call = this.#call;
     if (call.ended) return;
     const message = this.#message;
-    if (!message.isAtBoundary) return call.abort(new HeddleError("messageInvalid", { method: this.#method.name, reason: "the request ended inside a message" }));
-    if (message.count === 0) return call.abort(new HeddleError("requestCardinality", { method: this.#method.name, count: "none" }));
+    if (!message.isAtBoundary)
+      return call.abort(
+        new HeddleError("messageInvalid", {
+          method: this.#method.name,
+          reason: "the request ended inside a message",
+        }),
+      );
+    if (message.count === 0)
+      return call.abort(new HeddleError("requestCardinality", { method: this.#method.name, count: "none" }));
     if (message.isCompressed && !call.compressed) return call.abort(undeclaredCompression(call));
     let request: Message;
     try {
@@ -58,15 +68,23 @@ export function expand(call: ServerCall, flag: number, payload: Uint8Array): Uin
 }
 
 function undeclaredCompression(call: ServerCall): HeddleError {
-  return new HeddleError("messageInvalid", { method: call.head.path.slice(1), reason: "it is compressed, but no grpc-encoding was named" });
+  return new HeddleError("messageInvalid", {
+    method: call.head.path.slice(1),
+    reason: "it is compressed, but no grpc-encoding was named",
+  });
 }
 
 export function requestError(error: unknown, call: ServerCall, method: Method): HeddleError {
-  return error instanceof HeddleError ? error : toMessageError(error, method.name, call.parts.maxReceiveBytes, Code.Internal);
+  return error instanceof HeddleError
+    ? error
+    : toMessageError(error, method.name, call.parts.maxReceiveBytes, Code.Internal);
 }
 
 export function faultError(fault: EnvelopeFault, method: Method, limit: number): HeddleError {
   return fault.kind === "too-large"
     ? new HeddleError("messageTooLarge", { bytes: fault.bytes, limit, direction: "received" })
-    : new HeddleError("messageInvalid", { method: method.name, reason: `an envelope has the flag ${fault.flag}` });
+    : new HeddleError("messageInvalid", {
+        method: method.name,
+        reason: `an envelope has the flag ${fault.flag}`,
+      });
 }

@@ -1,21 +1,19 @@
 /**
  * From the path of a request to the method and its handler.
  */
-import type { MethodImpl } from "@connectrpc/connect";
-import type { DescMethod } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
 import { type Method, methodOf } from "../contract/method.ts";
-import type { Implementation } from "./implement.ts";
+import type { Implementation, MethodFunction } from "./implement.ts";
 
 export interface Route {
   readonly method: Method;
-  /** Undefined when the service is served but this method is not implemented. */
-  readonly handler: MethodImpl<DescMethod> | undefined;
+  readonly handler: MethodFunction;
 }
 
 export interface Router {
   /** Full names of the services. */
   readonly services: readonly string[];
+  /** Undefined for a path that nobody answers, be the service unknown or the method not implemented. */
   find(path: string): Route | undefined;
 }
 
@@ -25,12 +23,17 @@ export function createRouter(implementations: readonly Implementation[]): Router
   const services = new Set<string>();
   for (const { service, handler } of implementations) {
     if (services.has(service.typeName)) {
-      throw new HeddleError("optionInvalid", { option: "services", reason: `${service.typeName} is implemented twice` });
+      throw new HeddleError("optionInvalid", {
+        option: "services",
+        reason: `${service.typeName} is implemented twice`,
+      });
     }
     services.add(service.typeName);
     for (const desc of service.methods) {
+      const implemented = handler(desc);
+      if (implemented === undefined) continue;
       const method = methodOf(desc);
-      routes.set(method.path, { method, handler: handler(desc) });
+      routes.set(method.path, { method, handler: implemented });
     }
   }
   return { services: [...services], find: (path) => routes.get(path) };

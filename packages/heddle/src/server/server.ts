@@ -157,7 +157,10 @@ class RunningServer implements Server {
 
 function positive(option: string, value: number): number {
   if (value >= 0) return value;
-  throw new HeddleError("optionInvalid", { option, reason: `it must be a number of at least 0, not ${value}` });
+  throw new HeddleError("optionInvalid", {
+    option,
+    reason: `it must be a number of at least 0, not ${value}`,
+  });
 }
 
 function reportHandlerError(error: unknown, { method }: { readonly method: string }): void {

@@ -8,7 +8,13 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
-import { CANCEL, http2ErrorName, NO_ERROR, PROTOCOL_ERROR, SETTINGS_TIMEOUT } from "../wire/http2/constants.ts";
+import {
+  CANCEL,
+  http2ErrorName,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  SETTINGS_TIMEOUT,
+} from "../wire/http2/constants.ts";
 import { areTrailersValid, parseRequestHead } from "../wire/http2/head.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
@@ -49,9 +55,17 @@ export class ServerSession {
     const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
     this.#options = options;
     this.machine = new Http2Connection("server", this.#events(), limits);
-    this.#driver = new SocketDriver({ socket, machine: this.machine, clock, timers, onClose: (reason) => this.#lost(reason) });
+    this.#driver = new SocketDriver({
+      socket,
+      machine: this.machine,
+      clock,
+      timers,
+      onClose: (reason) => this.#lost(reason),
+    });
     this.#handshake = timers.after(handshakeTimeoutMs, () => {
-      this.machine.fail(SETTINGS_TIMEOUT, "prefaceInvalid", { reason: `no preface and settings within ${handshakeTimeoutMs} ms` });
+      this.machine.fail(SETTINGS_TIMEOUT, "prefaceInvalid", {
+        reason: `no preface and settings within ${handshakeTimeoutMs} ms`,
+      });
     });
     this.machine.open();
     this.#driver.flushSoon();
@@ -100,7 +114,8 @@ export class ServerSession {
           return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
         }
         const head = parseRequestHead(block);
-        if (head === undefined || (endStream && head.contentLength > 0)) return this.machine.streamError(stream, PROTOCOL_ERROR);
+        if (head === undefined || (endStream && head.contentLength > 0))
+          return this.machine.streamError(stream, PROTOCOL_ERROR);
         stream.contentMissing = head.contentLength;
         const call = new ServerCall(this.#options.parts, this, stream, head, this.machine.nowMs);
         stream.owner = call;
@@ -115,7 +130,10 @@ export class ServerSession {
       },
       onReset: (stream: Http2Stream, code: number) => {
         const call = stream.owner as ServerCall | undefined;
-        const reason = code === CANCEL || code === NO_ERROR ? "by the caller" : `by the caller (HTTP/2 ${http2ErrorName(code)})`;
+        const reason =
+          code === CANCEL || code === NO_ERROR
+            ? "by the caller"
+            : `by the caller (HTTP/2 ${http2ErrorName(code)})`;
         call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason }));
         this.streamEnded();
       },
@@ -140,7 +158,12 @@ export class ServerSession {
     this.#graceTimer?.cancel();
     for (const stream of this.machine.abandon()) {
       const call = stream.owner as ServerCall | undefined;
-      call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason: `its connection ended: ${reason}` }));
+      call?.abort(
+        new HeddleError("cancelled", {
+          method: call.head.path.slice(1),
+          reason: `its connection ended: ${reason}`,
+        }),
+      );
     }
     this.#options.onClose(this);
   }

@@ -26,4 +26,12 @@ const interceptors: ServerLayer = {
   order: "inside all of ours: they see only calls that were let in",
 };
 
-export const serverStack: readonly ServerLayer[] = [http2, grpc, route, deadline, context, interceptors, handle];
+export const serverStack: readonly ServerLayer[] = [
+  http2,
+  grpc,
+  route,
+  deadline,
+  context,
+  interceptors,
+  handle,
+];

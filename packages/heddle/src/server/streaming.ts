@@ -5,7 +5,13 @@
  * asked for only when the stream has room, so a slow caller slows the handler and nothing piles up.
  */
 import type { Message } from "@bufbuild/protobuf";
-import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import type {
+  Interceptor,
+  StreamRequest,
+  StreamResponse,
+  UnaryRequest,
+  UnaryResponse,
+} from "@connectrpc/connect";
 import { runInCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { Inbox } from "../connection/inbox.ts";
@@ -13,6 +19,7 @@ import { Outbox } from "../connection/outbox.ts";
 import type { Method } from "../contract/method.ts";
 import type { ServerCall } from "./call.ts";
 import { writeHead, writeMessage } from "./layers/grpc.ts";
+import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { expand, faultError, requestError } from "./request-reader.ts";
 
@@ -20,10 +27,9 @@ import { expand, faultError, requestError } from "./request-reader.ts";
 export type Finish = (call: ServerCall, response: Message | undefined, thrown: unknown) => void;
 
 type Messages = AsyncIterable<Message>;
-type AnyHandler = (input: Message | Messages, context: ServerCall) => Messages | Promise<Message> | Message;
 
 export function startStream(call: ServerCall, parts: ServerParts, finish: Finish): void {
-  const method = call.route?.method as Method;
+  const method = call.routed.method;
   const inbox = openInbox(call, method, parts);
   runInCall(call, () => run(call, parts, method, inbox)).then(
     (response) => finish(call, response, undefined),
@@ -50,29 +56,48 @@ function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox 
     },
     onEnd() {
       if (inbox.isAtBoundary) inbox.end();
-      else call.abort(new HeddleError("messageInvalid", { method: method.name, reason: "the request ended inside a message" }));
+      else
+        call.abort(
+          new HeddleError("messageInvalid", {
+            method: method.name,
+            reason: "the request ended inside a message",
+          }),
+        );
     },
   };
   return inbox;
 }
 
 /** Runs interceptors and handler; resolves with the answer of a method that has one, after the last of a stream. */
-async function run(call: ServerCall, parts: ServerParts, method: Method, inbox: Inbox): Promise<Message | undefined> {
+async function run(
+  call: ServerCall,
+  parts: ServerParts,
+  method: Method,
+  inbox: Inbox,
+): Promise<Message | undefined> {
   const { methodKind } = method.desc;
   const requests = readRequests(call, method, inbox);
-  const input = methodKind === "unary" || methodKind === "server_streaming" ? await single(requests, method) : requests;
+  const input =
+    methodKind === "unary" || methodKind === "server_streaming" ? await single(requests, method) : requests;
   const answersStream = methodKind === "server_streaming" || methodKind === "bidi_streaming";
-  const answer = parts.interceptors.length === 0 ? await callHandler(call, input) : await intercept(call, parts.interceptors, input, methodKind === "unary", answersStream);
+  const answer =
+    parts.interceptors.length === 0
+      ? await callHandler(call, input)
+      : await intercept(call, parts.interceptors, input, methodKind === "unary", answersStream);
   if (!answersStream) return answer as Message;
   await writeAnswers(call, answer as Messages);
   return undefined;
 }
 
-function callHandler(call: ServerCall, input: Message | Messages): Messages | Promise<Message> | Message {
-  return (call.route?.handler as unknown as AnyHandler)(input, call);
+function callHandler(call: ServerCall, input: Message | Messages): ReturnType<MethodFunction> {
+  return call.routed.handler(input, call);
 }
 
-async function* readRequests(call: ServerCall, method: Method, inbox: Inbox): AsyncGenerator<Message, void, undefined> {
+async function* readRequests(
+  call: ServerCall,
+  method: Method,
+  inbox: Inbox,
+): AsyncGenerator<Message, void, undefined> {
   for (let next = await inbox.next(); next !== undefined; next = await inbox.next()) {
     let request: Message;
     try {
@@ -92,7 +117,8 @@ async function single(requests: Messages, method: Method): Promise<Message> {
     only = request;
     count++;
   }
-  if (only === undefined || count !== 1) throw new HeddleError("requestCardinality", { method: method.name, count });
+  if (only === undefined || count !== 1)
+    throw new HeddleError("requestCardinality", { method: method.name, count });
   return only;
 }
 
@@ -121,10 +147,13 @@ async function intercept(
   const common = { service, requestMethod, url, signal, header, contextValues };
   // Connect gives an interceptor an iterable whenever either direction streams.
   const message = stream && !(Symbol.asyncIterator in input) ? once(input) : input;
-  const innermost = async (request: UnaryRequest | StreamRequest): Promise<UnaryResponse | StreamResponse> => {
+  const innermost = async (
+    request: UnaryRequest | StreamRequest,
+  ): Promise<UnaryResponse | StreamResponse> => {
     const given = request.message as Message | Messages;
     const wantsOne = method.methodKind === "unary" || method.methodKind === "server_streaming";
-    const handlerInput = wantsOne && Symbol.asyncIterator in given ? await single(given as Messages, call.route?.method as Method) : given;
+    const handlerInput =
+      wantsOne && Symbol.asyncIterator in given ? await single(given as Messages, call.routed.method) : given;
     const answer = await callHandler(call, handlerInput);
     return {
       stream,
@@ -135,12 +164,15 @@ async function intercept(
       message: stream && !answersStream ? once(answer as Message) : answer,
     } as UnaryResponse | StreamResponse;
   };
-  const onion = interceptors.reduceRight<typeof innermost>((next, interceptor) => interceptor(next), innermost);
+  const onion = interceptors.reduceRight<typeof innermost>(
+    (next, interceptor) => interceptor(next),
+    innermost,
+  );
   const response = await onion({ ...common, stream, method, message } as UnaryRequest | StreamRequest);
   copyHeaders(response.header, call.responseHeader);
   copyHeaders(response.trailer, call.responseTrailer);
   const answer = response.message as Message | Messages;
-  return stream && !answersStream ? single(answer as Messages, call.route?.method as Method) : answer;
+  return stream && !answersStream ? single(answer as Messages, call.routed.method) : answer;
 }
 
 async function* once(message: Message): AsyncGenerator<Message, void, undefined> {

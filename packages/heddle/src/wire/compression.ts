@@ -24,7 +24,8 @@ export function decompressGzip(payload: Uint8Array, maxBytes: number): Uint8Arra
     // Fields of bytes are views of the message, and a plain Uint8Array is what protobuf-es promises there.
     return new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw new RangeError(`expands to more than ${maxBytes} bytes`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
+      throw new RangeError(`expands to more than ${maxBytes} bytes`, { cause: error });
     throw error;
   }
 }

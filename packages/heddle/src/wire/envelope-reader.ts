@@ -12,7 +12,9 @@ export const ENVELOPE_BYTES = 5;
 export const FLAG_COMPRESSED = 1;
 
 /** Why a stream of envelopes can't go on. */
-export type EnvelopeFault = { readonly kind: "too-large"; readonly bytes: number } | { readonly kind: "bad-flag"; readonly flag: number };
+export type EnvelopeFault =
+  | { readonly kind: "too-large"; readonly bytes: number }
+  | { readonly kind: "bad-flag"; readonly flag: number };
 
 /** Room for a payload in pieces: at first, and how far ahead of what has arrived it grows. */
 const FIRST_ROOM_BYTES = 1024;
@@ -72,7 +74,9 @@ export class EnvelopeReader {
     const had = this.#payloadBytes - this.#missing;
     let gathered = this.#gathered;
     if (gathered === undefined || gathered.length < had + count) {
-      const grown = new Uint8Array(Math.min(this.#payloadBytes, Math.max(FIRST_ROOM_BYTES, GROWTH * (had + count))));
+      const grown = new Uint8Array(
+        Math.min(this.#payloadBytes, Math.max(FIRST_ROOM_BYTES, GROWTH * (had + count))),
+      );
       if (gathered !== undefined) grown.set(gathered.subarray(0, had));
       this.#gathered = gathered = grown;
     }

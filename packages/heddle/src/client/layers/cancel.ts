@@ -11,7 +11,11 @@ export const cancel: ClientLayer = {
       const { signal, parent } = call;
       if (signal !== undefined) {
         if (signal.aborted) {
-          call.error = new HeddleError("cancelled", { method: call.method.name, reason: reasonText(signal.reason) }, { cause: signal.reason });
+          call.error = new HeddleError(
+            "cancelled",
+            { method: call.method.name, reason: reasonText(signal.reason) },
+            { cause: signal.reason },
+          );
           call.aborted = true;
           return link.up(call);
         }

@@ -8,10 +8,15 @@ export const deadline: ClientLayer = {
   order: "outside retry: one deadline covers all attempts and the waits between them",
   create: ({ wheel }, link) => ({
     down(call) {
-      const inheritedMs = call.parent === undefined ? Number.POSITIVE_INFINITY : call.parent.deadlineAtMs - call.startedAtMs;
+      const inheritedMs =
+        call.parent === undefined ? Number.POSITIVE_INFINITY : call.parent.deadlineAtMs - call.startedAtMs;
       if (inheritedMs < call.timeoutMs) call.timeoutMs = inheritedMs;
       if (call.timeoutMs <= 0) {
-        call.error = new HeddleError("deadlineExceeded", { method: call.method.name, deadlineMs: 0, phase: "the served call had no time left" });
+        call.error = new HeddleError("deadlineExceeded", {
+          method: call.method.name,
+          deadlineMs: 0,
+          phase: "the served call had no time left",
+        });
         call.aborted = true;
         return link.up(call);
       }

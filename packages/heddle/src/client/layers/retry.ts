@@ -87,18 +87,25 @@ export const retry: ClientLayer = {
 };
 
 /** Whether, and how, the failed attempt is followed by another. */
-function decide(call: ClientCall, { clock, budget, maxAttempts }: ClientParts): "unsent" | "repeat" | { readonly why: string } {
+function decide(
+  call: ClientCall,
+  { clock, budget, maxAttempts }: ClientParts,
+): "unsent" | "repeat" | { readonly why: string } {
   const { error } = call;
   if (call.aborted) return { why: "the call was ended by its deadline or caller" };
   const known: HeddleError | undefined = isHeddleError(error) ? error : undefined;
-  if (known?.reason === "noInstance" || known?.reason === "noneReady") return { why: "there is no instance to try" };
+  if (known?.reason === "noInstance" || known?.reason === "noneReady")
+    return { why: "there is no instance to try" };
   if (!call.replayable) return { why: "messages of the stream had been passed on already" };
   if (known?.retry === "unsent") {
-    return call.unsentAttempts < MAX_UNSENT_ATTEMPTS ? "unsent" : { why: `${MAX_UNSENT_ATTEMPTS} instances refused it` };
+    return call.unsentAttempts < MAX_UNSENT_ATTEMPTS
+      ? "unsent"
+      : { why: `${MAX_UNSENT_ATTEMPTS} instances refused it` };
   }
   if (error?.code !== Code.Unavailable || known?.retry === "never") return { why: "the answer is final" };
   if (!call.method.idempotent) return { why: "the contract does not say that the method may be repeated" };
-  if (call.attempts - call.unsentAttempts >= maxAttempts) return { why: `all ${maxAttempts} attempts were used` };
+  if (call.attempts - call.unsentAttempts >= maxAttempts)
+    return { why: `all ${maxAttempts} attempts were used` };
   if (!budget.tryWithdraw(clock.now())) return { why: "the retry budget is used up" };
   return "repeat";
 }

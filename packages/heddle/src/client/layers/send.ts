@@ -86,7 +86,11 @@ function writeKeptBlock(call: ClientCall, session: ClientSession, leftMs: number
   writeFixedFields(encoder, out, call.method, parts);
   // A timeout that stands for most calls of the method earns a place in the table; one that differs each time does not.
   writeTimeout(encoder, out, leftMs, kept === undefined || kept.timeoutMs === leftMs ? "index" : "plain");
-  blocks?.set(call.method, { generation: encoder.generation === generation ? generation : -1, timeoutMs: leftMs, bytes: out.bytes.slice(start, out.length) });
+  blocks?.set(call.method, {
+    generation: encoder.generation === generation ? generation : -1,
+    timeoutMs: leftMs,
+    bytes: out.bytes.slice(start, out.length),
+  });
 }
 
 function writeFixedFields(encoder: HpackEncoder, out: ByteWriter, method: Method, parts: ClientParts): void {
@@ -106,15 +110,22 @@ function writeTimeout(encoder: HpackEncoder, out: ByteWriter, leftMs: number, mo
 }
 
 /** What belongs to this call alone: never indexed, or it would push out what every call uses. */
-function writeOwnFields(encoder: HpackEncoder, out: ByteWriter, { parent, metadata, traceId }: ClientCall, { random }: ClientParts): void {
-  if (traceId !== undefined) encoder.field(out, "traceparent", formatTraceparent(traceId, newSpanId(random)), "plain");
+function writeOwnFields(
+  encoder: HpackEncoder,
+  out: ByteWriter,
+  { parent, metadata, traceId }: ClientCall,
+  { random }: ClientParts,
+): void {
+  if (traceId !== undefined)
+    encoder.field(out, "traceparent", formatTraceparent(traceId, newSpanId(random)), "plain");
   for (let i = 0; i < metadata.length; i += 2) {
     const name = metadata[i] as string;
     encoder.field(out, name, metadata[i + 1] as string, SECRETS.has(name) ? "never" : "plain");
   }
   const propagated = parent?.propagated ?? [];
   for (let i = 0; i < propagated.length; i += 2) {
-    if (!metadata.includes(propagated[i] as string)) encoder.field(out, propagated[i] as string, propagated[i + 1] as string, "plain");
+    if (!metadata.includes(propagated[i] as string))
+      encoder.field(out, propagated[i] as string, propagated[i + 1] as string, "plain");
   }
 }
 

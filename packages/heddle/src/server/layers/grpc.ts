@@ -70,11 +70,17 @@ function parseRequest({ method, contentType, fields }: RequestHead): GrpcRequest
     compressed: encoding === "gzip",
     acceptsGzip: /(?:^|,)\s*gzip\s*(?:,|$)/.test(findField(fields, "grpc-accept-encoding") ?? ""),
   };
-  if (method !== "POST") return { ...request, fault: () => new HeddleError("httpMethod", { httpMethod: method }) };
-  if (!isGrpcProto(contentType)) return { ...request, fault: () => new HeddleError("contentType", { contentType }) };
-  if (timeoutMs === undefined) return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
+  if (method !== "POST")
+    return { ...request, fault: () => new HeddleError("httpMethod", { httpMethod: method }) };
+  if (!isGrpcProto(contentType))
+    return { ...request, fault: () => new HeddleError("contentType", { contentType }) };
+  if (timeoutMs === undefined)
+    return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
   if (!isSupportedEncoding(encoding)) {
-    return { ...request, fault: () => new HeddleError("compressionUnsupported", { encoding, supported: ACCEPTED_ENCODINGS }) };
+    return {
+      ...request,
+      fault: () => new HeddleError("compressionUnsupported", { encoding, supported: ACCEPTED_ENCODINGS }),
+    };
   }
   return request;
 }
@@ -85,7 +91,9 @@ function isGrpcProto(contentType: string): boolean {
 
 /** The content type of the answer: the request's, without parameters, so that there are only two. */
 function answerType({ head }: ServerCall): string {
-  return head.contentType.startsWith("application/grpc+proto") ? "application/grpc+proto" : "application/grpc";
+  return head.contentType.startsWith("application/grpc+proto")
+    ? "application/grpc+proto"
+    : "application/grpc";
 }
 
 /** What the handler gave and HTTP/2 cannot carry is the handler's failure, found before a byte of the block is written. */
@@ -115,9 +123,20 @@ export function writeHead(call: ServerCall): void {
   const contentType = answerType(call);
   const mark = machine.beginHeaders();
   if (own === undefined && !call.compresses) {
-    writeKept(call, contentType, [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS]);
+    writeKept(call, contentType, [
+      ":status",
+      "200",
+      "content-type",
+      contentType,
+      "grpc-accept-encoding",
+      ACCEPTED_ENCODINGS,
+    ]);
   } else {
-    writeFields(call, [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS], "index");
+    writeFields(
+      call,
+      [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS],
+      "index",
+    );
     if (call.compresses) writeFields(call, ["grpc-encoding", "gzip"], "index");
     if (own !== undefined) writeFields(call, own, "plain");
   }
@@ -126,13 +145,16 @@ export function writeHead(call: ServerCall): void {
 
 /** Writes one message of the answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */
 export function writeMessage(call: ServerCall, message: Message): void {
-  const { stream, session, parts, route } = call;
-  const codec = route?.method.output;
-  if (codec === undefined) return;
+  const { stream, session, parts } = call;
+  const codec = call.routed.method.output;
   if (!call.compresses) return session.machine.sendEncoded(stream, codec, message, parts.maxSendBytes);
   const plain = codec.encode(message);
   if (plain.length > parts.maxSendBytes) {
-    throw new HeddleError("messageTooLarge", { bytes: plain.length, limit: parts.maxSendBytes, direction: "sent" });
+    throw new HeddleError("messageTooLarge", {
+      bytes: plain.length,
+      limit: parts.maxSendBytes,
+      direction: "sent",
+    });
   }
   const bytes = compressGzip(plain);
   session.machine.sendMessage(stream, FLAG_COMPRESSED, bytes, 0, bytes.length, false);
@@ -182,8 +204,10 @@ function writeTrailers(call: ServerCall): void {
 function writeTrailersOnlyHead(call: ServerCall): void {
   call.headWritten = true;
   const { method, contentType } = call.head;
-  if (method !== "POST") writeFields(call, [":status", "405", "content-type", "application/grpc", "allow", "POST"], "plain");
-  else if (isGrpcProto(contentType)) writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
+  if (method !== "POST")
+    writeFields(call, [":status", "405", "content-type", "application/grpc", "allow", "POST"], "plain");
+  else if (isGrpcProto(contentType))
+    writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
   else writeFields(call, [":status", "415", "content-type", "application/grpc"], "plain");
   const { ownResponseHeader } = call;
   if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
@@ -204,7 +228,8 @@ function writeStatus(call: ServerCall): void {
 
 function writeFields(call: ServerCall, fields: readonly string[], mode: "index" | "plain"): void {
   const { encoder, out } = call.session.machine;
-  for (let i = 0; i < fields.length; i += 2) encoder.field(out, fields[i] as string, fields[i + 1] as string, mode);
+  for (let i = 0; i < fields.length; i += 2)
+    encoder.field(out, fields[i] as string, fields[i + 1] as string, mode);
 }
 
 /** Writes fields that never change on a connection, from the bytes kept of the last time where possible. */
@@ -219,5 +244,6 @@ function writeKept(call: ServerCall, key: string, fields: readonly string[]): vo
   const { generation } = encoder;
   const start = out.length;
   writeFields(call, fields, "index");
-  if (encoder.generation === generation) blocks.set(key, { generation, bytes: out.bytes.slice(start, out.length) });
+  if (encoder.generation === generation)
+    blocks.set(key, { generation, bytes: out.bytes.slice(start, out.length) });
 }

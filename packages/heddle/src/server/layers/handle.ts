@@ -13,7 +13,8 @@ import type { ServerLayer, ServerParts } from "../layer.ts";
 import { SingleRequestReader } from "../request-reader.ts";
 import { startStream } from "../streaming.ts";
 
-type UnaryHandler = (request: Message, context: HandlerContext) => Message | PromiseLike<Message>;
+/** A `MethodFunction` of a unary method. */
+type UnaryFunction = (request: Message, context: HandlerContext) => Message | PromiseLike<Message>;
 
 export const handle: ServerLayer = {
   name: "handle",
@@ -26,15 +27,15 @@ export const handle: ServerLayer = {
     return {
       down(call) {
         call.finish = up;
-        const method = call.route?.method;
-        if (method === undefined) return;
-        if (method.desc.methodKind !== "unary" || parts.interceptors.length > 0) startStream(call, parts, finish);
+        const { method } = call.routed;
+        if (method.desc.methodKind !== "unary" || parts.interceptors.length > 0)
+          startStream(call, parts, finish);
         else call.reader = new SingleRequestReader(call, method, runUnary);
       },
     };
 
     function runUnary(call: ServerCall, request: Message): void {
-      const handler = call.route?.handler as unknown as UnaryHandler;
+      const handler = call.routed.handler as UnaryFunction;
       let result: Message | PromiseLike<Message>;
       try {
         result = runInCall(call, () => handler(request, call));
@@ -51,12 +52,14 @@ export const handle: ServerLayer = {
     /** The handler is done: with an answer, or with what it threw. */
     function finish(call: ServerCall, response: Message | undefined, thrown: unknown): void {
       if (call.ended) {
-        if (thrown !== undefined && !(thrown instanceof ConnectError) && !call.signal.aborted) parts.onHandlerError(thrown, call);
+        if (thrown !== undefined && !(thrown instanceof ConnectError) && !call.signal.aborted)
+          parts.onHandlerError(thrown, call);
         return;
       }
       if (thrown !== undefined) call.error = toCallError(thrown, call, parts);
       else if (response !== undefined) call.response = response;
-      else if (owesAnswer(call)) call.error = toCallError(new Error("the handler returned no message"), call, parts);
+      else if (owesAnswer(call))
+        call.error = toCallError(new Error("the handler returned no message"), call, parts);
       link.up(call);
     }
   },

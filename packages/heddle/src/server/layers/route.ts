@@ -9,8 +9,11 @@ export const route: ServerLayer = {
   create: ({ router }, link) => ({
     down(call) {
       call.route = router.find(call.head.path);
-      if (call.route?.handler !== undefined) return link.down(call);
-      call.error = new HeddleError("methodUnknown", { path: call.head.path.slice(0, 200), served: router.services.join(", ") });
+      if (call.route !== undefined) return link.down(call);
+      call.error = new HeddleError("methodUnknown", {
+        path: call.head.path.slice(0, 200),
+        served: router.services.join(", "),
+      });
       link.up(call);
     },
   }),

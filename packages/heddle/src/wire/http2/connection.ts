@@ -32,8 +32,21 @@ import {
 } from "./constants.ts";
 import type { Http2Events } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { beginHeaders, finishHeaders, writeGoaway, writePing, writeReset, writeSettings } from "./frame-writer.ts";
-import { createFloodGuards, DEFAULT_LIMITS, type FloodGuards, type FloodKind, type Http2Limits } from "./limits.ts";
+import {
+  beginHeaders,
+  finishHeaders,
+  writeGoaway,
+  writePing,
+  writeReset,
+  writeSettings,
+} from "./frame-writer.ts";
+import {
+  createFloodGuards,
+  DEFAULT_LIMITS,
+  type FloodGuards,
+  type FloodKind,
+  type Http2Limits,
+} from "./limits.ts";
 import { receiveFrame } from "./receive-frame.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
@@ -93,9 +106,12 @@ export class Http2Connection {
     });
     this.#reader = new FrameReader(
       {
-        onFrame: (type, flags, id, bytes, start, length) => receiveFrame(this, type, flags, id, bytes, start, length),
+        onFrame: (type, flags, id, bytes, start, length) =>
+          receiveFrame(this, type, flags, id, bytes, start, length),
         onOversizeFrame: (length) =>
-          this.fail(FRAME_SIZE_ERROR, "frameSize", { reason: `${length} bytes, at most ${this.limits.maxFrameBytes} are accepted` }),
+          this.fail(FRAME_SIZE_ERROR, "frameSize", {
+            reason: `${length} bytes, at most ${this.limits.maxFrameBytes} are accepted`,
+          }),
       },
       this.limits.maxFrameBytes,
     );
@@ -124,7 +140,9 @@ export class Http2Connection {
     let from = 0;
     while (this.#prefaceBytes < CLIENT_PREFACE.length && from < chunk.length) {
       if (chunk[from] !== CLIENT_PREFACE[this.#prefaceBytes]) {
-        this.fail(PROTOCOL_ERROR, "prefaceInvalid", { reason: `byte ${this.#prefaceBytes} is ${chunk[from]}` });
+        this.fail(PROTOCOL_ERROR, "prefaceInvalid", {
+          reason: `byte ${this.#prefaceBytes} is ${chunk[from]}`,
+        });
         return;
       }
       from++;
@@ -140,7 +158,13 @@ export class Http2Connection {
 
   /** True while a new stream may be opened here. */
   get canOpen(): boolean {
-    return !this.closed && !this.peerGoing && !this.draining && this.streams.size < this.peerMaxConcurrentStreams && !this.idsUsedUp;
+    return (
+      !this.closed &&
+      !this.peerGoing &&
+      !this.draining &&
+      this.streams.size < this.peerMaxConcurrentStreams &&
+      !this.idsUsedUp
+    );
   }
 
   /** Opens a stream of ours. Check `canOpen` first. */
@@ -178,8 +202,16 @@ export class Http2Connection {
   }
 
   /** Sends one gRPC message, `bytes[start, end)`. Waits in the stream's queue when windows or socket are full. */
-  sendMessage(stream: Http2Stream, flag: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
-    if (!stream.localClosed && !this.closed) this.sender.sendMessage(stream, flag, bytes, start, end, endStream);
+  sendMessage(
+    stream: Http2Stream,
+    flag: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
+    if (!stream.localClosed && !this.closed)
+      this.sender.sendMessage(stream, flag, bytes, start, end, endStream);
   }
 
   /** Encodes and sends one gRPC message; see `Sender.sendEncoded`. */
@@ -242,7 +274,12 @@ export class Http2Connection {
     if (this.closed) return;
     const error = new HeddleError(reason, params);
     // A later GOAWAY must not name a higher stream than an earlier one (§6.8).
-    writeGoaway(this.out, Math.min(this.lastServedStreamId, this.lastPeerStreamId), code, `${error.heddleCode} ${http2ErrorName(code)}`);
+    writeGoaway(
+      this.out,
+      Math.min(this.lastServedStreamId, this.lastPeerStreamId),
+      code,
+      `${error.heddleCode} ${http2ErrorName(code)}`,
+    );
     this.closed = true;
     this.#reader.stopped = true;
     this.events.onConnectionError(error);
@@ -288,7 +325,10 @@ export class Http2Connection {
   /** True when an answer to a control frame may be queued; false, and the end, when the peer does not read them. */
   allowsAnswer(): boolean {
     if (this.hasControlRoom) return true;
-    this.fail(ENHANCE_YOUR_CALM, "flood", { kind: "control frames that it does not read", limit: `${this.limits.maxQueuedControlBytes} bytes` });
+    this.fail(ENHANCE_YOUR_CALM, "flood", {
+      kind: "control frames that it does not read",
+      limit: `${this.limits.maxQueuedControlBytes} bytes`,
+    });
     return false;
   }
 

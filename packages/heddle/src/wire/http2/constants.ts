@@ -31,7 +31,6 @@ export const FLAG_PRIORITY = 0x20;
 /** Error codes (§7). */
 export const NO_ERROR = 0;
 export const PROTOCOL_ERROR = 1;
-export const INTERNAL_ERROR = 2;
 export const FLOW_CONTROL_ERROR = 3;
 export const SETTINGS_TIMEOUT = 4;
 export const STREAM_CLOSED = 5;

@@ -13,7 +13,14 @@ const SPLIT_FROM_BYTES = 4096;
 
 export interface FrameSink {
   /** One whole frame; its payload is `bytes[start, start + length)`. */
-  onFrame(type: number, flags: number, streamId: number, bytes: Uint8Array, start: number, length: number): void;
+  onFrame(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void;
   /** A frame announced more than `maxFrameBytes`. Reading stops. */
   onOversizeFrame(length: number, streamId: number): void;
 }

@@ -17,7 +17,13 @@ import {
   FRAME_WINDOW_UPDATE,
 } from "./constants.ts";
 
-export function writeFrameHeader(out: ByteWriter, length: number, type: number, flags: number, streamId: number): void {
+export function writeFrameHeader(
+  out: ByteWriter,
+  length: number,
+  type: number,
+  flags: number,
+  streamId: number,
+): void {
   out.ensure(FRAME_HEADER_BYTES + length);
   const { bytes } = out;
   const at = out.length;
@@ -31,7 +37,14 @@ export function writeFrameHeader(out: ByteWriter, length: number, type: number, 
 }
 
 /** A DATA frame whose payload is `chunk[start, end)`. */
-export function writeData(out: ByteWriter, streamId: number, chunk: Uint8Array, start: number, end: number, endStream: boolean): void {
+export function writeData(
+  out: ByteWriter,
+  streamId: number,
+  chunk: Uint8Array,
+  start: number,
+  end: number,
+  endStream: boolean,
+): void {
   writeFrameHeader(out, end - start, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, streamId);
   if (start === 0 && end === chunk.length) out.write(chunk);
   else out.write(chunk.subarray(start, end));
@@ -76,7 +89,13 @@ export function beginHeaders(out: ByteWriter): number {
 }
 
 /** Closes the frame that `beginHeaders` opened, cut into CONTINUATION frames when it is over the peer's limit. */
-export function finishHeaders(out: ByteWriter, start: number, streamId: number, endStream: boolean, maxFrameBytes: number): void {
+export function finishHeaders(
+  out: ByteWriter,
+  start: number,
+  streamId: number,
+  endStream: boolean,
+  maxFrameBytes: number,
+): void {
   const end = out.length;
   const blockBytes = end - start - FRAME_HEADER_BYTES;
   const endFlag = endStream ? FLAG_END_STREAM : 0;
@@ -102,7 +121,10 @@ export function writeReset(out: ByteWriter, streamId: number, code: number): voi
 }
 
 /** SETTINGS with the given `id, value` pairs. */
-export function writeSettings(out: ByteWriter, settings: readonly (readonly [id: number, value: number])[]): void {
+export function writeSettings(
+  out: ByteWriter,
+  settings: readonly (readonly [id: number, value: number])[],
+): void {
   writeFrameHeader(out, settings.length * 6, FRAME_SETTINGS, 0, 0);
   for (const [id, value] of settings) {
     out.writeByte(id >>> 8);

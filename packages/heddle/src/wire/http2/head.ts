@@ -60,7 +60,15 @@ function readRequestHead(fields: readonly string[]): RequestHead | undefined {
   const path = pseudo.get(":path");
   if (contentType === undefined || contentLength === undefined || !method) return undefined;
   if (method !== "CONNECT" && (!path || !pseudo.get(":scheme"))) return undefined;
-  return { method, path: path ?? "", authority: pseudo.get(":authority") ?? "", contentType, contentLength, fields, memo: undefined };
+  return {
+    method,
+    path: path ?? "",
+    authority: pseudo.get(":authority") ?? "",
+    contentType,
+    contentLength,
+    fields,
+    memo: undefined,
+  };
 }
 
 function readResponseHead(fields: readonly string[]): ResponseHead | undefined {
@@ -74,7 +82,11 @@ function readResponseHead(fields: readonly string[]): ResponseHead | undefined {
 }
 
 /** Reads the leading pseudo-headers; the position of the first regular field, or -1. */
-function readPseudo(fields: readonly string[], allowed: ReadonlySet<string>, into: Map<string, string>): number {
+function readPseudo(
+  fields: readonly string[],
+  allowed: ReadonlySet<string>,
+  into: Map<string, string>,
+): number {
   let at = 0;
   for (; at < fields.length; at += 2) {
     const name = fields[at] as string;
@@ -118,7 +130,13 @@ function isFieldAllowed(name: string, value: string): boolean {
 
 const REQUEST_PSEUDO: ReadonlySet<string> = new Set([":method", ":scheme", ":path", ":authority"]);
 const RESPONSE_PSEUDO: ReadonlySet<string> = new Set([":status"]);
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set(["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"]);
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  "connection",
+  "proxy-connection",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+]);
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that RFC 9113 §8.2.1 forbids.
 const FORBIDDEN_IN_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;

@@ -62,7 +62,8 @@ export type FloodKind = "resets" | "pings" | "settings" | "emptyFrames" | "noise
 export type FloodGuards = Readonly<Record<FloodKind, RateGuard>>;
 
 export function createFloodGuards(limits: Http2Limits): FloodGuards {
-  const guard = ({ burst, perSecond }: Rate) => new RateGuard({ limit: burst, perMs: (burst / perSecond) * 1000 });
+  const guard = ({ burst, perSecond }: Rate) =>
+    new RateGuard({ limit: burst, perMs: (burst / perSecond) * 1000 });
   return {
     resets: guard(limits.resets),
     pings: guard(limits.pings),

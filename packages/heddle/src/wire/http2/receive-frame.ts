@@ -40,7 +40,9 @@ export function receiveFrame(
   length: number,
 ): void {
   if (connection.headers.isOpen && (type !== FRAME_CONTINUATION || id !== connection.headers.streamId)) {
-    return connection.protocolError(`frame of type ${type} inside the header block of stream ${connection.headers.streamId}`);
+    return connection.protocolError(
+      `frame of type ${type} inside the header block of stream ${connection.headers.streamId}`,
+    );
   }
   if (!connection.settingsReceived && type !== FRAME_SETTINGS) {
     return connection.protocolError(`frame of type ${type} before SETTINGS`);
@@ -72,7 +74,14 @@ export function receiveFrame(
   }
 }
 
-function receiveData(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receiveData(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (id === 0) return connection.protocolError("DATA on stream 0");
   let from = start;
   let to = start + length;
@@ -83,7 +92,8 @@ function receiveData(connection: Http2Connection, flags: number, id: number, byt
     from += 1;
     to -= padding;
   }
-  if (!connection.receiver.receive(length)) return connection.flowControlError("more data than the connection window");
+  if (!connection.receiver.receive(length))
+    return connection.flowControlError("more data than the connection window");
   const endStream = (flags & FLAG_END_STREAM) !== 0;
   const dataBytes = to - from;
   const stream = connection.streams.get(id);
@@ -110,18 +120,31 @@ function receiveData(connection: Http2Connection, flags: number, id: number, byt
   if (endStream && stream.localClosed) connection.forget(stream);
 }
 
-function receivePriority(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receivePriority(
+  connection: Http2Connection,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (id === 0) return connection.protocolError("PRIORITY on stream 0");
   if (!connection.allows("noise")) return;
   const stream = connection.streams.get(id);
   if (length === 5 && readUint31(bytes, start) !== id) return;
-  if (stream !== undefined) return connection.streamError(stream, length === 5 ? PROTOCOL_ERROR : FRAME_SIZE_ERROR);
+  if (stream !== undefined)
+    return connection.streamError(stream, length === 5 ? PROTOCOL_ERROR : FRAME_SIZE_ERROR);
   // A stream that does not exist cannot be reset.
   if (length !== 5) return connection.frameSizeError("PRIORITY is 5 bytes");
   connection.protocolError(`stream ${id} depends on itself`);
 }
 
-function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receiveReset(
+  connection: Http2Connection,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (length !== 4) return connection.frameSizeError("RST_STREAM is 4 bytes");
   if (id === 0) return connection.protocolError("RST_STREAM on stream 0");
   if (connection.isIdle(id)) return connection.protocolError(`RST_STREAM on idle stream ${id}`);
@@ -137,7 +160,14 @@ function receiveReset(connection: Http2Connection, id: number, bytes: Uint8Array
   connection.events.onReset(stream, code, code === REFUSED_STREAM);
 }
 
-function receivePing(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receivePing(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (length !== 8) return connection.frameSizeError("PING is 8 bytes");
   if (id !== 0) return connection.protocolError("PING on a stream");
   if ((flags & FLAG_ACK) !== 0) {
@@ -148,7 +178,13 @@ function receivePing(connection: Http2Connection, flags: number, id: number, byt
   writePing(connection.out, bytes.subarray(start, start + 8), true);
 }
 
-function receiveGoaway(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receiveGoaway(
+  connection: Http2Connection,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (length < 8) return connection.frameSizeError("GOAWAY is at least 8 bytes");
   if (id !== 0) return connection.protocolError("GOAWAY on a stream");
   if (!connection.allows("noise")) return;
@@ -169,13 +205,20 @@ function receiveGoaway(connection: Http2Connection, id: number, bytes: Uint8Arra
   connection.events.onGoaway(lastStreamId, code, debug);
 }
 
-function receiveWindowUpdate(connection: Http2Connection, id: number, bytes: Uint8Array, start: number, length: number): void {
+function receiveWindowUpdate(
+  connection: Http2Connection,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (length !== 4) return connection.frameSizeError("WINDOW_UPDATE is 4 bytes");
   const increment = readUint31(bytes, start);
   if (id === 0) {
     if (increment === 0) return connection.protocolError("WINDOW_UPDATE of 0");
     if (!connection.allowsFeedback("noise")) return;
-    if (!connection.sender.grant(increment)) return connection.flowControlError("connection window over 2^31-1");
+    if (!connection.sender.grant(increment))
+      return connection.flowControlError("connection window over 2^31-1");
     return connection.sender.pump();
   }
   const stream = connection.streams.get(id);
@@ -189,4 +232,3 @@ function receiveWindowUpdate(connection: Http2Connection, id: number, bytes: Uin
   if (!stream.grant(increment)) return connection.streamError(stream, FLOW_CONTROL_ERROR);
   if (stream.queue !== undefined) connection.sender.pump();
 }
-

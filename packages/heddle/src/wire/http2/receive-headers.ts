@@ -69,7 +69,14 @@ export class OpenHeaderBlock {
   }
 }
 
-export function receiveHeaders(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+export function receiveHeaders(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (id === 0) return connection.protocolError("HEADERS on stream 0");
   let from = start;
   let to = start + length;
@@ -92,11 +99,21 @@ export function receiveHeaders(connection: Http2Connection, flags: number, id: n
   deliverBlock(connection, id, dependsOn === id ? PROTOCOL_ERROR : block, endStream);
 }
 
-export function receiveHeaderFragment(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+export function receiveHeaderFragment(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   const { headers, limits } = connection;
   if (!headers.isOpen) return connection.protocolError(`CONTINUATION without HEADERS on stream ${id}`);
   headers.add(bytes.subarray(start, start + length));
-  if (headers.continuations > limits.maxContinuationFrames || headers.byteLength > limits.maxHeaderListBytes) {
+  if (
+    headers.continuations > limits.maxContinuationFrames ||
+    headers.byteLength > limits.maxHeaderListBytes
+  ) {
     connection.fail(ENHANCE_YOUR_CALM, "flood", {
       kind: "CONTINUATION frames",
       limit: `${limits.maxContinuationFrames} frames or ${limits.maxHeaderListBytes} bytes a block`,
@@ -111,7 +128,12 @@ export function receiveHeaderFragment(connection: Http2Connection, flags: number
 }
 
 /** Undefined when the connection has failed. */
-function decodeBlock(connection: Http2Connection, bytes: Uint8Array, from: number, to: number): Verdict | undefined {
+function decodeBlock(
+  connection: Http2Connection,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): Verdict | undefined {
   try {
     return connection.decoder.decode(bytes, from, to);
   } catch (error) {
@@ -145,12 +167,18 @@ function deliverBlock(connection: Http2Connection, id: number, block: Verdict, e
   deliverToStream(connection, connection.acceptStream(id), block, endStream);
 }
 
-function deliverToStream(connection: Http2Connection, stream: Http2Stream, block: Verdict, endStream: boolean): void {
+function deliverToStream(
+  connection: Http2Connection,
+  stream: Http2Stream,
+  block: Verdict,
+  endStream: boolean,
+): void {
   if (stream.remoteClosed) return connection.streamError(stream, STREAM_CLOSED);
   if (typeof block === "number") return connection.streamError(stream, block);
   const trailers = stream.headersReceived;
   // A second block that does not end the stream is malformed (§8.1).
-  if (trailers && !(endStream && stream.acceptsContent(0, true))) return connection.streamError(stream, PROTOCOL_ERROR);
+  if (trailers && !(endStream && stream.acceptsContent(0, true)))
+    return connection.streamError(stream, PROTOCOL_ERROR);
   if (!trailers && connection.role === "client" && isInterim(block)) {
     if (endStream) connection.streamError(stream, PROTOCOL_ERROR);
     else connection.allows("noise");

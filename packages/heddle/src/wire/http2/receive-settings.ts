@@ -21,17 +21,28 @@ const MAX_FRAME_BYTES_ALLOWED = 16_777_215;
 /** Entries of one SETTINGS frame; there are six settings, and each may cost work on every stream. */
 const MAX_ENTRIES = 32;
 
-export function receiveSettings(connection: Http2Connection, flags: number, id: number, bytes: Uint8Array, start: number, length: number): void {
+export function receiveSettings(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
   if (id !== 0) return connection.protocolError("SETTINGS on a stream");
   if ((flags & FLAG_ACK) !== 0) {
     if (length !== 0) connection.frameSizeError("SETTINGS acknowledgement with content");
-    else if (!connection.settingsReceived) connection.protocolError("SETTINGS acknowledgement before SETTINGS");
+    else if (!connection.settingsReceived)
+      connection.protocolError("SETTINGS acknowledgement before SETTINGS");
     else connection.allows("noise");
     return;
   }
   if (length % 6 !== 0) return connection.frameSizeError("SETTINGS is a multiple of 6 bytes");
   if (length > MAX_ENTRIES * 6) {
-    connection.fail(ENHANCE_YOUR_CALM, "flood", { kind: "settings", limit: `${MAX_ENTRIES} entries a frame` });
+    connection.fail(ENHANCE_YOUR_CALM, "flood", {
+      kind: "settings",
+      limit: `${MAX_ENTRIES} entries a frame`,
+    });
     return;
   }
   if (!connection.allows("settings") || !connection.allowsAnswer()) return;
@@ -53,7 +64,8 @@ function applySetting(connection: Http2Connection, setting: number, value: numbe
       connection.encoder.setPeerTableBytes(value);
       return;
     case SETTINGS_ENABLE_PUSH:
-      if (value > 1 || (value === 1 && connection.role === "client")) connection.protocolError(`ENABLE_PUSH of ${value}`);
+      if (value > 1 || (value === 1 && connection.role === "client"))
+        connection.protocolError(`ENABLE_PUSH of ${value}`);
       return;
     case SETTINGS_MAX_CONCURRENT_STREAMS:
       connection.peerMaxConcurrentStreams = value;
@@ -63,11 +75,12 @@ function applySetting(connection: Http2Connection, setting: number, value: numbe
       else applyInitialWindow(connection, value);
       return;
     case SETTINGS_MAX_FRAME_SIZE:
-      if (value < DEFAULT_MAX_FRAME_BYTES || value > MAX_FRAME_BYTES_ALLOWED) connection.protocolError(`MAX_FRAME_SIZE of ${value}`);
+      if (value < DEFAULT_MAX_FRAME_BYTES || value > MAX_FRAME_BYTES_ALLOWED)
+        connection.protocolError(`MAX_FRAME_SIZE of ${value}`);
       else connection.sender.maxFrameBytes = Math.min(value, connection.limits.maxFrameBytes);
       return;
     default:
-      // MAX_HEADER_LIST_SIZE is advice, unknown settings are ignored (§6.5.2).
+    // MAX_HEADER_LIST_SIZE is advice, unknown settings are ignored (§6.5.2).
   }
 }
 

@@ -73,7 +73,8 @@ export class Receiver {
   }
 
   #grantConnection(): void {
-    if (this.#owed * 2 < this.#limits.connectionWindowBytes || this.#unread > this.#limits.maxUnreadBytes) return;
+    if (this.#owed * 2 < this.#limits.connectionWindowBytes || this.#unread > this.#limits.maxUnreadBytes)
+      return;
     writeWindowUpdate(this.#out, 0, this.#owed);
     this.#window += this.#owed;
     this.#owed = 0;

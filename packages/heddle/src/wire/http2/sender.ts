@@ -7,7 +7,14 @@
  */
 import { HeddleError } from "../../call/errors.ts";
 import type { ByteWriter } from "../byte-writer.ts";
-import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW, FLAG_END_STREAM, FRAME_DATA, MAX_WINDOW, FRAME_HEADER_BYTES } from "./constants.ts";
+import {
+  DEFAULT_MAX_FRAME_BYTES,
+  DEFAULT_WINDOW,
+  FLAG_END_STREAM,
+  FRAME_DATA,
+  MAX_WINDOW,
+  FRAME_HEADER_BYTES,
+} from "./constants.ts";
 import { writeData, writeEnvelopedData, writeEnvelopePrefix, writeFrameHeader } from "./frame-writer.ts";
 import type { Http2Stream } from "./stream.ts";
 
@@ -53,7 +60,14 @@ export class Sender {
   }
 
   /** Sends one gRPC message, `bytes[start, end)`, behind its flag byte and length. */
-  sendMessage(stream: Http2Stream, flag: number, bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+  sendMessage(
+    stream: Http2Stream,
+    flag: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
     const payloadBytes = end - start;
     if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, this.#out.length)) {
       writeEnvelopedData(this.#out, stream.id, flag, bytes, start, end, endStream);
@@ -80,7 +94,8 @@ export class Sender {
     } finally {
       out.length = frameStart;
     }
-    if (payloadBytes > maxBytes) throw new HeddleError("messageTooLarge", { bytes: payloadBytes, limit: maxBytes, direction: "sent" });
+    if (payloadBytes > maxBytes)
+      throw new HeddleError("messageTooLarge", { bytes: payloadBytes, limit: maxBytes, direction: "sent" });
     if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, frameStart)) {
       writeFrameHeader(out, ENVELOPE_BYTES + payloadBytes, FRAME_DATA, 0, stream.id);
       writeEnvelopePrefix(out.bytes, out.length, 0, payloadBytes);

@@ -13,7 +13,7 @@ const INITIAL_SLOTS = 64;
 const MAX_SLOTS = 4096;
 
 export class StreamTable {
-  #slots: (Http2Stream | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
+  #slots: (Http2Stream | undefined)[] = emptySlots(INITIAL_SLOTS);
   #mask = INITIAL_SLOTS - 1;
   /** Streams whose place was needed by a younger one. */
   #old: Map<number, Http2Stream> | undefined = undefined;
@@ -72,9 +72,13 @@ export class StreamTable {
   #grow(): void {
     const streams = [...this.values()].sort((a, b) => a.id - b.id);
     const length = this.#slots.length * 2;
-    this.#slots = new Array(length).fill(undefined);
+    this.#slots = emptySlots(length);
     this.#mask = length - 1;
     this.#old = undefined;
     for (const stream of streams) this.#place(stream);
   }
+}
+
+function emptySlots(length: number): (Http2Stream | undefined)[] {
+  return Array.from({ length }, () => undefined);
 }
