@@ -15,6 +15,9 @@ import type { Peer } from "../peer.ts";
 
 const headerBytes = 8;
 
+/** A power of two, well above the most calls in flight. */
+const waitingSlots = 4096;
+
 export const peer: Peer = {
   async startServer() {
     const sockets = new Set<net.Socket>();
@@ -38,14 +41,15 @@ export const peer: Peer = {
     const socket = net.connect({ host: "127.0.0.1", port, noDelay: true });
     await once(socket, "connect");
     const write = createTickWriter(socket);
-    const waiting = new Map<number, Waiting>();
+    // Slots, not a Map: its discarded tables would keep calls alive through young collections.
+    const waiting: (Waiting | undefined)[] = Array.from({ length: waitingSlots }, () => undefined);
     const frames = new Map<PlaceOrderRequest, Buffer>();
     let lastId = 0;
 
     readFrames(socket, (chunk, start, end) => {
       const id = chunk.readUInt32LE(start + 4);
-      const call = waiting.get(id);
-      waiting.delete(id);
+      const call = waiting[id & (waitingSlots - 1)];
+      waiting[id & (waitingSlots - 1)] = undefined;
       if (!call) throw new Error(`ceiling: frame for call ${id}, which nobody waits for`);
       // The id was written over the copy in flight only: compare what follows it.
       if (chunk.compare(call.frame, headerBytes, call.frame.length, start + headerBytes, end) === 0) {
@@ -65,7 +69,11 @@ export const peer: Peer = {
         lastId = (lastId + 1) >>> 0;
         frame.writeUInt32LE(lastId, 4);
         write(frame, 0, frame.length);
-        return new Promise((resolve, reject) => waiting.set(lastId, { request, frame, resolve, reject }));
+        const slot = lastId & (waitingSlots - 1);
+        if (waiting[slot] !== undefined) throw new Error("ceiling: more calls in flight than there are slots");
+        return new Promise((resolve, reject) => {
+          waiting[slot] = { request, frame, resolve, reject };
+        });
       },
       close: async () => {
         socket.destroy();
