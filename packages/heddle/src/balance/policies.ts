@@ -18,20 +18,18 @@ export const balancerPolicyNames = [
 
 export type BalancerPolicyName = (typeof balancerPolicyNames)[number];
 
-/** Makes the balancer of one channel. Called once per channel. */
-export type BalancerFactory<C extends Candidate = Candidate> = (
-  options: BalancerFactoryOptions,
-) => Balancer<C>;
+/** Makes the balancer of one channel, whatever its candidates are besides. Called once per channel. */
+export type BalancerFactory = <C extends Candidate>(options: BalancerFactoryOptions) => Balancer<C>;
 
 export interface BalancerFactoryOptions {
   random: Random;
 }
 
-export type BalancerPolicy<C extends Candidate = Candidate> = BalancerPolicyName | BalancerFactory<C>;
+export type BalancerPolicy = BalancerPolicyName | BalancerFactory;
 
 /** The balancer for a policy. Throws RangeError for a name that does not exist. */
 export function createBalancer<C extends Candidate>(
-  policy: BalancerPolicy<C>,
+  policy: BalancerPolicy,
   options: BalancerFactoryOptions,
 ): Balancer<C> {
   if (typeof policy === "function") return policy(options);

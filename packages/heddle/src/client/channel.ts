@@ -63,7 +63,6 @@ export class Channel {
       userAgent: `heddle/${VERSION}`,
       sendGzip: sendCompression === "gzip",
       maxAttempts,
-      waitForReadyMs,
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => this.#finished(call));

@@ -24,8 +24,6 @@ export interface ClientParts {
   readonly sendGzip: boolean;
   /** Attempts that a call may make in all when its method may be repeated. */
   readonly maxAttempts: number;
-  /** How long a call waits for an instance that can be reached before it fails, in ms. */
-  readonly waitForReadyMs: number;
   /** Called with the record of every call that ends; undefined spares making it. */
   readonly observe: ((record: CallRecord) => void) | undefined;
 }

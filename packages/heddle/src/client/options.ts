@@ -2,11 +2,10 @@
  * Settings of a client. Every one has a default that is safe in production.
  */
 import type { Interceptor } from "@connectrpc/connect";
-import { type BalancerFactory, type BalancerPolicyName, balancerPolicyNames } from "../balance/policies.ts";
+import { type BalancerPolicy, balancerPolicyNames } from "../balance/policies.ts";
 import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { CallRecord } from "../call/record.ts";
-import type { Subchannel } from "../connection/subchannel.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
@@ -20,7 +19,7 @@ export interface ClientOptions {
    * Which ready instance gets the next attempt: `round_robin`, `random`, `weighted_round_robin`,
    * `least_request`, or a function that makes a balancer of your own. Default `least_request`.
    */
-  readonly balancer?: BalancerPolicyName | BalancerFactory<Subchannel>;
+  readonly balancer?: BalancerPolicy;
   /** Attempts in all for a call that may be repeated, 1 to switch repeating off. Default 3. gRPC: `maxAttempts`. */
   readonly maxAttempts?: number;
   /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
@@ -80,9 +79,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   };
 }
 
-function knownBalancer(
-  balancer: BalancerPolicyName | BalancerFactory<Subchannel>,
-): BalancerPolicyName | BalancerFactory<Subchannel> {
+function knownBalancer(balancer: BalancerPolicy): BalancerPolicy {
   if (typeof balancer === "function" || balancerPolicyNames.includes(balancer)) return balancer;
   throw invalid(
     "balancer",

@@ -3,9 +3,13 @@
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("HTTP2 Transport Mapping", "Errors").
  */
 import { Code } from "@connectrpc/connect";
-import { CANCEL, ENHANCE_YOUR_CALM, http2ErrorName, REFUSED_STREAM } from "../wire/http2/constants.ts";
-
-const INADEQUATE_SECURITY = 12;
+import {
+  CANCEL,
+  ENHANCE_YOUR_CALM,
+  http2ErrorName,
+  INADEQUATE_SECURITY,
+  REFUSED_STREAM,
+} from "../wire/http2/constants.ts";
 
 export function resetCode(http2Code: number): Code {
   switch (http2Code) {

@@ -135,8 +135,7 @@ export class StreamingCall extends ClientCall {
       if (!this.compressed) throw this.#invalid("a message is compressed, but no grpc-encoding was named");
       return this.method.output.decode(decompressGzip(payload, this.maxReceiveBytes));
     } catch (error) {
-      const failure =
-        error instanceof HeddleError ? error : toMessageError(error, this.method.name, this.maxReceiveBytes);
+      const failure = toMessageError(error, this.method.name);
       this.abort(failure);
       throw failure;
     }

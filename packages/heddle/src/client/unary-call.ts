@@ -111,7 +111,7 @@ export class UnaryCall extends ClientCall {
       try {
         this.response = answer.decode(this.method.output);
       } catch (error) {
-        this.error = toMessageError(error, this.method.name, this.maxReceiveBytes);
+        this.error = toMessageError(error, this.method.name);
       }
     }
   }

@@ -5,12 +5,14 @@
  * the bytes mean (gRPC, its status, its messages) is the business of the stream's owner.
  */
 import type { Duplex } from "node:stream";
-import type { HeddleError } from "../call/errors.ts";
+import type { Method } from "../contract/method.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timers } from "../runtime/timer.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
 import { http2ErrorName } from "../wire/http2/constants.ts";
+import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { SocketDriver } from "./socket-driver.ts";
@@ -29,6 +31,12 @@ export interface StreamOwner {
   onWritable(): void;
 }
 
+/** A request head as it was last encoded on this connection. */
+export interface KeptRequestHead extends KeptBlock {
+  /** The `grpc-timeout` that it holds, in ms. */
+  readonly timeoutMs: number;
+}
+
 export interface ClientSessionOptions {
   readonly socket: Duplex;
   readonly address: string;
@@ -45,6 +53,8 @@ export interface ClientSessionOptions {
 export class ClientSession {
   readonly address: string;
   readonly machine: Http2Connection;
+  /** Request heads that can be sent again, by method; see the send layer. */
+  readonly requestHeads = new Map<Method, KeptRequestHead>();
   readonly #driver: SocketDriver;
   readonly #options: ClientSessionOptions;
   readonly #waiting = new Set<StreamOwner>();
@@ -120,21 +130,21 @@ export class ClientSession {
     }
   }
 
-  #events() {
+  #events(): Http2Events {
     return {
-      onHeaders: (stream: Http2Stream, block: HeaderBlock, endStream: boolean, trailers: boolean) => {
+      onHeaders: (stream, block, endStream, trailers) => {
         (stream.owner as StreamOwner).onHeaders(block, endStream, trailers);
         if (endStream) this.#streamEnded();
       },
-      onData: (stream: Http2Stream, bytes: Uint8Array, start: number, end: number, endStream: boolean) => {
+      onData: (stream, bytes, start, end, endStream) => {
         (stream.owner as StreamOwner).onData(bytes, start, end, endStream);
         if (endStream) this.#streamEnded();
       },
-      onReset: (stream: Http2Stream, code: number, unprocessed: boolean) => {
+      onReset: (stream, code, unprocessed) => {
         (stream.owner as StreamOwner).onReset(code, unprocessed);
         this.#streamEnded();
       },
-      onWritable: (stream: Http2Stream) => (stream.owner as StreamOwner).onWritable(),
+      onWritable: (stream) => (stream.owner as StreamOwner).onWritable(),
       onSettings: () => {
         if (!this.#ready) {
           this.#ready = true;
@@ -142,14 +152,14 @@ export class ClientSession {
         }
         this.#serveWaiting();
       },
-      onGoaway: (_last: number, code: number, debug: string) => {
+      onGoaway: (_lastStreamId, code, debug) => {
         this.#startDraining(
           `the peer sent GOAWAY ${http2ErrorName(code)}${debug === "" ? "" : ` "${debug}"`}`,
         );
         this.#closeWhenDrained();
       },
       onPong: () => {},
-      onConnectionError: (error: HeddleError) => this.#driver.end(error.rawMessage),
+      onConnectionError: (error) => this.#driver.end(error.rawMessage),
     };
   }
 

@@ -112,6 +112,7 @@ export class ScriptedPeer {
   readonly streams: ScriptedStream[] = [];
   closed = false;
   goaway: number | undefined;
+  readonly #socket: Duplex;
   readonly #driver: SocketDriver;
 
   /** `onChange` runs when something arrived on a stream. */
@@ -121,6 +122,7 @@ export class ScriptedPeer {
     onChange: (stream: ScriptedStream) => void = () => {},
     limits: Partial<Http2Limits> = {},
   ) {
+    this.#socket = socket;
     this.machine = new Http2Connection(
       role,
       {
@@ -177,7 +179,7 @@ export class ScriptedPeer {
 
   /** Drops the connection. */
   cut(): void {
-    this.#driver.destroy("cut by the test");
+    this.#socket.destroy();
   }
 
   #adopt(raw: Http2Stream): ScriptedStream {

@@ -3,10 +3,10 @@
  *
  * States are gRPC's: `idle` (no connection wanted yet), `connecting`, `ready`, `transient_failure` (waiting to try
  * again), `shutdown`. A connection that was lost is tried again at once; failed attempts wait longer each
- * time (full parameters in `resilience/backoff.ts`), and so do connections that are lost as soon as they are there.
+ * time (`connectionBackoff`), and so do connections that are lost as soon as they are there.
  * Source: https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
  */
-import type { HeddleError } from "../call/errors.ts";
+import { isHeddleError } from "../call/errors.ts";
 import { backoffMs, connectionBackoff } from "../resilience/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -40,8 +40,6 @@ export class Subchannel {
   weight: number;
   /** Calls in flight from this client. */
   inFlight = 0;
-  /** Header blocks already encoded for the current connection, by method; see the send layer. */
-  blocks = new Map<unknown, unknown>();
   state: SubchannelState = "idle";
   /** Why the last attempt or connection failed. */
   lastError = "";
@@ -71,10 +69,10 @@ export class Subchannel {
     this.#dialing = dial({ address, timeoutMs: connectTimeoutMs, timers }, (result) => {
       this.#dialing = undefined;
       if (this.state === "shutdown") {
-        if (!("heddleCode" in result)) result.destroy();
+        if (!isHeddleError(result)) result.destroy();
         return;
       }
-      if ("heddleCode" in result) return this.#failed((result as HeddleError).rawMessage);
+      if (isHeddleError(result)) return this.#failed(result.rawMessage);
       const session = new ClientSession({
         socket: result,
         address,
@@ -115,7 +113,6 @@ export class Subchannel {
     this.#opening = undefined;
     this.#readyAtMs = this.#options.clock.now();
     this.session = session;
-    this.blocks = new Map();
     this.#become("ready");
   }
 

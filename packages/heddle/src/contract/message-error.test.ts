@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
+import { HeddleError } from "../call/errors.ts";
 import { toMessageError } from "./message-error.ts";
 
-test("a message that expands past the limit is too large; anything else cannot be decoded", () => {
-  const tooLarge = toMessageError(new RangeError("expands to more than 10 bytes"), "a.B/C", 10);
-  assert.equal(tooLarge.reason, "messageTooLarge");
-  assert.equal(tooLarge.code, Code.ResourceExhausted);
-  assert.match(tooLarge.rawMessage, /^message of over 10 bytes is over the limit of 10 bytes/);
+test("a catalogue error stays; anything else says that the message cannot be decoded", () => {
+  const tooLarge = new HeddleError("messageTooLarge", { bytes: 11, limit: 10, direction: "received" });
+  assert.equal(toMessageError(tooLarge, "a.B/C"), tooLarge);
   const cause = new RangeError("premature EOF");
-  const invalid = toMessageError(cause, "a.B/C", 10);
+  const invalid = toMessageError(cause, "a.B/C");
   assert.deepEqual([invalid.reason, invalid.code, invalid.cause], ["messageInvalid", Code.Internal, cause]);
-  assert.equal(toMessageError(cause, "a.B/C", 10, Code.InvalidArgument).code, Code.InvalidArgument);
+  assert.match(invalid.rawMessage, /^message of a\.B\/C cannot be decoded: premature EOF/);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createSeededRandom, type Random } from "../runtime/random.ts";
-import { backoffMs, callBackoff, connectionBackoff, grpcConnectionBackoff } from "./backoff.ts";
+import { backoffMs, callBackoff, connectionBackoff } from "./backoff.ts";
 
 const always = (share: number): Random => ({ next: () => share, below: () => 0 });
 const highest = always(1 - 2 ** -32);
@@ -23,11 +23,12 @@ describe("backoffMs", () => {
     assert.ok(Math.abs(sum / 10_000 - 50) < 2);
   });
 
-  it("has gRPC's sequence for connections: 1 s × 1.6 up to 120 s, ± 20 %", () => {
-    const middle = [0, 1, 2, 10, 11].map((attempt) => backoffMs(attempt, grpcConnectionBackoff, always(0.5)));
+  it("with a band is centred on the ceiling: gRPC's 1 s × 1.6 up to 120 s, ± 20 %", () => {
+    const grpc = { baseMs: 1000, factor: 1.6, maxMs: 120_000, jitter: 0.2 };
+    const middle = [0, 1, 2, 10, 11].map((attempt) => backoffMs(attempt, grpc, always(0.5)));
     assert.deepEqual(middle.map(Math.round), [1000, 1600, 2560, 109_951, 120_000]);
-    assert.equal(Math.round(backoffMs(0, grpcConnectionBackoff, always(0))), 800);
-    assert.equal(Math.round(backoffMs(0, grpcConnectionBackoff, highest)), 1200);
+    assert.equal(Math.round(backoffMs(0, grpc, always(0))), 800);
+    assert.equal(Math.round(backoffMs(0, grpc, highest)), 1200);
   });
 
   it("never leaves its band", () => {

@@ -33,18 +33,10 @@ export function backoffMs(attempt: number, options: BackoffOptions, random: Rand
 /** Retries of a call: 25 ms, doubling, at most 1 s, full jitter. */
 export const callBackoff: Readonly<BackoffOptions> = { baseMs: 25, factor: 2, maxMs: 1000, jitter: "full" };
 
-/** Connection attempts: quicker than gRPC's, because instances of a mesh restart in seconds. */
+/** Connection attempts: quicker than gRPC's (1 s up to 120 s), because instances of a mesh restart in seconds. */
 export const connectionBackoff: Readonly<BackoffOptions> = {
   baseMs: 100,
   factor: 1.6,
   maxMs: 5000,
-  jitter: 0.2,
-};
-
-/** Connection attempts with the parameters of the gRPC specification. */
-export const grpcConnectionBackoff: Readonly<BackoffOptions> = {
-  baseMs: 1000,
-  factor: 1.6,
-  maxMs: 120_000,
   jitter: 0.2,
 };

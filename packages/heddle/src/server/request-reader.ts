@@ -2,7 +2,6 @@
  * Reads the one request message of a unary or server-streaming call.
  */
 import type { Message } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
@@ -54,7 +53,7 @@ export class SingleRequestReader implements RequestReader {
     try {
       request = message.decode(this.#method.input);
     } catch (error) {
-      return call.abort(requestError(error, call, this.#method));
+      return call.abort(toMessageError(error, this.#method.name));
     }
     this.#onRequest(call, request);
   }
@@ -72,12 +71,6 @@ function undeclaredCompression(call: ServerCall): HeddleError {
     method: call.head.path.slice(1),
     reason: "it is compressed, but no grpc-encoding was named",
   });
-}
-
-export function requestError(error: unknown, call: ServerCall, method: Method): HeddleError {
-  return error instanceof HeddleError
-    ? error
-    : toMessageError(error, method.name, call.parts.maxReceiveBytes, Code.Internal);
 }
 
 export function faultError(fault: EnvelopeFault, method: Method, limit: number): HeddleError {

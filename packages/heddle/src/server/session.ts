@@ -6,7 +6,7 @@ import { HeddleError } from "../call/errors.ts";
 import { SocketDriver } from "../connection/socket-driver.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
-import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
 import {
   CANCEL,
@@ -16,8 +16,8 @@ import {
   SETTINGS_TIMEOUT,
 } from "../wire/http2/constants.ts";
 import { areTrailersValid, parseRequestHead } from "../wire/http2/head.ts";
+import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ServerCall } from "./call.ts";
 import type { ServerParts } from "./layer.ts";
 
@@ -43,8 +43,8 @@ const DRAIN_PING = Uint8Array.from("hdldrain", (c) => c.charCodeAt(0));
 
 export class ServerSession {
   readonly machine: Http2Connection;
-  /** Header blocks that are the same in every answer; see the grpc layer. */
-  readonly blocks = new Map<string, { readonly generation: number; readonly bytes: Uint8Array }>();
+  /** Heads and trailers that are the same in every answer; see the grpc layer. */
+  readonly blocks = new Map<string, KeptBlock>();
   readonly #options: ServerSessionOptions;
   readonly #driver: SocketDriver;
   #handshake: Timer;
@@ -106,9 +106,9 @@ export class ServerSession {
     if (this.#goingAway === "final" && this.machine.streams.size === 0) this.#driver.end("drained");
   }
 
-  #events() {
+  #events(): Http2Events {
     return {
-      onHeaders: (stream: Http2Stream, block: HeaderBlock, endStream: boolean, trailers: boolean) => {
+      onHeaders: (stream, block, endStream, trailers) => {
         if (trailers) {
           if (!areTrailersValid(block.fields)) return this.machine.streamError(stream, PROTOCOL_ERROR);
           return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
@@ -122,13 +122,13 @@ export class ServerSession {
         this.#options.start(call);
         if (endStream) call.reader?.onEnd();
       },
-      onData: (stream: Http2Stream, bytes: Uint8Array, start: number, end: number, endStream: boolean) => {
+      onData: (stream, bytes, start, end, endStream) => {
         const { reader } = stream.owner as ServerCall;
         if (reader === undefined) return this.machine.take(stream, end - start);
         reader.onData(bytes, start, end);
         if (endStream) reader.onEnd();
       },
-      onReset: (stream: Http2Stream, code: number) => {
+      onReset: (stream, code) => {
         const call = stream.owner as ServerCall | undefined;
         const reason =
           code === CANCEL || code === NO_ERROR
@@ -137,11 +137,11 @@ export class ServerSession {
         call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason }));
         this.streamEnded();
       },
-      onWritable: (stream: Http2Stream) => (stream.owner as ServerCall | undefined)?.outbox?.onWritable(),
+      onWritable: (stream) => (stream.owner as ServerCall | undefined)?.outbox?.onWritable(),
       onSettings: () => this.#handshake.cancel(),
       onGoaway: () => {},
       onPong: () => this.#goawayFinal(),
-      onConnectionError: (error: HeddleError) => {
+      onConnectionError: (error) => {
         this.#options.onPeerError(error);
         this.#driver.end(error.rawMessage);
       },

@@ -16,12 +16,13 @@ import { runInCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { Inbox } from "../connection/inbox.ts";
 import { Outbox } from "../connection/outbox.ts";
+import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
 import type { ServerCall } from "./call.ts";
 import { writeHead, writeMessage } from "./layers/grpc.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
-import { expand, faultError, requestError } from "./request-reader.ts";
+import { expand, faultError } from "./request-reader.ts";
 
 /** Tells the handle layer how the handler ended. */
 export type Finish = (call: ServerCall, response: Message | undefined, thrown: unknown) => void;
@@ -103,7 +104,7 @@ async function* readRequests(
     try {
       request = method.input.decode(expand(call, next.flag, next.payload));
     } catch (error) {
-      throw requestError(error, call, method);
+      throw toMessageError(error, method.name);
     }
     yield request;
   }

@@ -1,8 +1,8 @@
 /**
  * The growable output that every encoder of the wire writes into.
  *
- * A connection owns one writer and hands it to frames, HPACK and codecs in turn, so that everything
- * produced in one tick leaves in one write and nothing is allocated for each message. The fields are
+ * A connection owns one writer and hands it to frames, HPACK and codecs in turn, so that what is produced
+ * together leaves in one write and nothing is allocated for each message. The fields are
  * public on purpose: a hot loop calls `ensure` once, then stores into `bytes` and moves `length` itself.
  */
 export class ByteWriter {

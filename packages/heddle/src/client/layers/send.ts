@@ -17,13 +17,6 @@ import type { Http2Stream } from "../../wire/http2/stream.ts";
 import type { ClientCall, Holder } from "../call.ts";
 import type { ClientLayer, ClientParts } from "../layer.ts";
 
-/** A header block that can be sent again while `generation` stands. */
-interface KeptBlock {
-  readonly generation: number;
-  readonly timeoutMs: number;
-  readonly bytes: Uint8Array;
-}
-
 export const send: ClientLayer = {
   name: "send",
   does: "writes the request on the instance's connection and reads the answer",
@@ -62,7 +55,7 @@ function createRequestWriter(parts: ClientParts) {
     call.sentAtMs = prompt ? call.startedAtMs : clock.now();
     const leftMs = prompt ? call.timeoutMs : call.deadlineAtMs - call.sentAtMs;
     const mark = machine.beginHeaders();
-    if (call.parent === undefined && call.metadata.length === 0) writeKeptBlock(call, session, leftMs, parts);
+    if (call.parent === undefined && call.metadata.length === 0) writeKeptHead(call, session, leftMs, parts);
     else {
       writeFixedFields(machine.encoder, machine.out, call.method, parts);
       writeTimeout(machine.encoder, machine.out, leftMs, "plain");
@@ -73,10 +66,10 @@ function createRequestWriter(parts: ClientParts) {
   };
 }
 
-function writeKeptBlock(call: ClientCall, session: ClientSession, leftMs: number, parts: ClientParts): void {
+function writeKeptHead(call: ClientCall, session: ClientSession, leftMs: number, parts: ClientParts): void {
   const { encoder, out } = session.machine;
-  const blocks = call.subchannel?.blocks as Map<Method, KeptBlock> | undefined;
-  const kept = blocks?.get(call.method);
+  const { requestHeads } = session;
+  const kept = requestHeads.get(call.method);
   if (kept !== undefined && kept.timeoutMs === leftMs && kept.generation === encoder.generation) {
     out.write(kept.bytes);
     return;
@@ -86,7 +79,7 @@ function writeKeptBlock(call: ClientCall, session: ClientSession, leftMs: number
   writeFixedFields(encoder, out, call.method, parts);
   // A timeout that stands for most calls of the method earns a place in the table; one that differs each time does not.
   writeTimeout(encoder, out, leftMs, kept === undefined || kept.timeoutMs === leftMs ? "index" : "plain");
-  blocks?.set(call.method, {
+  requestHeads.set(call.method, {
     generation: encoder.generation === generation ? generation : -1,
     timeoutMs: leftMs,
     bytes: out.bytes.slice(start, out.length),

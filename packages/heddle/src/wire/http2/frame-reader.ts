@@ -22,7 +22,7 @@ export interface FrameSink {
     length: number,
   ): void;
   /** A frame announced more than `maxFrameBytes`. Reading stops. */
-  onOversizeFrame(length: number, streamId: number): void;
+  onOversizeFrame(length: number): void;
 }
 
 export class FrameReader {
@@ -51,7 +51,7 @@ export class FrameReader {
     else if (this.#partial !== undefined) at = this.#continuePartial(chunk, from);
     while (!this.stopped && end - at >= FRAME_HEADER_BYTES) {
       const length = payloadBytes(chunk, at);
-      if (length > this.#maxFrameBytes) return this.#oversize(length, chunk, at);
+      if (length > this.#maxFrameBytes) return this.#oversize(length);
       const next = at + FRAME_HEADER_BYTES + length;
       if (next > end) break;
       this.#emit(chunk, at, length);
@@ -94,7 +94,7 @@ export class FrameReader {
     }
     const length = payloadBytes(partial, 0);
     if (length > this.#maxFrameBytes) {
-      this.#oversize(length, partial, 0);
+      this.#oversize(length);
       return chunk.length;
     }
     const whole = FRAME_HEADER_BYTES + length;
@@ -125,9 +125,9 @@ export class FrameReader {
     this.#sink.onFrame(type, flags, readUint31(bytes, at + 5), bytes, at + FRAME_HEADER_BYTES, length);
   }
 
-  #oversize(length: number, bytes: Uint8Array, at: number): void {
+  #oversize(length: number): void {
     this.stopped = true;
-    this.#sink.onOversizeFrame(length, readUint31(bytes, at + 5));
+    this.#sink.onOversizeFrame(length);
   }
 }
 

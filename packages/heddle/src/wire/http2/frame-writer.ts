@@ -2,6 +2,7 @@
  * Writes frames into an output buffer (RFC 9113 §6). Pure layout: who may send what is decided elsewhere.
  */
 import type { ByteWriter } from "../byte-writer.ts";
+import { ENVELOPE_BYTES } from "../envelope-reader.ts";
 import {
   FLAG_ACK,
   FLAG_END_HEADERS,
@@ -63,10 +64,11 @@ export function writeEnvelopedData(
   end: number,
   endStream: boolean,
 ): void {
-  writeFrameHeader(out, 5 + end - start, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, streamId);
+  const dataBytes = ENVELOPE_BYTES + end - start;
+  writeFrameHeader(out, dataBytes, FRAME_DATA, endStream ? FLAG_END_STREAM : 0, streamId);
   writeEnvelopePrefix(out.bytes, out.length, flag, end - start);
-  copyBytes(bytes, start, end, out.bytes, out.length + 5);
-  out.length += 5 + end - start;
+  copyBytes(bytes, start, end, out.bytes, out.length + ENVELOPE_BYTES);
+  out.length += dataBytes;
 }
 
 /** A loop beats making a view for what most messages are: small. */
