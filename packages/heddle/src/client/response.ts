@@ -41,8 +41,7 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
   const isGrpc = /^application\/grpc(?:$|[+;])/.test(head.contentType);
   if (head.status !== 200 || !isGrpc) {
     // A proxy or a server of another kind answered; a grpc-status, if there is one, knows better.
-    if (endStream && findField(head.fields, "grpc-status") !== undefined)
-      return readStatus(call, head.fields);
+    if (findField(head.fields, "grpc-status") !== undefined) return readStatus(call, head.fields);
     const address = call.subchannel?.address ?? "";
     const params = { address, method: call.method.name, status: head.status };
     if (head.status !== 200)

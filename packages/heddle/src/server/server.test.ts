@@ -90,6 +90,30 @@ for (const [what, fields, httpStatus, code, id] of refusals) {
   });
 }
 
+test("a request that is no gRPC gets a sentence to read, after its end and not before", async () => {
+  await using world = await createWorld();
+  const stream = world.client.open(head({ ":method": "PUT", "content-type": "text/html" }));
+  stream.sendBytes(Uint8Array.of(1, 2, 3), false);
+  assert.equal((await ask(world.client)).field("grpc-status"), "0");
+  assert.equal(stream.head, undefined);
+  stream.sendBytes(Uint8Array.of(4), true);
+  await until(() => stream.over);
+  assert.deepEqual([stream.field(":status"), stream.field("allow")], ["405", "POST"]);
+  assert.match(new TextDecoder().decode(Uint8Array.from(stream.data)), /PUT.*HDL-2311\)\n$/);
+});
+
+test("a request that is no gRPC and does not end is cut off", async () => {
+  await using world = await createWorld();
+  const stream = world.client.open(head({ "content-type": "text/html" }));
+  for (let i = 0; i < 100 && !stream.over; i++) {
+    stream.sendBytes(new Uint8Array(16 * 1024), false);
+    // The server reads, and grants more, in between.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until(() => stream.over);
+  assert.equal(stream.field(":status"), "415");
+});
+
 test("content types of gRPC are answered in kind, without their parameters", async () => {
   await using world = await createWorld();
   for (const [asked, answered] of [

@@ -16,6 +16,7 @@ import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import { NO_ERROR } from "../../wire/http2/constants.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerCall } from "../call.ts";
+import { DroppingReader, writeHttpRefusal } from "../http-refusal.ts";
 import type { ServerLayer, ServerParts } from "../layer.ts";
 
 export const grpc: ServerLayer = {
@@ -35,7 +36,10 @@ export const grpc: ServerLayer = {
         const request = readRequest(call.head);
         if (request.fault !== undefined) {
           call.error = request.fault();
-          return up(call);
+          if (request.httpStatus === 200) return up(call);
+          call.finish = up;
+          call.reader = new DroppingReader(call, () => up(call));
+          return;
         }
         call.timeoutLimitMs = request.timeoutMs;
         call.compressed = request.compressed;
@@ -52,6 +56,8 @@ interface GrpcRequest {
   readonly timeoutMs: number;
   readonly compressed: boolean;
   readonly acceptsGzip: boolean;
+  /** HTTP status of the answer; not 200 when the request is not gRPC at all. */
+  readonly httpStatus: number;
   /** Makes the error for a head that cannot be served. */
   readonly fault?: () => HeddleError;
 }
@@ -69,11 +75,16 @@ function parseRequest({ method, contentType, fields }: RequestHead): GrpcRequest
     timeoutMs: timeoutMs ?? 0,
     compressed: encoding === "gzip",
     acceptsGzip: /(?:^|,)\s*gzip\s*(?:,|$)/.test(findField(fields, "grpc-accept-encoding") ?? ""),
+    httpStatus: 200,
   };
   if (method !== "POST")
-    return { ...request, fault: () => new HeddleError("httpMethod", { httpMethod: method }) };
+    return {
+      ...request,
+      httpStatus: 405,
+      fault: () => new HeddleError("httpMethod", { httpMethod: method }),
+    };
   if (!isGrpcProto(contentType))
-    return { ...request, fault: () => new HeddleError("contentType", { contentType }) };
+    return { ...request, httpStatus: 415, fault: () => new HeddleError("contentType", { contentType }) };
   if (timeoutMs === undefined)
     return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
   if (!isSupportedEncoding(encoding)) {
@@ -163,6 +174,11 @@ export function writeMessage(call: ServerCall, message: Message): void {
 function writeOutcome(call: ServerCall): void {
   const { session, stream } = call;
   if (stream.localClosed || session.machine.closed) return;
+  const { httpStatus } = readRequest(call.head);
+  if (httpStatus !== 200) {
+    writeHttpRefusal(call, httpStatus);
+    return session.flushSoon();
+  }
   if (call.error === undefined && call.response !== undefined) writeAnswer(call, call.response);
   if (stream.queue === undefined) writeTrailers(call);
   else session.machine.afterData(stream, () => writeTrailers(call));
@@ -203,12 +219,7 @@ function writeTrailers(call: ServerCall): void {
 
 function writeTrailersOnlyHead(call: ServerCall): void {
   call.headWritten = true;
-  const { method, contentType } = call.head;
-  if (method !== "POST")
-    writeFields(call, [":status", "405", "content-type", "application/grpc", "allow", "POST"], "plain");
-  else if (isGrpcProto(contentType))
-    writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
-  else writeFields(call, [":status", "415", "content-type", "application/grpc"], "plain");
+  writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
   const { ownResponseHeader } = call;
   if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
 }

@@ -214,6 +214,11 @@ export class Http2Connection {
       this.sender.sendMessage(stream, flag, bytes, start, end, endStream);
   }
 
+  /** Sends bytes that are no gRPC message. */
+  sendBytes(stream: Http2Stream, bytes: Uint8Array, endStream: boolean): void {
+    if (!stream.localClosed && !this.closed) this.sender.sendBytes(stream, bytes, endStream);
+  }
+
   /** Encodes and sends one gRPC message; see `Sender.sendEncoded`. */
   sendEncoded<T>(stream: Http2Stream, encoder: MessageEncoder<T>, message: T, maxBytes: number): void {
     if (!stream.localClosed && !this.closed) this.sender.sendEncoded(stream, encoder, message, maxBytes);

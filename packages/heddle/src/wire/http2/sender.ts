@@ -106,6 +106,13 @@ export class Sender {
     }
   }
 
+  /** Sends bytes that are no gRPC message. */
+  sendBytes(stream: Http2Stream, bytes: Uint8Array, endStream: boolean): void {
+    this.#enqueue(stream, bytes);
+    stream.endQueued = endStream;
+    this.pump();
+  }
+
   /** Ends our side of the stream without further data. */
   sendEnd(stream: Http2Stream): void {
     if (stream.queue !== undefined) {
