@@ -90,6 +90,11 @@ for (const [what, fields, httpStatus, code, id] of refusals) {
   });
 }
 
+test("an answer with a field named then is an answer and no promise", async () => {
+  await using world = await createWorld(({ value }) => Object.assign({ value }, { then: "later" }));
+  assert.equal((await ask(world.client)).field("grpc-status"), "0");
+});
+
 test("a request that is no gRPC gets a sentence to read, after its end and not before", async () => {
   await using world = await createWorld();
   const stream = world.client.open(head({ ":method": "PUT", "content-type": "text/html" }));

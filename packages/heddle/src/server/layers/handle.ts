@@ -65,9 +65,11 @@ export const handle: ServerLayer = {
   },
 };
 
-/** Tolerates what no type allows, since handlers may be plain JavaScript. */
+/** Tolerates what no type allows, since handlers may be plain JavaScript. A message may have a field named `then`. */
 function isPromise(result: unknown): result is PromiseLike<Message> {
-  return typeof result === "object" && result !== null && "then" in result;
+  return (
+    typeof result === "object" && result !== null && "then" in result && typeof result.then === "function"
+  );
 }
 
 /** Methods with a stream of answers have given theirs when the handler is done. */
