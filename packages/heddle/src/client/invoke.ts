@@ -72,14 +72,19 @@ type UnaryInit = { -readonly [Name in keyof UnaryCallInit]: UnaryCallInit[Name] 
 
 const NOTHING = new Uint8Array(0);
 
-/** Shared by all channels: encoding is synchronous, and what was encoded is only read. */
-const slab = new RequestSlab();
+/**
+ * Shared by all channels: what was encoded is only read. Taken while in use: a getter of a request may make a call,
+ * which then gets a slab of its own.
+ */
+let spareSlab: RequestSlab | undefined = new RequestSlab();
 
 function encodeRequest(
   init: UnaryInit,
   request: Message | MessageInitShape<DescMessage>,
   channel: Channel,
 ): void {
+  const slab = spareSlab ?? new RequestSlab();
+  spareSlab = undefined;
   slab.begin();
   try {
     init.method.input.encodeInto(request, slab);
@@ -89,6 +94,8 @@ function encodeRequest(
       { method: init.method.name, reason: reasonText(error) },
       { cause: error },
     );
+  } finally {
+    spareSlab = slab;
   }
   const bytes = slab.length - slab.start;
   const { maxSendMessageBytes } = channel.options;
