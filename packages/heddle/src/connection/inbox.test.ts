@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { Inbox } from "./inbox.ts";
 
@@ -111,4 +113,55 @@ describe("Inbox", () => {
     const inbox = new Inbox({ maxMessageBytes: 10, take: () => {} });
     assert.deepEqual(inbox.push(envelope(new Uint8Array(11)), 0, 5), { kind: "too-large", bytes: 11 });
   });
+
+  it("gives many small messages in order, also those that come while it is read", async () => {
+    const inbox = new Inbox({ maxMessageBytes: 5000, take: () => {} });
+    const sizes = Array.from({ length: 20_000 }, (_, i) => (i % 97 === 0 ? 1000 + (i % 50) : i % 40));
+    let sent = 0;
+    const got: number[] = [];
+    while (got.length < sizes.length) {
+      for (const size of sizes.slice(sent, (sent += 3))) inbox.push(envelope(filled(size)), 0, size + 5);
+      for (let i = 0; i < (sent < sizes.length ? 2 : 3) && got.length < sizes.length; i++) {
+        const payload = (await inbox.next())?.payload ?? new Uint8Array(0);
+        assert.deepEqual(payload, filled(payload.length));
+        got.push(payload.length);
+      }
+    }
+    assert.deepEqual(got, sizes);
+  });
+
+  it("costs a few bytes for each byte that waits, however small the messages are", async () => {
+    const inbox = new Inbox({ maxMessageBytes: 10, take: () => {} });
+    const before = memoryInUse();
+    for (let i = 0; i < 1000; i++) inbox.push(new Uint8Array(5000), 0, 5000);
+    const grown = memoryInUse() - before;
+    assert.ok(grown < 3 * 5_000_000, `${grown} bytes for 5 MB`);
+    assert.deepEqual((await inbox.next())?.payload, new Uint8Array(0));
+  });
+
+  it("lets go of what was read, also when the reader never catches up", async () => {
+    const inbox = new Inbox({ maxMessageBytes: 5000, take: () => {} });
+    const before = memoryInUse();
+    inbox.push(envelope(filled(4000)), 0, 4005);
+    for (let i = 0; i < 5000; i++) {
+      inbox.push(envelope(filled(4000)), 0, 4005);
+      await inbox.next();
+    }
+    const grown = memoryInUse() - before;
+    assert.ok(grown < 4_000_000, `${grown} bytes after 20 MB of which one message waits`);
+    assert.deepEqual((await inbox.next())?.payload, filled(4000));
+  });
 });
+
+function filled(size: number): Uint8Array {
+  return new Uint8Array(size).fill(size % 256);
+}
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+function memoryInUse(): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}

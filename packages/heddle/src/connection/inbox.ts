@@ -6,6 +6,7 @@
  * a message in the making are let through, or a message larger than the window would never become whole.
  */
 import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader } from "../wire/envelope-reader.ts";
+import { SMALL_BYTES, SmallMessages } from "./small-messages.ts";
 
 export interface InboxMessage {
   readonly flag: number;
@@ -21,8 +22,8 @@ export interface InboxOptions {
 export class Inbox {
   readonly #take: (bytes: number) => void;
   readonly #reader: EnvelopeReader;
-  #messages: InboxMessage[] = [];
-  /** Position in `#messages`: shifting a long array costs more than a number. */
+  #messages: (InboxMessage | SmallMessages)[] = [];
+  /** Position in `#messages`: shifting a long array each time costs more than a number. */
   #at = 0;
   /** Bytes received and not given back. */
   #owed = 0;
@@ -36,9 +37,7 @@ export class Inbox {
 
   constructor({ maxMessageBytes, take }: InboxOptions) {
     this.#take = take;
-    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) =>
-      this.#messages.push({ flag, payload }),
-    );
+    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) => this.#add(flag, payload));
   }
 
   /** True when no message is half received: the stream may end. */
@@ -83,15 +82,44 @@ export class Inbox {
         this.#wake = resolve;
       });
     }
-    const message = this.#messages[this.#at++] as InboxMessage;
-    if (this.#at === this.#messages.length) {
-      this.#messages = [];
-      this.#at = 0;
-    }
+    const message = this.#removeFirst();
     const size = message.payload.length + ENVELOPE_BYTES;
     const covered = Math.min(size, this.#ahead);
     this.#ahead -= covered;
     this.#owedInHand = size - covered;
+    return message;
+  }
+
+  /** Keeps a message that has arrived; when a few wait already, small ones share a block. */
+  #add(flag: number, payload: Uint8Array): void {
+    const messages = this.#messages;
+    if (payload.length >= SMALL_BYTES || messages.length - this.#at < FEW) {
+      messages.push({ flag, payload });
+      return;
+    }
+    const last = messages.at(-1);
+    if (last instanceof SmallMessages && last.add(flag, payload)) return;
+    const small = new SmallMessages();
+    small.add(flag, payload);
+    messages.push(small);
+  }
+
+  #removeFirst(): InboxMessage {
+    const first = this.#messages[this.#at] as InboxMessage | SmallMessages;
+    let message: InboxMessage;
+    if (first instanceof SmallMessages) {
+      message = first.take();
+      if (!first.isEmpty) return message;
+    } else message = first;
+    this.#at++;
+    if (this.#at === this.#messages.length) {
+      this.#messages = [];
+      this.#at = 0;
+    } else if (this.#at >= FEW && this.#at * 2 >= this.#messages.length) {
+      // A reader that never quite catches up must not keep what it has read.
+      this.#messages.splice(0, this.#at);
+      this.#at = 0;
+    }
     return message;
   }
 
@@ -114,3 +142,6 @@ export class Inbox {
     wake?.();
   }
 }
+
+/** Messages that wait as they came; most readers never let more of them wait. */
+const FEW = 16;
