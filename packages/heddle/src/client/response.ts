@@ -8,6 +8,7 @@ import { decodeGrpcMessage } from "../call/grpc-message.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { codeFromHttpStatus, STATUS_OK, toCode } from "../call/status.ts";
 import { isSupportedEncoding } from "../wire/compression.ts";
+import type { EnvelopeFault } from "../wire/envelope-reader.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { areTrailersValid, parseResponseHead, type ResponseHead } from "../wire/http2/head.ts";
 import { decodeStatusDetails } from "../call/status-details.ts";
@@ -20,7 +21,7 @@ export function readResponse(
   endStream: boolean,
 ): ConnectError | undefined {
   const head = parseResponseHead(block);
-  if (head === undefined) return invalid(call, "its header block is malformed");
+  if (head === undefined) return responseInvalid(call, "its header block is malformed");
   if (head.memo === OK_HEAD && !endStream) return undefined;
   return checkHead(call, head, endStream);
 }
@@ -28,7 +29,7 @@ export function readResponse(
 /** Reads the trailers: undefined for OK. */
 export function readTrailers(call: ClientCall, block: HeaderBlock): ConnectError | undefined {
   if (block.parsed === OK_TRAILERS) return undefined;
-  if (!areTrailersValid(block.fields)) return invalid(call, "its trailers are malformed");
+  if (!areTrailersValid(block.fields)) return responseInvalid(call, "its trailers are malformed");
   const error = readStatus(call, block.fields);
   if (error === undefined) block.parsed = OK_TRAILERS;
   return error;
@@ -54,7 +55,8 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
   }
   if (endStream) return readStatus(call, head.fields);
   const encoding = findField(head.fields, "grpc-encoding") ?? "identity";
-  if (!isSupportedEncoding(encoding)) return invalid(call, `its compression "${encoding}" was not offered`);
+  if (!isSupportedEncoding(encoding))
+    return responseInvalid(call, `its compression "${encoding}" was not offered`);
   call.compressed = encoding === "gzip";
   if (!call.compressed) head.memo = OK_HEAD;
   return undefined;
@@ -62,7 +64,7 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
 
 function readStatus(call: ClientCall, fields: Fields): ConnectError | undefined {
   const text = findField(fields, "grpc-status");
-  if (text === undefined) return invalid(call, "it ended without grpc-status");
+  if (text === undefined) return responseInvalid(call, "it ended without grpc-status");
   const status = /^[0-9]{1,3}$/.test(text) ? Number(text) : -1;
   if (status === STATUS_OK) return undefined;
   const message = decodeGrpcMessage(findField(fields, "grpc-message") ?? "");
@@ -80,10 +82,24 @@ function mergedMetadata(call: ClientCall, trailers: Fields): Headers {
   return headers;
 }
 
-function invalid(call: ClientCall, reason: string): HeddleError {
-  return new HeddleError("responseInvalid", {
-    method: call.method.name,
-    address: call.subchannel?.address ?? "",
-    reason,
-  });
+/** The error for an answer that breaks gRPC's rules. */
+export function responseInvalid(call: ClientCall, reason: string, code: Code = Code.Internal): HeddleError {
+  const address = call.subchannel?.address ?? "";
+  return new HeddleError("responseInvalid", { method: call.method.name, address, reason }, { code });
+}
+
+/** The error for an answer whose bytes cannot be cut into messages. */
+export function envelopeError(call: ClientCall, fault: EnvelopeFault): HeddleError {
+  return fault.kind === "bad-flag"
+    ? responseInvalid(call, `an envelope has the flag ${fault.flag}`)
+    : new HeddleError("messageTooLarge", {
+        bytes: fault.bytes,
+        limit: call.maxReceiveBytes,
+        direction: "received",
+      });
+}
+
+/** The error for a message that is compressed although the head of the answer did not say so. */
+export function undeclaredCompression(call: ClientCall): HeddleError {
+  return responseInvalid(call, "a message is compressed, but no grpc-encoding was named");
 }

@@ -15,6 +15,7 @@ import { compressGzip, decompressGzip } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
+import { envelopeError, responseInvalid, undeclaredCompression } from "./response.ts";
 
 export type MessageSource = AsyncIterable<Message | MessageInitShape<DescMessage>>;
 
@@ -74,17 +75,8 @@ export class StreamingCall extends ClientCall {
   onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (this.stream === undefined) return;
     const fault = this.#inbox.push(bytes, start, end);
-    if (fault?.kind === "too-large") {
-      return this.fail(
-        new HeddleError("messageTooLarge", {
-          bytes: fault.bytes,
-          limit: this.maxReceiveBytes,
-          direction: "received",
-        }),
-      );
-    }
-    if (fault !== undefined) return this.fail(this.#invalid(`an envelope has the flag ${fault.flag}`));
-    if (endStream) this.endStream(this.#invalid("it ended without trailers"));
+    if (fault !== undefined) return this.fail(envelopeError(this, fault));
+    if (endStream) this.endStream(responseInvalid(this, "it ended without trailers"));
   }
 
   onWritable(): void {
@@ -92,7 +84,7 @@ export class StreamingCall extends ClientCall {
   }
 
   protected finishAnswer(): void {
-    if (!this.#inbox.isAtBoundary) this.error = this.#invalid("it ended inside a message");
+    if (!this.#inbox.isAtBoundary) this.error = responseInvalid(this, "it ended inside a message");
   }
 
   /** The call is over, for good: told by the top of the stack. */
@@ -132,7 +124,7 @@ export class StreamingCall extends ClientCall {
   #open({ flag, payload }: InboxMessage): Message {
     try {
       if (flag !== FLAG_COMPRESSED) return this.method.output.decode(payload);
-      if (!this.compressed) throw this.#invalid("a message is compressed, but no grpc-encoding was named");
+      if (!this.compressed) throw undeclaredCompression(this);
       return this.method.output.decode(decompressGzip(payload, this.maxReceiveBytes));
     } catch (error) {
       const failure = toMessageError(error, this.method.name);
@@ -203,13 +195,5 @@ export class StreamingCall extends ClientCall {
     this.#input = undefined;
     if (input?.return === undefined) return;
     Promise.resolve(input.return()).catch(() => {});
-  }
-
-  #invalid(reason: string): HeddleError {
-    return new HeddleError("responseInvalid", {
-      method: this.method.name,
-      address: this.subchannel?.address ?? "",
-      reason,
-    });
   }
 }

@@ -4,12 +4,12 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { HeddleError } from "../call/errors.ts";
 import type { ClientSession } from "../connection/client-session.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
+import { envelopeError, responseInvalid, undeclaredCompression } from "./response.ts";
 
 /** Who waits for the outcome: the two ends of a promise, and what it is to be resolved with. */
 export interface UnaryCaller {
@@ -74,15 +74,10 @@ export class UnaryCall extends ClientCall {
     if (stream === undefined) return;
     this.session?.machine.take(stream, end - start);
     const fault = this.#answer.push(bytes, start, end);
-    if (fault !== undefined)
-      return this.fail(
-        fault.kind === "too-large"
-          ? this.#tooLarge(fault.bytes)
-          : this.#invalid(`an envelope has the flag ${fault.flag}`),
-      );
+    if (fault !== undefined) return this.fail(envelopeError(this, fault));
     if (this.#answer.count > 1)
-      return this.fail(this.#invalid("it holds more than one message", Code.Unimplemented));
-    if (endStream) this.endStream(this.#invalid("it ended without trailers"));
+      return this.fail(responseInvalid(this, "it holds more than one message", Code.Unimplemented));
+    if (endStream) this.endStream(responseInvalid(this, "it ended without trailers"));
   }
 
   onWritable(): void {}
@@ -91,7 +86,7 @@ export class UnaryCall extends ClientCall {
     const { error, response } = this;
     const { resolve, reject, answer } = this.#caller;
     if (response === undefined || error !== undefined)
-      return reject(error ?? this.#invalid("it holds no message"));
+      return reject(error ?? responseInvalid(this, "it holds no message"));
     if (answer === undefined) return resolve(response);
     try {
       resolve(answer(this, response));
@@ -103,28 +98,16 @@ export class UnaryCall extends ClientCall {
 
   protected finishAnswer(): void {
     const answer = this.#answer;
-    if (!answer.isAtBoundary) this.error = this.#invalid("it ended inside a message");
-    else if (answer.count === 0) this.error = this.#invalid("it holds no message", Code.Unimplemented);
-    else if (answer.isCompressed && !this.compressed) {
-      this.error = this.#invalid("a message is compressed, but no grpc-encoding was named");
-    } else {
+    if (!answer.isAtBoundary) this.error = responseInvalid(this, "it ended inside a message");
+    else if (answer.count === 0)
+      this.error = responseInvalid(this, "it holds no message", Code.Unimplemented);
+    else if (answer.isCompressed && !this.compressed) this.error = undeclaredCompression(this);
+    else {
       try {
         this.response = answer.decode(this.method.output);
       } catch (error) {
         this.error = toMessageError(error, this.method.name);
       }
     }
-  }
-
-  #tooLarge(bytes: number): HeddleError {
-    return new HeddleError("messageTooLarge", { bytes, limit: this.maxReceiveBytes, direction: "received" });
-  }
-
-  #invalid(reason: string, code: Code = Code.Internal): HeddleError {
-    return new HeddleError(
-      "responseInvalid",
-      { method: this.method.name, address: this.subchannel?.address ?? "", reason },
-      { code },
-    );
   }
 }

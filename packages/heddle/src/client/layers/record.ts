@@ -12,12 +12,9 @@ export const record: ClientLayer = {
       link.down(call);
     },
     up(call) {
-      if (observe !== undefined) {
-        call.endedAtMs = clock.now();
-        tell(observe, call.toRecord(target));
-      } else if (call.error !== undefined) {
-        call.endedAtMs = clock.now();
-      }
+      // A call that ends well and that nobody observes needs no record, and so no time.
+      if (observe !== undefined || call.error !== undefined) call.endedAtMs = clock.now();
+      if (observe !== undefined) tell(observe, call.toRecord(target));
       link.up(call);
     },
   }),
