@@ -3,8 +3,10 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import { type BalancerPolicy, balancerPolicyNames } from "../balance/policies.ts";
+import { atLeast, finiteAtLeast, invalidOption } from "../call/check-option.ts";
 import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
-import { HeddleError, reasonText } from "../call/errors.ts";
+import { reasonText } from "../call/errors.ts";
+import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
@@ -55,25 +57,26 @@ type OptionalNames = "sendCompression" | "authority" | "http2" | "observe";
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   const { authority, sendCompression } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
-    throw invalid("authority", "it must be printable ASCII without spaces");
+    throw invalidOption("authority", "it must be printable ASCII without spaces");
   if (sendCompression !== undefined && sendCompression !== "gzip")
-    throw invalid("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
+    throw invalidOption("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
     balancer: knownBalancer(options.balancer ?? "least_request"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
-    connectTimeoutMs: finite(
-      "connectTimeoutMs",
-      atLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1),
-    ),
-    waitForReadyMs: finite("waitForReadyMs", atLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0)),
+    connectTimeoutMs: finiteAtLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1),
+    waitForReadyMs: finiteAtLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0),
     maxReceiveMessageBytes: atLeast(
       "maxReceiveMessageBytes",
-      options.maxReceiveMessageBytes ?? 4 * 1024 * 1024,
+      options.maxReceiveMessageBytes ?? DEFAULT_MAX_RECEIVE_BYTES,
       0,
     ),
-    maxSendMessageBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff, 0),
+    maxSendMessageBytes: atLeast(
+      "maxSendMessageBytes",
+      options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES,
+      0,
+    ),
     interceptors: options.interceptors ?? [],
     retryBudget: createBudget(options.retryBudget),
   };
@@ -81,7 +84,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
 
 function knownBalancer(balancer: BalancerPolicy): BalancerPolicy {
   if (typeof balancer === "function" || balancerPolicyNames.includes(balancer)) return balancer;
-  throw invalid(
+  throw invalidOption(
     "balancer",
     `there is no policy "${String(balancer)}"; there are ${balancerPolicyNames.join(", ")}`,
   );
@@ -91,20 +94,6 @@ function createBudget(options: RetryBudgetOptions | undefined): RetryBudget {
   try {
     return new RetryBudget(options);
   } catch (error) {
-    throw invalid("retryBudget", reasonText(error));
+    throw invalidOption("retryBudget", reasonText(error));
   }
-}
-
-function atLeast(option: string, value: number, minimum: number): number {
-  if (typeof value === "number" && value >= minimum) return value;
-  throw invalid(option, `it must be a number of at least ${minimum}, not ${String(value)}`);
-}
-
-function finite(option: string, value: number): number {
-  if (Number.isFinite(value)) return value;
-  throw invalid(option, "it must be finite");
-}
-
-function invalid(option: string, reason: string): HeddleError {
-  return new HeddleError("optionInvalid", { option, reason });
 }

@@ -39,13 +39,7 @@ export class SingleRequestReader implements RequestReader {
     const call = this.#call;
     if (call.ended) return;
     const message = this.#message;
-    if (!message.isAtBoundary)
-      return call.abort(
-        new HeddleError("messageInvalid", {
-          method: this.#method.name,
-          reason: "the request ended inside a message",
-        }),
-      );
+    if (!message.isAtBoundary) return call.abort(unfinishedRequest(this.#method));
     if (message.count === 0)
       return call.abort(new HeddleError("requestCardinality", { method: this.#method.name, count: "none" }));
     if (message.isCompressed && !call.compressed) return call.abort(undeclaredCompression(call));
@@ -70,6 +64,13 @@ function undeclaredCompression(call: ServerCall): HeddleError {
   return new HeddleError("messageInvalid", {
     method: call.head.path.slice(1),
     reason: "it is compressed, but no grpc-encoding was named",
+  });
+}
+
+export function unfinishedRequest(method: Method): HeddleError {
+  return new HeddleError("messageInvalid", {
+    method: method.name,
+    reason: "the request ended inside a message",
   });
 }
 

@@ -6,8 +6,10 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import type { Duplex } from "node:stream";
-import { HeddleError } from "../call/errors.ts";
+import { atLeast } from "../call/check-option.ts";
+import type { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
+import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
@@ -86,8 +88,12 @@ class RunningServer implements Server {
       ...this.#runtime,
       router,
       interceptors: options.interceptors ?? [],
-      maxReceiveBytes: positive("maxReceiveMessageBytes", options.maxReceiveMessageBytes ?? 4 * 1024 * 1024),
-      maxSendBytes: positive("maxSendMessageBytes", options.maxSendMessageBytes ?? 0x7fffffff),
+      maxReceiveBytes: atLeast(
+        "maxReceiveMessageBytes",
+        options.maxReceiveMessageBytes ?? DEFAULT_MAX_RECEIVE_BYTES,
+        0,
+      ),
+      maxSendBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES, 0),
       propagate: new Set((options.propagate ?? ["baggage", "tracestate"]).map((name) => name.toLowerCase())),
       sendGzip: options.sendCompression === "gzip",
       onHandlerError: (error, call) => onHandlerError(error, { method: call.head.path.slice(1) }),
@@ -153,14 +159,6 @@ class RunningServer implements Server {
       };
     });
   }
-}
-
-function positive(option: string, value: number): number {
-  if (value >= 0) return value;
-  throw new HeddleError("optionInvalid", {
-    option,
-    reason: `it must be a number of at least 0, not ${value}`,
-  });
 }
 
 function reportHandlerError(error: unknown, { method }: { readonly method: string }): void {

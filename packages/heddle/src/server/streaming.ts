@@ -22,7 +22,7 @@ import type { ServerCall } from "./call.ts";
 import { writeHead, writeMessage } from "./layers/grpc.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
-import { expand, faultError } from "./request-reader.ts";
+import { expand, faultError, unfinishedRequest } from "./request-reader.ts";
 
 /** Tells the handle layer how the handler ended. */
 export type Finish = (call: ServerCall, response: Message | undefined, thrown: unknown) => void;
@@ -57,13 +57,7 @@ function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox 
     },
     onEnd() {
       if (inbox.isAtBoundary) inbox.end();
-      else
-        call.abort(
-          new HeddleError("messageInvalid", {
-            method: method.name,
-            reason: "the request ended inside a message",
-          }),
-        );
+      else call.abort(unfinishedRequest(method));
     },
   };
   return inbox;

@@ -7,6 +7,7 @@
  */
 import { HeddleError } from "../../call/errors.ts";
 import type { ByteWriter } from "../byte-writer.ts";
+import { ENVELOPE_BYTES } from "../envelope-reader.ts";
 import {
   DEFAULT_MAX_FRAME_BYTES,
   DEFAULT_WINDOW,
@@ -23,9 +24,6 @@ const OUTPUT_HIGH_WATER_BYTES = 256 * 1024;
 
 /** A stream's writer may go on when less than this waits. */
 export const QUEUE_LOW_WATER_BYTES = 64 * 1024;
-
-/** What the flag byte and length before each message take. */
-const ENVELOPE_BYTES = 5;
 
 const EMPTY = new Uint8Array(0);
 
