@@ -93,7 +93,9 @@ function toWords(command: string): string[] {
   const [name = "", ...rest] = args[0] === "run" ? args.slice(1) : args;
   const script = scripts[name];
   assert.ok(script, `there is no script for: ${command}`);
-  return name === "setup" ? [] : [...script.split(" "), ...rest.filter((word) => word !== "--")];
+  // `exec` is the shell's own word: here there is no shell to replace.
+  const words = script.split(" ").filter((word) => word !== "exec");
+  return name === "setup" ? [] : [...words, ...rest.filter((word) => word !== "--")];
 }
 
 /** A program that was typed in, and all it has printed. */
