@@ -1,6 +1,6 @@
 /** Connect interceptors on both sides: order, changes, and errors. */
 import "../kit/trap.ts";
-import { Code, ConnectError, type Interceptor } from "heddle";
+import { Code, ConnectError, HeddleError, type Interceptor, recordOf } from "heddle";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rejectsWith } from "../interop/cases/errors.ts";
@@ -84,6 +84,57 @@ for (const [kind, call] of Object.entries(calls)) {
     assert.deepEqual(seen, [Code.PermissionDenied]);
   });
 }
+
+const pass: Interceptor = (next) => (request) => next(request);
+const never = new Promise<never>(() => {});
+const waiting = {
+  handlers: {
+    unary: () => never,
+    async *serverStream() {
+      yield {};
+      await never;
+    },
+  },
+} satisfies Parameters<typeof startEcho>[1];
+
+for (const [kind, call] of [
+  ["unary", calls.unary],
+  ["server stream", calls["server stream"]],
+] as const) {
+  test(`${kind}: a call that its deadline or its signal ends has code and record, interceptors or not`, async (t) => {
+    const server = await startEcho(t, waiting);
+    const statuses: string[] = [];
+    const observe = ({ status }: { readonly status: string }) => void statuses.push(status);
+    for (const interceptors of [[], [pass]]) {
+      const client = connectTo(t, server.address, { interceptors, observe });
+      const late = await rejectsWith(Promise.resolve(call(client, { timeoutMs: 30 })), Code.DeadlineExceeded);
+      const left = await rejectsWith(
+        Promise.resolve(call(client, { signal: AbortSignal.timeout(30) })),
+        Code.Canceled,
+      );
+      for (const [error, code] of [
+        [late, "HDL-2201"],
+        [left, "HDL-2202"],
+      ] as const) {
+        assert.ok(error instanceof HeddleError, String(error));
+        assert.equal(error.heddleCode, code);
+        assert.equal(recordOf(error)?.attempts.length, 1);
+      }
+    }
+    const once = ["DEADLINE_EXCEEDED", "CANCELLED"];
+    assert.deepEqual(statuses, [...once, ...once]);
+  });
+}
+
+test("an interceptor may make its own error of any other", async (t) => {
+  const server = await startEcho(t, {
+    handlers: { unary: () => Promise.reject(new ConnectError("no", Code.NotFound)) },
+  });
+  const rename: Interceptor = (next) => (request) =>
+    next(request).catch(() => Promise.reject(new ConnectError("gone", Code.DataLoss)));
+  const client = connectTo(t, server.address, { interceptors: [rename] });
+  await rejectsWith(Promise.resolve(client.unary({})), Code.DataLoss, "gone");
+});
 
 async function* watched<T>(messages: AsyncIterable<T>, seen: Code[]): AsyncGenerator<T> {
   try {

@@ -4,7 +4,7 @@
  * The object is the call record, the entry of the deadline wheel and the owner of the stream at once, so that
  * a call costs one object. `UnaryCall` and `StreamingCall` add what a message, or many, need.
  */
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { AmbientCall, CancellableCall } from "../call/context.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Fields } from "../call/metadata.ts";
@@ -126,17 +126,19 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
 
   /** The listener for `signal`; always the same function, so that it can be taken off again. */
   onAbort(): () => void {
-    this.#onAbort ??= () => {
-      const reason: unknown = this.signal?.reason;
-      this.abort(
-        new HeddleError(
-          "cancelled",
-          { method: this.method.name, reason: reasonText(reason) },
-          { cause: reason },
-        ),
-      );
-    };
+    this.#onAbort ??= () => this.abort(this.abortError());
     return this.#onAbort;
+  }
+
+  /** What the abort of `signal` means. Where there are interceptors, their signal keeps the deadline as well. */
+  abortError(): HeddleError {
+    const method = this.method.name;
+    const cause: unknown = this.signal?.reason;
+    if (cause instanceof ConnectError && cause.code === Code.DeadlineExceeded) {
+      const deadlineMs = Math.round(this.timeoutMs);
+      return new HeddleError("deadlineExceeded", { method, deadlineMs, phase: this.phase }, { cause });
+    }
+    return new HeddleError("cancelled", { method, reason: reasonText(cause) }, { cause });
   }
 
   /** Ends the call with `error` wherever it stands. Does nothing when it has ended. */

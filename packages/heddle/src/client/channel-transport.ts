@@ -21,12 +21,14 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import { isHeddleError } from "../call/errors.ts";
 import { toHeaders } from "../call/metadata.ts";
 import { methodOf } from "../contract/method.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import type { ClientCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { invokeStreaming, invokeUnary } from "./invoke.ts";
+import type { StreamingCall } from "./streaming-call.ts";
 import type { UnaryCall, UnaryCaller } from "./unary-call.ts";
 
 export function channelTransport(channel: Channel): Transport {
@@ -36,6 +38,7 @@ export function channelTransport(channel: Channel): Transport {
       if (interceptors.length === 0)
         return unary(channel, method, { signal, timeoutMs, headers: header }, input);
       const timeout = effectiveTimeout(channel, timeoutMs);
+      const ended = new EndedBySignal();
       return runUnaryCall({
         interceptors,
         ...(signal === undefined ? {} : { signal }),
@@ -53,14 +56,18 @@ export function channelTransport(channel: Channel): Transport {
               method,
               { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header },
               req.message as MessageInitShape<typeof method.input>,
-            ),
+            ).catch((error: unknown) => {
+              ended.keep(error, req.signal);
+              throw error;
+            }),
           ),
-      });
+      }).catch(ended.rethrow);
     },
     stream(method, signal, timeoutMs, header, input, contextValues) {
       if (interceptors.length === 0)
         return stream(channel, method, { signal, timeoutMs, headers: header }, input);
       const timeout = effectiveTimeout(channel, timeoutMs);
+      const ended = new EndedBySignal();
       return runStreamingCall({
         interceptors,
         ...(signal === undefined ? {} : { signal }),
@@ -71,18 +78,46 @@ export function channelTransport(channel: Channel): Transport {
           method,
           message: input,
         },
-        next: async (req) =>
-          plainStream(
-            await stream(
-              channel,
-              method,
-              { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header },
-              req.message,
-            ),
-          ),
-      });
+        next: async (req) => {
+          const init = { signal: req.signal, timeoutMs: timeout ?? 0, headers: req.header };
+          const call = invokeStreaming(channel, method, req.message, init);
+          const keep = () => ended.keep(call.error, req.signal);
+          keep();
+          req.signal.addEventListener("abort", keep);
+          await call.started;
+          return plainStream(new StreamAnswer(method, call, messagesOf<typeof method.output>(call)));
+        },
+      }).then((answer) => ({ ...answer, message: ended.during(answer.message) }), ended.rethrow);
     },
   };
+}
+
+/**
+ * Connect puts the reason of an aborted signal in the place of the error that our call ended with, and so would
+ * lose its code and its record. This keeps the error, and puts it back.
+ */
+class EndedBySignal {
+  #error: unknown;
+
+  /** Keeps the error of our call if it is the signal that ended it. Of any other an interceptor may make its own. */
+  keep(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted && isHeddleError(error) && error.cause === signal.reason) this.#error = error;
+  }
+
+  /** For the rejection of Connect's. */
+  readonly rethrow = (error: unknown): never => {
+    throw this.#error ?? error;
+  };
+
+  /** Messages whose failure goes through `rethrow`. Like Connect's own, they cannot be left by `return`. */
+  during<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        const iterator = messages[Symbol.asyncIterator]();
+        return { next: () => iterator.next().catch(this.rethrow) };
+      },
+    };
+  }
 }
 
 interface CallInit {
@@ -116,7 +151,11 @@ async function stream<I extends DescMessage, O extends DescMessage>(
 ): Promise<StreamResponse<I, O>> {
   const call = invokeStreaming(channel, method, input, init);
   await call.started;
-  return new StreamAnswer<I, O>(method, call, call.messages() as AsyncIterable<MessageShape<O>>);
+  return new StreamAnswer<I, O>(method, call, messagesOf<O>(call));
+}
+
+function messagesOf<O extends DescMessage>(call: StreamingCall): AsyncIterable<MessageShape<O>> {
+  return call.messages() as AsyncIterable<MessageShape<O>>;
 }
 
 /** Header and trailer as `Headers`, made on demand. */

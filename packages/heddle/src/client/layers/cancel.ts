@@ -1,4 +1,3 @@
-import { HeddleError, reasonText } from "../../call/errors.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /** Ends the call when its caller gives up: by the `signal` option, or because the served call was cancelled. */
@@ -11,11 +10,7 @@ export const cancel: ClientLayer = {
       const { signal, parent } = call;
       if (signal !== undefined) {
         if (signal.aborted) {
-          call.error = new HeddleError(
-            "cancelled",
-            { method: call.method.name, reason: reasonText(signal.reason) },
-            { cause: signal.reason },
-          );
+          call.error = call.abortError();
           call.aborted = true;
           return link.up(call);
         }
