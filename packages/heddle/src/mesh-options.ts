@@ -4,6 +4,7 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import type { ClientOptions } from "./client/options.ts";
+import { parseAddress } from "./call/address.ts";
 import { HeddleError } from "./call/errors.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
@@ -79,11 +80,16 @@ export function resolveIdentity(
       reason: `"${service}" is not a name of letters, digits, dots, dashes and underscores`,
     });
   }
-  const registry = options.registry ?? env["HEDDLE_REGISTRY"] ?? DEFAULT_REGISTRY_ADDRESS;
+  const given = options.registry ?? (env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS);
+  const registry = given === "off" ? false : given;
+  const fault = registry === false ? undefined : parseAddress(registry);
+  if (typeof fault === "string") {
+    throw new HeddleError("optionInvalid", { option: "registry", reason: `"${given}": ${fault}` });
+  }
   return {
     service,
     instance: options.instance ?? env["HEDDLE_INSTANCE"] ?? `${service}-${randomHex()}`,
-    registry: registry === "off" ? false : registry,
+    registry,
     zone: options.zone ?? env["HEDDLE_ZONE"],
     version: options.version ?? env["HEDDLE_VERSION"],
   };

@@ -7,19 +7,19 @@ import type { Client } from "@connectrpc/connect";
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { formatAddress, parseAddress } from "./call/address.ts";
-import { HeddleError, reasonText } from "./call/errors.ts";
+import { HeddleError } from "./call/errors.ts";
 import { Channel } from "./client/channel.ts";
 import type { ClientOptions } from "./client/options.ts";
 import { createStub } from "./client/stub.ts";
 import { type ClosableTransport, createTransport } from "./client/transport.ts";
-import { type Agent, createAgent } from "./control/agent/agent.ts";
-import type { HeddleResolverEvent } from "./control/agent/heddle-resolver.ts";
+import { type Agent, type AgentEvent, createAgent } from "./control/agent/agent.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
 import type { Registration } from "./discovery/registrar.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
+import { registryError } from "./registry-error.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
 import type { Implementation } from "./server/implement.ts";
 import { createServer, type Server } from "./server/server.ts";
@@ -69,6 +69,8 @@ class RunningMesh implements Mesh {
   readonly #channels = new Set<Channel>();
   readonly #servers = new Set<MeshServer>();
   #registryLost = false;
+  /** A signal is ending the process. */
+  #endsProcess = false;
   #forgetSignals: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -104,6 +106,14 @@ class RunningMesh implements Mesh {
 
   get instance(): string {
     return this.#identity.instance;
+  }
+
+  get #resolvesHeddle(): boolean {
+    return this.#options.resolvers?.some(({ scheme }) => scheme === "heddle") ?? false;
+  }
+
+  get #drainMs(): number {
+    return this.#options.drainMs ?? 10_000;
   }
 
   get #runtime() {
@@ -150,17 +160,24 @@ class RunningMesh implements Mesh {
         ...(version === undefined ? {} : { version }),
       }),
     );
-    const running = new RegisteredServer(server, registration, (closed) => this.#servers.delete(closed));
+    const running = new RegisteredServer(server, registration, {
+      drainMs: this.#drainMs,
+      endsProcess: () => this.#endsProcess,
+      onClose: (closed) => this.#servers.delete(closed),
+    });
     this.#servers.add(running);
     this.#forgetSignals ??= onShutdown(
       this.#options.shutdownSignals ?? ["SIGTERM", "SIGINT"],
       this.#runtime.clock,
-      () => this.close(),
+      () => {
+        this.#endsProcess = true;
+        return this.close();
+      },
     );
     return running;
   }
 
-  close({ drainMs = this.#options.drainMs ?? 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+  close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
@@ -181,6 +198,12 @@ class RunningMesh implements Mesh {
   #channel(text: string, own: ClientOptions): Channel {
     this.#refuseWhenClosed();
     const target = parseTarget(text);
+    if (target.scheme === "heddle" && this.#agent === undefined && !this.#resolvesHeddle) {
+      throw new HeddleError("targetInvalid", {
+        target: target.text,
+        reason: "this mesh has no registry, so the client needs a target with an address",
+      });
+    }
     const isShared = Object.keys(own).length === 0;
     const known = isShared ? this.#shared.get(target.text) : undefined;
     if (known !== undefined) return known;
@@ -200,15 +223,14 @@ class RunningMesh implements Mesh {
   }
 
   /** Says once that the registry is gone, and once that it is back, however many watches notice. */
-  #onAgentEvent(event: HeddleResolverEvent, registry: string): void {
+  #onAgentEvent(event: AgentEvent, registry: string): void {
     if (event.kind === "disconnected" && !this.#registryLost) {
       this.#registryLost = true;
-      const error = new HeddleError("registryUnreachable", {
-        address: registry,
-        reason: reasonText(event.error),
-      });
-      this.#warn(`${error.rawMessage}. Known instances stay in use. ${error.hint}.`);
-    } else if (event.kind === "connected" && this.#registryLost) {
+      const { rawMessage, hint } = registryError(registry, event.error);
+      this.#warn(`${rawMessage}; known instances stay in use; ${hint}`);
+    } else if (event.kind === "refused") {
+      this.#warn(`${event.error.rawMessage}; ${event.error.hint}`);
+    } else if ((event.kind === "connected" || event.kind === "registered") && this.#registryLost) {
       this.#registryLost = false;
       this.#warn(`registry ${registry} answers again`);
     } else if (event.kind === "last-good") {
@@ -227,22 +249,30 @@ class RunningMesh implements Mesh {
 /** A snapshot of tens of thousands of instances is one message. */
 const REGISTRY_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+/** What a server needs of its mesh. */
+interface ServerOwner {
+  readonly drainMs: number;
+  readonly endsProcess: () => boolean;
+  readonly onClose: (server: RegisteredServer) => void;
+}
+
 /** A server and its entry in the registry. */
 class RegisteredServer implements MeshServer {
   readonly registered: Promise<void>;
   readonly #server: Server;
   readonly #registration: Registration | undefined;
-  readonly #onClose: (server: RegisteredServer) => void;
+  readonly #owner: ServerOwner;
 
-  constructor(
-    server: Server,
-    registration: Registration | undefined,
-    onClose: (server: RegisteredServer) => void,
-  ) {
+  constructor(server: Server, registration: Registration | undefined, owner: ServerOwner) {
     this.#server = server;
     this.#registration = registration;
-    this.#onClose = onClose;
-    this.registered = registration?.registered ?? Promise.resolve();
+    this.#owner = owner;
+    this.registered = (registration?.registered ?? Promise.resolve()).catch((error: unknown) => {
+      // A program that still waits for it must not fail while a signal ends it.
+      if (!owner.endsProcess()) throw error;
+      return new Promise<never>(() => {});
+    });
+    this.registered.catch(() => {});
   }
 
   get address(): string {
@@ -250,10 +280,10 @@ class RegisteredServer implements MeshServer {
   }
 
   /** Deregistering first: callers learn from the registry and from GOAWAY, whichever is faster, and lose nothing. */
-  async close(options: { readonly drainMs?: number } = {}): Promise<void> {
+  async close({ drainMs = this.#owner.drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
     await this.#registration?.[Symbol.asyncDispose]();
-    await this.#server.close(options);
-    this.#onClose(this);
+    await this.#server.close({ drainMs });
+    this.#owner.onClose(this);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

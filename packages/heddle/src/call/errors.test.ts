@@ -95,6 +95,7 @@ test("the text of anything thrown", () => {
     reasonText(Object.assign(new Error("connect ECONNREFUSED 1"), { code: "ECONNREFUSED" })),
     "connect ECONNREFUSED 1",
   );
+  assert.equal(reasonText(new ConnectError("gone", Code.Unavailable)), "gone", "without Connect's prefix");
   assert.equal(reasonText("text"), "text");
   assert.equal(reasonText(undefined), "undefined");
 });
@@ -131,3 +132,12 @@ function objectKeys(text: string): string[] | undefined {
   if (plain.includes("...")) return undefined;
   return plain.split(",").map((part) => (part.split(":")[0] ?? "").trim());
 }
+
+test("an error has one code, also when its reason came with another", () => {
+  const inner = new HeddleError("connectFailed", { address: "a:1", reason: "ECONNREFUSED" });
+  const outer = new HeddleError("noneReady", { target: "t", count: 1, reason: reasonText(inner) });
+  assert.equal(
+    outer.rawMessage,
+    "none of the 1 known instances of t can be reached: cannot connect to a:1: ECONNREFUSED (HDL-2102)",
+  );
+});

@@ -392,6 +392,7 @@ export function isHeddleError(value: unknown): value is HeddleError {
 
 /** The text of any thrown value, for the `reason` of a catalogue error. */
 export function reasonText(value: unknown): string {
+  if (value instanceof ConnectError) return value.rawMessage;
   if (value instanceof Error) {
     const { code } = value as NodeJS.ErrnoException;
     return typeof code === "string" && !value.message.includes(code)
@@ -401,6 +402,9 @@ export function reasonText(value: unknown): string {
   return String(value);
 }
 
+/** A reason that came with a code loses it: an error has one, and that stands at its end. */
 function fill(template: string, params: ErrorParams): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    String(params[name] ?? whole).replace(/ \(HDL-\d{4}\)/g, ""),
+  );
 }

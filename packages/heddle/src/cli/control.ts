@@ -1,13 +1,12 @@
 /** `heddle control`: runs the control plane until a signal ends it. */
 import { startControlPlane } from "../control/plane/plane.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { onShutdown } from "../shutdown.ts";
 
-export async function control({ listen }: { readonly listen?: string | undefined }): Promise<number> {
+export async function control({ listen }: { readonly listen?: string | undefined }): Promise<never> {
   const plane = await startControlPlane(listen === undefined ? {} : { listen });
+  // Before the line that says it is up: whoever reads it may send the signal at once.
+  onShutdown(["SIGTERM", "SIGINT"], systemClock, () => plane[Symbol.asyncDispose]());
   process.stderr.write(`heddle control: registry at ${plane.address}\n`);
-  await new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
-  });
-  await plane[Symbol.asyncDispose]();
-  return 0;
+  return new Promise<never>(() => {});
 }

@@ -1,9 +1,9 @@
 /** `heddle ps`: what the registry knows. */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { reasonText } from "../call/errors.ts";
 import { createTransport } from "../client/transport.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../discovery/registry-address.ts";
 import { type Instance, RegistryService } from "../gen/heddle/registry/v1/registry_pb.ts";
+import { registryError } from "../registry-error.ts";
 
 export interface PsOptions {
   readonly service?: string | undefined;
@@ -25,7 +25,8 @@ export async function ps({
     ));
   } catch (error) {
     if (ConnectError.from(error).code !== Code.Unavailable) throw error;
-    process.stderr.write(`heddle ps: ${reasonText(error)}\nnext: heddle control\n`);
+    const { rawMessage, hint } = registryError(registry, error);
+    process.stderr.write(`heddle ps: ${rawMessage}\nnext: ${hint}\n`);
     return 3;
   }
   const rows = instances

@@ -20,8 +20,7 @@ import { createRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { createRegistry, type Registry } from "../plane/registry.ts";
 import { createRegistryService, type RegistryServiceHost } from "../plane/registry-service.ts";
-import { type AgentOptions, createAgent } from "./agent.ts";
-import type { HeddleResolverEvent } from "./heddle-resolver.ts";
+import { type AgentEvent, type AgentOptions, createAgent } from "./agent.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "heddle-agent-"));
 after(() => rm(folder, { recursive: true }));
@@ -250,8 +249,8 @@ test("an instance whose process is killed goes after the grace", async () => {
 test("streams that fall silent are noticed and opened again", async () => {
   using world = createWorld();
   world.startRegistry({ warmUpMs: 0 });
-  const events: HeddleResolverEvent[] = [];
-  await using agent = world.agent({ onEvent: (event) => void events.push(event) });
+  const events: AgentEvent[] = [];
+  await using agent = world.agent({ onEvent: (event) => void ("target" in event && events.push(event)) });
   const registration = agent.registrar.register(orders("a"));
   await using caller = follow(agent, "orders");
   await world.pass(10_000);
@@ -276,7 +275,7 @@ test("a lost change is noticed by the next keepalive, or by the next change", as
   using world = createWorld();
   world.startRegistry({ warmUpMs: 0 });
   const reasons: string[] = [];
-  const onEvent = (event: HeddleResolverEvent) =>
+  const onEvent = (event: AgentEvent) =>
     void (event.kind === "disconnected" && reasons.push(String(event.error)));
   await using agent = world.agent({ onEvent });
   await using caller = follow(agent, "orders");
@@ -299,7 +298,8 @@ test("a lost change is noticed by the next keepalive, or by the next change", as
 test("an instance that the registry refuses is reported once, with the reason", async () => {
   using world = createWorld();
   world.startRegistry();
-  await using agent = world.agent();
+  const events: AgentEvent[] = [];
+  await using agent = world.agent({ onEvent: (event) => void events.push(event) });
   const registration = agent.registrar.register(orders("a", { address: "nowhere" }));
   await world.pass(0);
   await assert.rejects(registration.registered, (error) => {
@@ -308,7 +308,24 @@ test("an instance that the registry refuses is reported once, with the reason", 
     assert.match(error.message, /orders at nowhere.*it is not host:port/);
     return true;
   });
+  await world.pass(20_000);
   assert.equal(registration.state, "registering");
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["refused"],
+  );
+});
+
+test("an instance that finds no registry says so, and when it is registered", async () => {
+  using world = createWorld();
+  const events: AgentEvent[] = [];
+  await using agent = world.agent({ onEvent: (event) => void events.push(event) });
+  agent.registrar.register(orders("a"));
+  await world.pass(2_000);
+  world.startRegistry();
+  await world.pass(5_000);
+  assert.equal(events[0]?.kind, "disconnected");
+  assert.equal(events.at(-1)?.kind, "registered");
 });
 
 test("two agents that hold the same id do not both think they are registered", async () => {
@@ -361,7 +378,7 @@ test("a caller that starts while the registry is down uses the saved set, until 
   await b[Symbol.asyncDispose]();
   await world.pass(5_000);
 
-  const events: HeddleResolverEvent[] = [];
+  const events: AgentEvent[] = [];
   await using agent = world.agent({ stateFolder: own, onEvent: (event) => void events.push(event) });
   await using caller = follow(agent, "orders");
   await world.until("the saved set is read", () => caller.set.endpoints.size > 0);

@@ -9,7 +9,7 @@ import type { Registrar, Registration } from "../../discovery/registrar.ts";
 import type { Resolver } from "../../discovery/resolver.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
-import { createHeddleRegistrar } from "./heddle-registrar.ts";
+import { createHeddleRegistrar, type HeddleRegistrarEvent } from "./heddle-registrar.ts";
 import { createHeddleResolver, type HeddleResolverEvent } from "./heddle-resolver.ts";
 
 export interface AgentOptions {
@@ -24,13 +24,15 @@ export interface AgentOptions {
   readonly stateFolder?: string | false;
   /** Default: the wall clock at this moment. Must grow from one start to the next where instance ids stay the same. */
   readonly incarnation?: bigint;
-  /** What the resolver goes through, for logs and metrics. Default: ignored. */
-  readonly onEvent?: (event: HeddleResolverEvent) => void;
+  /** What resolver and registrar go through, for logs and metrics. Default: ignored. */
+  readonly onEvent?: (event: AgentEvent) => void;
   /** Files of last good endpoints that can't be read or written. Default: ignored. */
   readonly onWarning?: (message: string, cause: unknown) => void;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
+
+export type AgentEvent = HeddleResolverEvent | HeddleRegistrarEvent;
 
 export interface Agent extends AsyncDisposable {
   readonly registrar: Registrar;
@@ -45,7 +47,7 @@ export function createAgent(options: AgentOptions): Agent {
   const { clock, timers, random } = options.runtime ?? systemRuntime;
   const incarnation = options.incarnation ?? BigInt(Math.floor(clock.wallMs()));
   const client = createClient(RegistryService, transport);
-  const registrar = createHeddleRegistrar({ client, incarnation, random, timers });
+  const registrar = createHeddleRegistrar({ client, incarnation, onEvent, random, timers });
   const registrations = new Set<Registration>();
   const lastGood =
     stateFolder === false

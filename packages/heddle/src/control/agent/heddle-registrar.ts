@@ -25,9 +25,19 @@ export interface HeddleRegistrarOptions {
   readonly client: Client<typeof RegistryService>;
   /** Must grow from one start of the process to the next, for as long as instance ids are the same. */
   readonly incarnation: bigint;
+  readonly onEvent?: ((event: HeddleRegistrarEvent) => void) | undefined;
   readonly random: Random;
   readonly timers: Timers;
 }
+
+/** For logs and metrics. `instance` is the id. */
+export type HeddleRegistrarEvent =
+  /** The instance is registered. */
+  | { readonly kind: "registered"; readonly instance: string }
+  /** The registry does not answer, or no longer; registering is tried again. */
+  | { readonly kind: "disconnected"; readonly instance: string; readonly error: unknown }
+  /** The registry wants none of this instance: said once. Trying again goes on. */
+  | { readonly kind: "refused"; readonly instance: string; readonly error: HeddleError };
 
 export function createHeddleRegistrar(options: HeddleRegistrarOptions): Registrar {
   return { register: (instance) => keepRegistered(instance, options) };
@@ -39,13 +49,14 @@ const GRANT_TIMEOUT_MS = 5_000;
 const DEREGISTER_TIMEOUT_MS = 500;
 
 function keepRegistered(first: Endpoint, options: HeddleRegistrarOptions): Registration {
-  const { client, incarnation, random, timers } = options;
+  const { client, incarnation, onEvent = () => {}, random, timers } = options;
   const closing = new AbortController();
   const registered = Promise.withResolvers<void>();
   registered.promise.catch(() => {});
   let instance = first;
   let state: RegistrationState = "registering";
   let lastError: unknown;
+  let refused = false;
   let outbox: Outbox<RegisterRequest> | undefined;
   let disposing: Promise<void> | undefined;
 
@@ -89,16 +100,23 @@ function keepRegistered(first: Endpoint, options: HeddleRegistrarOptions): Regis
     if (state === "closed") return;
     state = "registered";
     lastError = undefined;
+    refused = false;
     registered.resolve();
+    onEvent({ kind: "registered", instance: instance.id });
   }
 
   function onLost(error: unknown): void {
     if (state === "closed") return;
     if (state === "registered") state = "lost";
     lastError = error;
-    if (!isRefusal(error)) return;
+    if (ConnectError.from(error).code === Code.Unavailable)
+      onEvent({ kind: "disconnected", instance: instance.id, error });
+    if (!isRefusal(error) || refused) return;
+    refused = true;
     const params = { instance: `${instance.service} at ${instance.address}`, reason: reasonText(error) };
-    registered.reject(new HeddleError("registrationRefused", params, { cause: error, code: error.code }));
+    const refusal = new HeddleError("registrationRefused", params, { cause: error, code: error.code });
+    registered.reject(refusal);
+    onEvent({ kind: "refused", instance: instance.id, error: refusal });
   }
 
   async function loop(): Promise<void> {
