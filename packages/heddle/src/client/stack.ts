@@ -11,6 +11,9 @@ import { record } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
 import { send } from "./layers/send.ts";
 
+// Two lines of the list are carried out elsewhere: `stub` by `stub.ts` and `invoke.ts`, `interceptors` by
+// `channel-transport.ts`.
+
 const stub: ClientLayer = {
   name: "stub",
   does: "turns the typed method into a call and encodes the request",

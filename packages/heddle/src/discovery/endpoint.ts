@@ -11,7 +11,7 @@ export interface Endpoint {
   readonly service: string;
   /** Full names of the Protobuf services it answers; empty where the source knows none. */
   readonly contracts: readonly string[];
-  /** Share of traffic relative to the others, an integer from 0 (none) up; default 1. */
+  /** Share of calls relative to the others, an integer from 0 (only when no other can take them) up; default 1. */
   readonly weight: number;
   /** Failure domain, such as "eu-west-1a". */
   readonly zone?: string;

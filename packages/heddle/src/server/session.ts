@@ -43,7 +43,7 @@ const DRAIN_PING = Uint8Array.from("hdldrain", (c) => c.charCodeAt(0));
 
 export class ServerSession {
   readonly machine: Http2Connection;
-  /** Heads and trailers that are the same in every answer; see the grpc layer. */
+  /** Heads and trailers that are the same in every answer; see `grpc-answer.ts`. */
   readonly blocks = new Map<string, KeptBlock>();
   readonly #options: ServerSessionOptions;
   readonly #driver: SocketDriver;

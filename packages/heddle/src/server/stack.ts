@@ -8,6 +8,9 @@ import { grpc } from "./layers/grpc.ts";
 import { handle } from "./layers/handle.ts";
 import { route } from "./layers/route.ts";
 
+// Three lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `context` and
+// `interceptors` by what `handle` calls.
+
 const http2: ServerLayer = {
   name: "http2",
   does: "frames, header compression, flow control and every limit on what a peer may do",

@@ -19,7 +19,7 @@ import { Outbox } from "../connection/outbox.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
 import type { ServerCall } from "./call.ts";
-import { writeHead, writeMessage } from "./layers/grpc.ts";
+import { writeHead, writeMessage } from "./grpc-answer.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { expand, faultError, unfinishedRequest } from "./request-reader.ts";

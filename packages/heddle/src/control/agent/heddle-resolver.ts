@@ -45,8 +45,11 @@ export function createHeddleResolver(options: HeddleResolverOptions): Resolver {
     async *watch(target, signal) {
       const set = createEndpointSet();
       let savedSetDue = lastGood !== undefined;
+      /** Watches in a row that the registry did not answer. */
+      let failures = 0;
 
-      for (let attempt = 0; !signal.aborted; attempt++) {
+      while (!signal.aborted) {
+        let connected = false;
         const stream = openLiveStream(
           (abort) => client.watch({ name: target.name }, { signal: abort, timeoutMs: 0 }),
           timers,
@@ -59,9 +62,10 @@ export function createHeddleResolver(options: HeddleResolverOptions): Resolver {
             yield* savedSet(target.text, set);
           }
           for await (const update of readUpdates(first, stream)) {
-            if (attempt >= 0) onEvent({ kind: "connected", target: target.text });
+            if (!connected) onEvent({ kind: "connected", target: target.text });
+            connected = true;
+            failures = 0;
             savedSetDue = false;
-            attempt = -1;
             apply(target.text, set, update);
             yield update;
           }
@@ -75,7 +79,8 @@ export function createHeddleResolver(options: HeddleResolverOptions): Resolver {
           savedSetDue = false;
           yield* savedSet(target.text, set);
         }
-        await pauseBeforeRetry(Math.max(0, attempt), signal, random, timers);
+        await pauseBeforeRetry(failures, signal, random, timers);
+        if (!connected) failures++;
       }
     },
   };

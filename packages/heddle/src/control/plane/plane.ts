@@ -8,7 +8,7 @@ import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
-import { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
+import { createRegistry, type RegistryOptions, type RegistryView } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
 
 export interface ControlPlaneOptions
@@ -23,7 +23,7 @@ export interface ControlPlane extends AsyncDisposable {
   /** Where it listens, with the real port. */
   readonly address: string;
   /** For a look at what is registered, from the same process. */
-  readonly registry: Registry;
+  readonly registry: RegistryView;
   /** Ends all streams and stops listening. Agents keep what they know and look for the next control plane. */
   [Symbol.asyncDispose](): Promise<void>;
 }

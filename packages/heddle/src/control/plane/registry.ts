@@ -55,11 +55,19 @@ export interface RegistrySession {
   readonly incarnation: bigint;
 }
 
-export interface Registry {
+/** The reading side. */
+export interface RegistryView {
   readonly epoch: string;
   readonly revision: bigint;
   /** False while instances may be missing because the registry has only just started. */
   readonly complete: boolean;
+  /** Instances whose service or one of whose contracts is `name`; all for "". */
+  list(name: string): InstanceSnapshot;
+  /** Throws RESOURCE_EXHAUSTED when there are too many. `onReady` is called when there is something to take. */
+  watch(name: string, onReady: () => void): Subscription;
+}
+
+export interface Registry extends RegistryView {
   readonly leaseTtlMs: number;
   /** First message of a stream. Throws INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED. */
   register(instance: Instance, nowMs: number): RegistrySession;
@@ -71,10 +79,6 @@ export interface Registry {
   disconnect(session: RegistrySession, nowMs: number): void;
   /** Removes the instance if it is of this incarnation; says whether it did. */
   deregister(id: string, incarnation: bigint): boolean;
-  /** Instances whose service or one of whose contracts is `name`; all for "". */
-  list(name: string): InstanceSnapshot;
-  /** Throws RESOURCE_EXHAUSTED when there are too many. `onReady` is called when there is something to take. */
-  watch(name: string, onReady: () => void): Subscription;
   /** Lets leases run out and the warm-up end. To be called at `nextEventAt()`, and at least every `maxTickGapMs`. */
   tick(nowMs: number): void;
   /** When `tick` has something to do next; infinity when it has nothing. */
