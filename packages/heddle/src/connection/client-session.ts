@@ -72,6 +72,7 @@ export class ClientSession {
       machine: this.machine,
       clock,
       timers,
+      onRoom: () => this.#serveWaiting(),
       onClose: (reason) => this.#lost(reason),
     });
     this.machine.open();

@@ -20,6 +20,8 @@ export interface SocketDriverOptions {
   readonly timers: Timers;
   /** The stream is gone, once: by its end, an error, or our own `end`. */
   readonly onClose: (reason: string) => void;
+  /** The socket has taken what waited. */
+  readonly onRoom?: () => void;
 }
 
 export class SocketDriver {
@@ -27,6 +29,7 @@ export class SocketDriver {
   readonly #machine: Http2Connection;
   readonly #clock: Clock;
   readonly #timers: Timers;
+  readonly #onRoom: (() => void) | undefined;
   readonly #onClose: (reason: string) => void;
   /** A socket with an empty queue has given the bytes to the kernel; an in-memory pipe hands them on by reference. */
   readonly #sendsInPlace: boolean;
@@ -40,11 +43,12 @@ export class SocketDriver {
   };
   readonly #onWritten = () => this.#uncork();
 
-  constructor({ socket, machine, clock, timers, onClose }: SocketDriverOptions) {
+  constructor({ socket, machine, clock, timers, onRoom, onClose }: SocketDriverOptions) {
     this.#socket = socket;
     this.#machine = machine;
     this.#clock = clock;
     this.#timers = timers;
+    this.#onRoom = onRoom;
     this.#onClose = onClose;
     this.#sendsInPlace = socket instanceof Socket;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
@@ -118,6 +122,7 @@ export class SocketDriver {
     sender.corked = false;
     sender.pump();
     this.#flushNow();
+    this.#onRoom?.();
   }
 
   #finish(reason: string): void {

@@ -156,12 +156,13 @@ export class Http2Connection {
     return this.#nextStreamId > MAX_WINDOW;
   }
 
-  /** True while a new stream may be opened here. */
+  /** True while a new stream may be opened here. A peer that does not read gets no more requests to not read. */
   get canOpen(): boolean {
     return (
       !this.closed &&
       !this.peerGoing &&
       !this.draining &&
+      this.hasControlRoom &&
       this.streams.size < this.peerMaxConcurrentStreams &&
       !this.idsUsedUp
     );
@@ -322,7 +323,7 @@ export class Http2Connection {
     return this.sender.spendFeedbackCredit() || this.allows(kind);
   }
 
-  /** False while so many control frames wait for a peer which does not read that no more may be added. */
+  /** False while so many frames that no window holds back wait for a peer which does not read that no more may be added. */
   get hasControlRoom(): boolean {
     return !this.sender.corked || this.out.length < this.limits.maxQueuedControlBytes;
   }
