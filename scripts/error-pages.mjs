@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CATALOGUE } from "../packages/heddle/src/call/errors.ts";
+import { CATALOGUE } from "../packages/heddle/src/call/error-catalogue.ts";
 import { statusName } from "../packages/heddle/src/call/status.ts";
 import { root } from "./workspace.mjs";
 

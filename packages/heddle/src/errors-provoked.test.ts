@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { CATALOGUE, type ErrorName, HeddleError, isHeddleError } from "./call/errors.ts";
+import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
+import { HeddleError, isHeddleError } from "./call/errors.ts";
 import { statusName } from "./call/status.ts";
 import { createTransport, type TransportOptions } from "./client/transport.ts";
 import { connectInMemory } from "./connection/memory.ts";

@@ -9,13 +9,8 @@ export { createServer, type Server, type ServerOptions } from "./server/server.t
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
 export type { ClientOptions } from "./client/options.ts";
 export { runDetached } from "./call/context.ts";
-export {
-  type ErrorName,
-  type ErrorOrigin,
-  HeddleError,
-  isHeddleError,
-  type Retryability,
-} from "./call/errors.ts";
+export type { ErrorName, ErrorOrigin, Retryability } from "./call/error-catalogue.ts";
+export { HeddleError, isHeddleError } from "./call/errors.ts";
 export { type AttemptRecord, type CallRecord, recordOf } from "./call/record.ts";
 // The vocabulary is Connect's; these are its own, so that one import is enough.
 export { Code, ConnectError } from "@connectrpc/connect";

@@ -3,7 +3,8 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { CATALOGUE, type ErrorName, HeddleError, isHeddleError, reasonText } from "./errors.ts";
+import { CATALOGUE, type ErrorName } from "./error-catalogue.ts";
+import { HeddleError, isHeddleError, reasonText } from "./errors.ts";
 
 const names = Object.keys(CATALOGUE) as ErrorName[];
 const source = new URL("../", import.meta.url);

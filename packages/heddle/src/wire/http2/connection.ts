@@ -8,7 +8,8 @@
  * A rule broken on a stream resets that stream; a rule broken on the connection, or a limit passed, ends
  * the connection with the right error code. Nothing here throws because of what a peer sent.
  */
-import { HeddleError, type ErrorName, type ErrorParams } from "../../call/errors.ts";
+import type { ErrorName } from "../../call/error-catalogue.ts";
+import { HeddleError, type ErrorParams } from "../../call/errors.ts";
 import { ByteWriter } from "../byte-writer.ts";
 import { HpackDecoder } from "../hpack/decoder.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";

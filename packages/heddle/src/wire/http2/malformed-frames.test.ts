@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ErrorName } from "../../call/errors.ts";
+import type { ErrorName } from "../../call/error-catalogue.ts";
 import {
   COMPRESSION_ERROR,
   ENHANCE_YOUR_CALM,

@@ -1,0 +1,331 @@
+/**
+ * The error catalogue: every error that Heddle itself raises, as one closed table.
+ *
+ * An entry fixes the code that people search for, the gRPC status, whether a retry is safe, where the
+ * failure arose and what to do next. Text is not API; codes are.
+ *
+ * Errors that a handler raises on purpose (`throw new ConnectError("sold out", Code.FailedPrecondition)`)
+ * are not in this table: they belong to the contract and reach the caller as they are.
+ */
+import { Code } from "@connectrpc/connect";
+
+/**
+ * Whether sending the same request again can help, and when it is safe.
+ * - `unsent`: the request never reached a handler; any method may go to another instance.
+ * - `idempotent`: the handler may have run; only methods whose contract says so are tried again.
+ * - `never`: another attempt would fail the same way.
+ */
+export type Retryability = "unsent" | "idempotent" | "never";
+
+/** Who raised it: this process, the network between, or the peer's Heddle (not its handler). */
+export type ErrorOrigin = "local" | "network" | "peer";
+
+export interface CatalogueEntry {
+  readonly id: `HDL-${number}`;
+  readonly code: Code;
+  readonly retry: Retryability;
+  readonly origin: ErrorOrigin;
+  /** `{name}` is replaced by the parameter of that name. */
+  readonly template: string;
+  /** One next step, in the imperative. */
+  readonly hint: string;
+}
+
+const entry = (
+  id: `HDL-${number}`,
+  code: Code,
+  retry: Retryability,
+  origin: ErrorOrigin,
+  template: string,
+  hint: string,
+): CatalogueEntry => ({ id, code, retry, origin, template, hint });
+
+export const CATALOGUE = {
+  // 1xxx: what the program asked for cannot be done.
+  targetInvalid: entry(
+    "HDL-1001",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    'target "{target}" is not valid: {reason}',
+    "write heddle:///service, static:///host:port or host:port",
+  ),
+  optionInvalid: entry(
+    "HDL-1002",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    "option {option} is not valid: {reason}",
+    "correct the option; its docstring gives range and unit",
+  ),
+  metadataInvalid: entry(
+    "HDL-1003",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    'metadata "{name}" cannot be sent: {reason}',
+    "use printable ASCII, or a name that ends in -bin for bytes",
+  ),
+  listenFailed: entry(
+    "HDL-1004",
+    Code.Unavailable,
+    "never",
+    "local",
+    "cannot listen on {address}: {reason}",
+    "free the address or choose another; port 0 lets the system choose",
+  ),
+  requestInvalid: entry(
+    "HDL-1005",
+    Code.Internal,
+    "never",
+    "local",
+    "request of {method} cannot be encoded: {reason}",
+    "check the message against the contract",
+  ),
+  closed: entry(
+    "HDL-1006",
+    Code.Unavailable,
+    "never",
+    "local",
+    "{what} is closed",
+    "make calls before it is disposed",
+  ),
+
+  // 21xx: finding an instance and reaching it.
+  noInstance: entry(
+    "HDL-2101",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "no instance of {target} is known: {reason}",
+    "start one, and check that it registers with the same registry",
+  ),
+  noneReady: entry(
+    "HDL-2102",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "none of the {count} known instances of {target} can be reached: {reason}",
+    "check that the listed addresses answer",
+  ),
+  connectFailed: entry(
+    "HDL-2103",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "cannot connect to {address}: {reason}",
+    "check address, port and firewall",
+  ),
+  connectionLost: entry(
+    "HDL-2104",
+    Code.Unavailable,
+    "idempotent",
+    "network",
+    "connection to {address} was lost: {reason}",
+    "see whether the instance was killed or restarted",
+  ),
+  streamRefused: entry(
+    "HDL-2105",
+    Code.Unavailable,
+    "unsent",
+    "peer",
+    "{address} refused the call before a handler saw it: {reason}",
+    "start more instances if this lasts: each that was tried is draining or at its stream limit",
+  ),
+
+  // 22xx: time and cancellation.
+  deadlineExceeded: entry(
+    "HDL-2201",
+    Code.DeadlineExceeded,
+    "never",
+    "local",
+    "{method} exceeded its deadline of {deadlineMs} ms while {phase}",
+    "raise timeoutMs, or find what takes the time in the call record",
+  ),
+  cancelled: entry(
+    "HDL-2202",
+    Code.Canceled,
+    "never",
+    "local",
+    "{method} was cancelled: {reason}",
+    "find out who gave up, unless the cancellation was meant",
+  ),
+  peerCancelled: entry(
+    "HDL-2203",
+    Code.Canceled,
+    "never",
+    "peer",
+    "{method} was cancelled by {address}",
+    "look at the callee's log for the reason",
+  ),
+
+  // 23xx: what the peer sent does not fit the protocol or the contract.
+  responseInvalid: entry(
+    "HDL-2301",
+    Code.Internal,
+    "never",
+    "peer",
+    "answer of {method} from {address} is not valid gRPC: {reason}",
+    "check that the address belongs to a gRPC server and that no proxy strips trailers",
+  ),
+  messageTooLarge: entry(
+    "HDL-2302",
+    Code.ResourceExhausted,
+    "never",
+    "local",
+    "message of {bytes} bytes is over the limit of {limit} bytes ({direction})",
+    "raise maxReceiveMessageBytes or maxSendMessageBytes, or stream the data",
+  ),
+  compressionUnsupported: entry(
+    "HDL-2303",
+    Code.Unimplemented,
+    "never",
+    "peer",
+    'compression "{encoding}" is not supported; supported: {supported}',
+    "use gzip or identity",
+  ),
+  messageInvalid: entry(
+    "HDL-2304",
+    Code.Internal,
+    "never",
+    "peer",
+    "message of {method} cannot be decoded: {reason}",
+    "check that both sides were built from the same contract",
+  ),
+  httpStatus: entry(
+    "HDL-2305",
+    Code.Unknown,
+    "never",
+    "peer",
+    "{address} answered {method} with HTTP status {status} instead of a gRPC status",
+    "check that the address belongs to a gRPC server",
+  ),
+  streamReset: entry(
+    "HDL-2306",
+    Code.Internal,
+    "idempotent",
+    "peer",
+    "{address} reset the stream of {method}: {reason}",
+    "look at the callee's log for the reason",
+  ),
+  methodUnknown: entry(
+    "HDL-2307",
+    Code.Unimplemented,
+    "never",
+    "local",
+    "{path} is not served here; served: {served}",
+    "check the contract, and that the implementation was passed to serve()",
+  ),
+  contentType: entry(
+    "HDL-2308",
+    Code.Unknown,
+    "never",
+    "peer",
+    'content type "{contentType}" is not gRPC',
+    "send application/grpc",
+  ),
+  requestCardinality: entry(
+    "HDL-2309",
+    Code.Unimplemented,
+    "never",
+    "peer",
+    "{method} takes exactly one request message, {count} arrived",
+    "send one message and close the stream",
+  ),
+  timeoutInvalid: entry(
+    "HDL-2310",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    'grpc-timeout "{value}" is not valid',
+    "send at most 8 digits and one of the units H M S m u n",
+  ),
+  httpMethod: entry(
+    "HDL-2311",
+    Code.Internal,
+    "never",
+    "peer",
+    "HTTP method {httpMethod} cannot carry a gRPC call",
+    "send POST",
+  ),
+
+  // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.
+  protocolError: entry(
+    "HDL-2401",
+    Code.Internal,
+    "idempotent",
+    "peer",
+    "HTTP/2 protocol error: {reason}",
+    "find out which implementation the peer runs; its frames are not valid",
+  ),
+  flowControl: entry(
+    "HDL-2402",
+    Code.Internal,
+    "idempotent",
+    "peer",
+    "HTTP/2 flow control broken: {reason}",
+    "find out which implementation the peer runs; it sends more than it may",
+  ),
+  headerCompression: entry(
+    "HDL-2403",
+    Code.Internal,
+    "idempotent",
+    "peer",
+    "HTTP/2 header block cannot be decoded: {reason}",
+    "find out which implementation the peer runs; its header compression is broken",
+  ),
+  frameSize: entry(
+    "HDL-2404",
+    Code.Internal,
+    "idempotent",
+    "peer",
+    "HTTP/2 frame of the wrong size: {reason}",
+    "find out which implementation the peer runs; its frames are not valid",
+  ),
+  flood: entry(
+    "HDL-2405",
+    Code.ResourceExhausted,
+    "idempotent",
+    "peer",
+    "HTTP/2 flood of {kind}: more than {limit}",
+    "raise the limit only if the peer is known and means well",
+  ),
+  prefaceInvalid: entry(
+    "HDL-2407",
+    Code.Internal,
+    "never",
+    "peer",
+    "the peer did not open with the HTTP/2 preface: {reason}",
+    "speak HTTP/2 with prior knowledge (h2c) to this port",
+  ),
+
+  // 25xx: the registry.
+  registryUnreachable: entry(
+    "HDL-2501",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "registry {address} cannot be reached: {reason}",
+    "start one with `heddle control`, or set HEDDLE_REGISTRY",
+  ),
+  registrationRefused: entry(
+    "HDL-2502",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    "the registry refused {instance}: {reason}",
+    "correct the instance's description",
+  ),
+
+  // 3xxx: the callee's handler.
+  handlerFailed: entry(
+    "HDL-3001",
+    Code.Unknown,
+    "never",
+    "peer",
+    "handler of {method} failed",
+    "look for the cause in the callee's log: it does not travel",
+  ),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorName = keyof typeof CATALOGUE;
