@@ -2,8 +2,8 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createTransport } from "../client/transport.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../discovery/registry-address.ts";
+import { registryError } from "../discovery/registry-error.ts";
 import { type Instance, RegistryService } from "../gen/heddle/registry/v1/registry_pb.ts";
-import { registryError } from "../registry-error.ts";
 
 export interface PsOptions {
   readonly service?: string | undefined;

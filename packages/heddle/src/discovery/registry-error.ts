@@ -2,7 +2,7 @@
  * What is said when the registry does not answer: one sentence about the registry. The call that found out has an
  * error of its own, which names the same address as its target, as its instance and as what it connected to.
  */
-import { HeddleError, reasonText } from "./call/errors.ts";
+import { HeddleError, reasonText } from "../call/errors.ts";
 
 /** `registryUnreachable`, with what is new in `error` as its reason. */
 export function registryError(registry: string, error: unknown): HeddleError {
