@@ -34,3 +34,12 @@ test("reset keeps the storage", () => {
   assert.equal(out.view().length, 0);
   assert.equal(out.bytes, grown);
 });
+
+test("reset lets go of what one giant message has grown", () => {
+  const out = new ByteWriter(64);
+  out.write(new Uint8Array(40_000_000));
+  out.reset();
+  assert.ok(out.bytes.length <= 1024 * 1024);
+  out.write(new Uint8Array(100));
+  assert.equal(out.view().length, 100);
+});

@@ -34,9 +34,10 @@ export class ByteWriter {
     this.bytes[this.length++] = b;
   }
 
-  /** Forgets what was written and keeps the storage. */
+  /** Forgets what was written and keeps the storage, unless one giant message has made it large. */
   reset(): void {
     this.length = 0;
+    if (this.bytes.length > LARGEST_KEPT_BYTES) this.bytes = new Uint8Array(LARGEST_KEPT_BYTES);
   }
 
   /** What was written, without a copy: valid until the next write or `reset`. */
@@ -52,3 +53,6 @@ export class ByteWriter {
     this.bytes = grown;
   }
 }
+
+/** In bytes; twice what a connection gathers before it writes. */
+const LARGEST_KEPT_BYTES = 512 * 1024;
