@@ -34,8 +34,9 @@ const mayImport = {
   "control/index.ts": [...upToSides, ...products],
   "shutdown.ts": ["runtime"],
   "mesh-options.ts": upToSides,
-  "mesh.ts": [...mesh, "mesh-options.ts", "shutdown.ts"],
-  "index.ts": [...mesh, "mesh-options.ts", "mesh.ts"],
+  "mesh-server.ts": upToSides,
+  "mesh.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "shutdown.ts"],
+  "index.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "mesh.ts"],
   generate: [...upToSides, ...products],
 };
 

@@ -2,7 +2,8 @@
  * `heddle`: what an application needs. Seams for extensions live in `heddle/discovery` and `heddle/balance`,
  * the control plane in `heddle/control`.
  */
-export { createMesh, type Mesh, type MeshClientOptions, type MeshServer } from "./mesh.ts";
+export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
+export type { MeshServer } from "./mesh-server.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { implement, type Implementation } from "./server/implement.ts";
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";

@@ -5,8 +5,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import { randomBytes } from "node:crypto";
-import { networkInterfaces } from "node:os";
-import { formatAddress, parseAddress } from "./call/address.ts";
 import { HeddleError } from "./call/errors.ts";
 import { Channel } from "./client/channel.ts";
 import type { ClientOptions } from "./client/options.ts";
@@ -14,29 +12,21 @@ import { createStub } from "./client/stub.ts";
 import { type ClosableTransport, createTransport } from "./client/transport.ts";
 import { type Agent, type AgentEvent, createAgent } from "./control/agent/agent.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
-import type { Registration } from "./discovery/registrar.ts";
 import { registryError } from "./discovery/registry-error.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import { type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
 import type { Implementation } from "./server/implement.ts";
-import { createServer, type Server } from "./server/server.ts";
+import { reachableAddress } from "./server/reachable-address.ts";
+import { createServer } from "./server/server.ts";
 import { onShutdown } from "./shutdown.ts";
 
 export interface MeshClientOptions extends ClientOptions {
   /** What to call. Default `heddle:///` and the full name of the Protobuf service: whoever registered it. */
   readonly target?: string;
-}
-
-export interface MeshServer extends AsyncDisposable {
-  /** Where it listens, with the real port. */
-  readonly address: string;
-  /** Resolves when the registry has this instance. Calls to it may work before. Rejects when the registry refuses it. */
-  readonly registered: Promise<void>;
-  /** Deregisters, lets running calls finish within `drainMs`, closes. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
 export interface Mesh extends AsyncDisposable {
@@ -248,58 +238,3 @@ class RunningMesh implements Mesh {
 
 /** A snapshot of tens of thousands of instances is one message. */
 const REGISTRY_MESSAGE_BYTES = 64 * 1024 * 1024;
-
-/** What a server needs of its mesh. */
-interface ServerOwner {
-  readonly drainMs: number;
-  readonly endsProcess: () => boolean;
-  readonly onClose: (server: RegisteredServer) => void;
-}
-
-/** A server and its entry in the registry. */
-class RegisteredServer implements MeshServer {
-  readonly registered: Promise<void>;
-  readonly #server: Server;
-  readonly #registration: Registration | undefined;
-  readonly #owner: ServerOwner;
-
-  constructor(server: Server, registration: Registration | undefined, owner: ServerOwner) {
-    this.#server = server;
-    this.#registration = registration;
-    this.#owner = owner;
-    this.registered = (registration?.registered ?? Promise.resolve()).catch((error: unknown) => {
-      // A program that still waits for it must not fail while a signal ends it.
-      if (!owner.endsProcess()) throw error;
-      return new Promise<never>(() => {});
-    });
-    this.registered.catch(() => {});
-  }
-
-  get address(): string {
-    return this.#server.address;
-  }
-
-  /** Deregistering first: callers learn from the registry and from GOAWAY, whichever is faster, and lose nothing. */
-  async close({ drainMs = this.#owner.drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
-    await this.#registration?.[Symbol.asyncDispose]();
-    await this.#server.close({ drainMs });
-    this.#owner.onClose(this);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
-
-/** What others can reach: for "all addresses" the first one of the machine that is not loopback. */
-function reachableAddress(address: string): string {
-  const parsed = parseAddress(address);
-  if (typeof parsed === "string" || parsed.kind !== "tcp" || !["0.0.0.0", "::"].includes(parsed.host))
-    return address;
-  for (const addresses of Object.values(networkInterfaces())) {
-    for (const { address: host, internal, family } of addresses ?? []) {
-      if (!internal && family === "IPv4") return formatAddress({ kind: "tcp", host, port: parsed.port });
-    }
-  }
-  return formatAddress({ kind: "tcp", host: "127.0.0.1", port: parsed.port });
-}
