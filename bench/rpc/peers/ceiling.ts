@@ -70,7 +70,8 @@ export const peer: Peer = {
         frame.writeUInt32LE(lastId, 4);
         write(frame, 0, frame.length);
         const slot = lastId & (waitingSlots - 1);
-        if (waiting[slot] !== undefined) throw new Error("ceiling: more calls in flight than there are slots");
+        if (waiting[slot] !== undefined)
+          throw new Error("ceiling: more calls in flight than there are slots");
         return new Promise((resolve, reject) => {
           waiting[slot] = { request, frame, resolve, reject };
         });
