@@ -146,9 +146,9 @@ export class SocketDriver {
 }
 
 /**
- * A full TCP segment does not wait for the end of the turn: the peer can work on it while we go on. Measured
- * with 64 calls in flight: 60 k calls/s without, 90 k with (docs/internals/decisions/010-early-flush.md).
+ * Two full TCP segments do not wait for the end of the turn: the peer can work on them while we go on. Figures
+ * are in docs/internals/decisions/010-early-flush.md.
  */
-const EARLY_FLUSH_BYTES = 1400;
+const EARLY_FLUSH_BYTES = 2800;
 
 const LINGER_MS = 1000;
