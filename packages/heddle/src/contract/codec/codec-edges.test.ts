@@ -16,6 +16,7 @@ import {
   FieldDescriptorProto_Type as Type,
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
+  file_google_protobuf_struct,
   ListValueSchema,
   StructSchema,
   TimestampSchema,
@@ -172,4 +173,54 @@ test("where code generation is forbidden protobuf-es does it all", () => {
   const flags = ["--disallow-code-generation-from-strings", "--input-type=module", "-e", script];
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   assert.equal(execFileSync(process.execPath, flags, { cwd, encoding: "utf8" }), "reflective 8,5 5n\n");
+});
+
+test("a JSON object that is merged over and over is refused, wherever it stands and whatever comes before", () => {
+  const field = (name: string, number: number, typeName: string, label = Label.OPTIONAL) => ({
+    name,
+    number,
+    typeName,
+    label,
+    type: Type.MESSAGE,
+  });
+  const edge = create(FileDescriptorProtoSchema, {
+    name: "edge.proto",
+    package: "edge",
+    syntax: "proto3",
+    dependency: ["google/protobuf/struct.proto"],
+    messageType: [
+      { name: "Leaf", field: [field("json", 1, ".google.protobuf.Struct")] },
+      {
+        name: "Root",
+        field: [
+          field("leaf", 1, ".edge.Leaf"),
+          field("leaves", 2, ".edge.Leaf", Label.REPEATED),
+          field("root", 3, ".edge.Root"),
+        ],
+      },
+    ],
+  });
+  const registry = createFileRegistry(edge, () => file_google_protobuf_struct.proto);
+  const [leaf, root] = ["edge.Leaf", "edge.Root"].map((name) => registry.getMessage(name) as DescMessage);
+  assert.ok(leaf && root);
+  const json = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key${i}`, true]));
+  const repeat = (bytes: number[], count: number) => Array.from({ length: count }, () => bytes).flat();
+  const large = [...codecOf(leaf).encode({ json })];
+  const inRoot = [...codecOf(root).encode({ leaf: { json } })];
+  const group = [0x7b, 0x7c];
+  for (const [desc, bytes] of [
+    [leaf, [...large, ...repeat([0x0a, 0], 5000)]],
+    [leaf, [...group, ...large, ...repeat([0x0a, 0], 5000)]],
+    [leaf, [...repeat([0x7b], 200), ...repeat([0x7c], 200), ...large, ...repeat([0x0a, 0], 5000)]],
+    [root, [...inRoot, ...repeat([0x0a, 2, 0x0a, 0], 5000)]],
+  ] as const) {
+    const began = performance.now();
+    assert.throws(() => codecOf(desc).decode(Uint8Array.from(bytes)));
+    assert.ok(performance.now() - began < 1000);
+  }
+  const rows = { leaves: Array.from({ length: 500 }, () => ({ json: { a: 1 } })), root: { leaf: { json } } };
+  const bytes = codecOf(root).encode(rows);
+  assert.deepStrictEqual(codecOf(root).decode(bytes), fromBinary(root, bytes));
+  const merged = Uint8Array.from([...large, ...repeat([0x0a, 0], 3)]);
+  assert.deepStrictEqual(codecOf(leaf).decode(merged), fromBinary(leaf, merged));
 });

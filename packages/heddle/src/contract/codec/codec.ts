@@ -15,6 +15,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { ByteSink } from "./byte-sink.ts";
 import { compiledMessageOf } from "./compile.ts";
+import { refuseStructBomb } from "./struct-guard.ts";
 
 export interface Codec {
   readonly desc: DescMessage;
@@ -28,7 +29,8 @@ export interface Codec {
   /**
    * The message in bytes[start, end); default all of them. Nothing outside is read. Bytes fields and unknown fields are views
    * of `bytes`, as in protobuf-es: who wants to use the storage again must not hand it in.
-   * Throws what protobuf-es's `fromBinary` throws, and a RangeError when the range is not within `bytes`.
+   * Throws what protobuf-es's `fromBinary` throws, a RangeError when the range is not within `bytes`, and for a
+   * message that merges one JSON object over and over (`struct-guard.ts`).
    */
   decode(bytes: Uint8Array, start?: number, end?: number): Message;
   /** Whether code was generated for the message, or protobuf-es does all itself. */
@@ -87,6 +89,7 @@ function createCodec(desc: DescMessage): Codec {
       if (!(start >= 0 && start <= end && end <= bytes.length)) {
         throw new RangeError(`no range of ${bytes.length} bytes: ${start} to ${end}`);
       }
+      refuseStructBomb(desc, bytes, start, end);
       if (isCompiled) {
         try {
           const message = compiled.make();
