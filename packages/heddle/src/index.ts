@@ -1,14 +1,17 @@
 /**
  * `heddle`: what an application needs. Seams for extensions live in `heddle/discovery` and `heddle/balance`,
- * the control plane in `heddle/control`.
+ * the control plane in `heddle/control`, time and randomness for tests in `heddle/testing`.
  */
 export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { MeshServer } from "./mesh-server.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
-export { implement, type Implementation } from "./server/implement.ts";
+export { implement, type Implementation, type MethodFunction } from "./server/implement.ts";
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
 export type { ClientOptions } from "./client/options.ts";
+export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
+export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
+export type { Runtime } from "./runtime/runtime.ts";
 export { runDetached } from "./call/context.ts";
 export type { ErrorName, ErrorOrigin, Retryability } from "./call/error-catalogue.ts";
 export { HeddleError, isHeddleError } from "./call/errors.ts";

@@ -16,6 +16,12 @@ export function finiteAtLeast(option: string, value: number, minimum: number): n
   throw invalidOption(option, "it must be finite");
 }
 
+/** `gzip` or absent: whether messages are compressed. */
+export function wantsGzip(sendCompression: string | undefined): boolean {
+  if (sendCompression === undefined || sendCompression === "gzip") return sendCompression === "gzip";
+  throw invalidOption("sendCompression", `it must be gzip or absent, not ${sendCompression}`);
+}
+
 export function invalidOption(option: string, reason: string): HeddleError {
   return new HeddleError("optionInvalid", { option, reason });
 }

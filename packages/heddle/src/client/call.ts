@@ -19,6 +19,7 @@ import { CANCEL } from "../wire/http2/constants.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";
+import type { SignalCall } from "./signal-calls.ts";
 
 /** Whoever holds a call that is not moving: it must let go when the call is aborted, and hand it on upwards. */
 export interface Holder {
@@ -35,7 +36,7 @@ export interface ClientCallInit {
   readonly signal: AbortSignal | undefined;
 }
 
-export abstract class ClientCall implements WheelEntry, CancellableCall, StreamOwner {
+export abstract class ClientCall implements WheelEntry, SignalCall, CancellableCall, StreamOwner {
   readonly method: Method;
   readonly metadata: Fields;
   readonly maxReceiveBytes: number;
@@ -50,6 +51,9 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   wheelAtMs = 0;
   wheelNext: WheelEntry | undefined = undefined;
   wheelPrev: WheelEntry | undefined = undefined;
+
+  signalNext: SignalCall | undefined = undefined;
+  signalPrevious: SignalCall | undefined = undefined;
 
   /** The served call inside which this one was made. */
   parent: AmbientCall | undefined = undefined;
@@ -109,8 +113,6 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
   abstract onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
   abstract onWritable(): void;
 
-  #onAbort: (() => void) | undefined = undefined;
-
   // Ways to end early.
 
   onWheel(): void {
@@ -124,10 +126,8 @@ export abstract class ClientCall implements WheelEntry, CancellableCall, StreamO
     this.abort(new HeddleError("cancelled", { method: this.method.name, reason }));
   }
 
-  /** The listener for `signal`; always the same function, so that it can be taken off again. */
-  onAbort(): () => void {
-    this.#onAbort ??= () => this.abort(this.abortError());
-    return this.#onAbort;
+  onSignal(): void {
+    this.abort(this.abortError());
   }
 
   /** What the abort of `signal` means. Where there are interceptors, their signal keeps the deadline as well. */

@@ -3,7 +3,7 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import { type BalancerPolicy, balancerPolicyNames } from "../balance/policies.ts";
-import { atLeast, finiteAtLeast, invalidOption } from "../call/check-option.ts";
+import { atLeast, finiteAtLeast, invalidOption, wantsGzip } from "../call/check-option.ts";
 import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
 import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
@@ -58,8 +58,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   const { authority, sendCompression } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
     throw invalidOption("authority", "it must be printable ASCII without spaces");
-  if (sendCompression !== undefined && sendCompression !== "gzip")
-    throw invalidOption("sendCompression", `it must be gzip or absent, not ${String(sendCompression)}`);
+  wantsGzip(sendCompression);
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),

@@ -50,5 +50,6 @@ export function writeHttpRefusal(call: ServerCall, httpStatus: number): void {
   machine.endHeaders(mark, stream, false);
   const unfinished = !stream.remoteClosed;
   machine.sendBytes(stream, new TextEncoder().encode(`${error.rawMessage}\n`), true);
-  if (unfinished) machine.reset(stream, NO_ERROR);
+  // While it still waits for the socket, a reset would drop it; the rest of the request is dropped as it comes.
+  if (unfinished && stream.queue === undefined) machine.reset(stream, NO_ERROR);
 }

@@ -6,7 +6,7 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import type { Duplex } from "node:stream";
-import { atLeast } from "../call/check-option.ts";
+import { atLeast, wantsGzip } from "../call/check-option.ts";
 import type { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
@@ -95,7 +95,7 @@ class RunningServer implements Server {
       ),
       maxSendBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES, 0),
       propagate: new Set((options.propagate ?? ["baggage", "tracestate"]).map((name) => name.toLowerCase())),
-      sendGzip: options.sendCompression === "gzip",
+      sendGzip: wantsGzip(options.sendCompression),
       onHandlerError: (error, call) => onHandlerError(error, { method: call.head.path.slice(1) }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});

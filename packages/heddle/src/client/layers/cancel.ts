@@ -1,3 +1,4 @@
+import { joinSignal, leaveSignal } from "../signal-calls.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /** Ends the call when its caller gives up: by the `signal` option, or because the served call was cancelled. */
@@ -14,13 +15,13 @@ export const cancel: ClientLayer = {
           call.aborted = true;
           return link.up(call);
         }
-        signal.addEventListener("abort", call.onAbort());
+        joinSignal(signal, call);
       }
       parent?.adopt(call);
       link.down(call);
     },
     up(call) {
-      if (call.signal !== undefined) call.signal.removeEventListener("abort", call.onAbort());
+      if (call.signal !== undefined) leaveSignal(call.signal, call);
       call.parent?.release(call);
       link.up(call);
     },
