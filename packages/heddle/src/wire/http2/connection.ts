@@ -58,6 +58,9 @@ import { StreamTable } from "./stream-table.ts";
 
 export type Http2Role = "client" | "server";
 
+/** What the first three letters of "HTTP/1.1 400 …" are when they are read as the length of a frame. */
+const LENGTH_OF_HTTP1 = 0x485454;
+
 export class Http2Connection {
   readonly role: Http2Role;
   readonly limits: Http2Limits;
@@ -109,10 +112,14 @@ export class Http2Connection {
       {
         onFrame: (type, flags, id, bytes, start, length) =>
           receiveFrame(this, type, flags, id, bytes, start, length),
-        onOversizeFrame: (length) =>
+        onOversizeFrame: (length) => {
+          if (length === LENGTH_OF_HTTP1 && !this.settingsReceived) {
+            return this.fail(PROTOCOL_ERROR, "prefaceInvalid", { reason: "it answers in HTTP/1" });
+          }
           this.fail(FRAME_SIZE_ERROR, "frameSize", {
             reason: `${length} bytes, at most ${this.limits.maxFrameBytes} are accepted`,
-          }),
+          });
+        },
       },
       this.limits.maxFrameBytes,
     );

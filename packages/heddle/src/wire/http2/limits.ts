@@ -28,7 +28,10 @@ export interface Http2Limits {
   readonly maxUnreadBytes: number;
   /** Control frames that wait for a peer which does not read, in bytes. Default 1 MiB. Ping and settings floods (CVE-2019-9512, -9515). */
   readonly maxQueuedControlBytes: number;
-  /** Streams reset, by the peer or by us because of the peer. Rapid reset (CVE-2023-44487) and "made you reset". */
+  /**
+   * Streams reset, by the peer or by us because of the peer. Rapid reset (CVE-2023-44487) and "made you reset". Twice
+   * the streams that may be open: all calls of a stalled connection may meet their deadline at once.
+   */
   readonly resets: Rate;
   /** PING frames. CVE-2019-9512. */
   readonly pings: Rate;
@@ -49,7 +52,7 @@ export const DEFAULT_LIMITS: Http2Limits = {
   connectionWindowBytes: 8 * 1024 * 1024,
   maxUnreadBytes: 32 * 1024 * 1024,
   maxQueuedControlBytes: 1024 * 1024,
-  resets: { burst: 1000, perSecond: 200 },
+  resets: { burst: 2000, perSecond: 500 },
   pings: { burst: 200, perSecond: 50 },
   settings: { burst: 50, perSecond: 5 },
   emptyFrames: { burst: 200, perSecond: 50 },

@@ -191,6 +191,13 @@ describe("the opening (§3.4)", () => {
   for (const [what, name, bytes] of opening) {
     it(`ends for ${what}`, () => check(new Recorder("server"), [what, PROTOCOL_ERROR, name, bytes]));
   }
+
+  it("of a server that answers in HTTP/1 ends with a word about it", () => {
+    const client = new Recorder("client");
+    const answer = new Uint8Array(Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    check(client, ["", PROTOCOL_ERROR, "prefaceInvalid", answer]);
+    assert.match(client.error?.rawMessage ?? "", /HTTP\/1/);
+  });
 });
 
 it("header lists: one over the limit costs the stream, one far over it the connection", () => {
