@@ -76,7 +76,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** Instances of earlier attempts. */
   tried: Subchannel[] | undefined = undefined;
   earlier: AttemptRecord[] | undefined = undefined;
-  stoppedBecause = "";
+  /** Set by the retry layer; calls that end outside of it never had an attempt. */
+  stoppedBecause = "it ended before its first attempt";
 
   session: ClientSession | undefined = undefined;
   stream: Http2Stream | undefined = undefined;

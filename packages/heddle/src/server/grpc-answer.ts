@@ -20,9 +20,7 @@ import type { ServerParts } from "./layer.ts";
 
 /** The content type of the answer: the request's, without parameters, so that there are only two. */
 function answerType({ head }: ServerCall): string {
-  return head.contentType.startsWith("application/grpc+proto")
-    ? "application/grpc+proto"
-    : "application/grpc";
+  return head.contentType.startsWith(PROTO_TYPE) ? PROTO_TYPE : PLAIN_TYPE;
 }
 
 /** What the handler gave and HTTP/2 cannot carry is the handler's failure, found before a byte of the block is written. */
@@ -61,6 +59,15 @@ export function writeHead(call: ServerCall): void {
 }
 
 function headFields(contentType: string): readonly string[] {
+  return contentType === PROTO_TYPE ? PROTO_HEAD : PLAIN_HEAD;
+}
+
+const PLAIN_TYPE = "application/grpc";
+const PROTO_TYPE = "application/grpc+proto";
+const PLAIN_HEAD = createHead(PLAIN_TYPE);
+const PROTO_HEAD = createHead(PROTO_TYPE);
+
+function createHead(contentType: string): readonly string[] {
   return [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS];
 }
 
