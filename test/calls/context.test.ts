@@ -10,7 +10,7 @@ import { Witness } from "../kit/witness.ts";
 
 type Forward = (
   request: UnaryRequest,
-  call: () => Promise<unknown>,
+  call: (headers?: Record<string, string>) => Promise<unknown>,
   context: HandlerContext,
 ) => Promise<unknown>;
 
@@ -23,7 +23,8 @@ async function startChain(t: TestContext, forward: Forward) {
     propagate: ["x-tenant"],
     handlers: {
       async unary(request, context) {
-        const call = () => toBack.unary(request.plan === undefined ? {} : { plan: request.plan });
+        const call = (headers: Record<string, string> = {}) =>
+          toBack.unary(request.plan === undefined ? {} : { plan: request.plan }, { headers });
         await forward(request, call, context);
         return {};
       },
@@ -76,6 +77,19 @@ test("trace and marked metadata go on; unmarked metadata does not", async (t) =>
   assert.equal(header.get("x-private"), null);
   assert.match(header.get("traceparent") ?? "", new RegExp(`^00-${traceId}-[0-9a-f]{16}-[0-9a-f]{2}$`));
 });
+
+for (const [what, own, tenant] of [
+  ["of the same name replaces what would travel on", { "x-tenant": "other" }, "other"],
+  ["whose value is the name of what travels on does not hide it", { "x-vary": "x-tenant" }, "acme"],
+] as const) {
+  test(`metadata ${what}`, async (t) => {
+    const { witness, client } = await startChain(t, (_, call) => call(own));
+    const id = witness.newId();
+    await client.unary({ plan: { id } }, { headers: { "x-tenant": "acme" } });
+    const { header } = await witness.started(id);
+    assert.equal(header.get("x-tenant"), tenant);
+  });
+}
 
 test("detached, a call has a deadline of its own and outlives the served one", async (t) => {
   const finished = Promise.withResolvers<void>();

@@ -2,7 +2,6 @@
  * A channel: everything behind the calls to one target. It owns the watch of discovery, the connections, the
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
-import { Code, ConnectError } from "@connectrpc/connect";
 import { createBalancer } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
@@ -65,7 +64,7 @@ export class Channel {
       maxAttempts,
       observe,
     };
-    this.#start = linkLayers(clientStack, parts, (call) => this.#finished(call));
+    this.#start = linkLayers(clientStack, parts, (call) => call.settle());
   }
 
   /** The instances that are known, with the state of the connection to each. */
@@ -81,7 +80,8 @@ export class Channel {
   start(call: ClientCall): void {
     if (this.#closed) {
       call.error = new HeddleError("closed", { what: `the client of ${this.target.text}` });
-      return this.#finished(call);
+      attachRecord(call.error, call.toRecord(this.target.text));
+      return call.settle();
     }
     this.#start(call);
   }
@@ -91,15 +91,6 @@ export class Channel {
     if (this.#closed) return;
     this.#closed = true;
     this.#endpoints.close(mode);
-  }
-
-  #finished(call: ClientCall): void {
-    const { error } = call;
-    if (error !== undefined) {
-      call.error = error instanceof ConnectError ? error : ConnectError.from(error, Code.Unknown);
-      attachRecord(call.error, call.toRecord(this.target.text));
-    }
-    call.settle();
   }
 }
 

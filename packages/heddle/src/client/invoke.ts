@@ -2,8 +2,10 @@
  * From a typed request to a call on a channel: what stub and transport share.
  */
 import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
-import { HeddleError, reasonText } from "../call/errors.ts";
+import { invalidOption } from "../call/check-option.ts";
+import { messageTooLarge } from "../call/message-limits.ts";
 import { type Fields, toFields } from "../call/metadata.ts";
+import { toRequestError } from "../contract/message-error.ts";
 import { type Method, methodOf } from "../contract/method.ts";
 import { compressGzip } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
@@ -89,11 +91,7 @@ function encodeRequest(
   try {
     init.method.input.encodeInto(request, slab);
   } catch (error) {
-    throw new HeddleError(
-      "requestInvalid",
-      { method: init.method.name, reason: reasonText(error) },
-      { cause: error },
-    );
+    throw toRequestError(error, init.method.name);
   } finally {
     spareSlab = slab;
   }
@@ -101,7 +99,7 @@ function encodeRequest(
   const { maxSendMessageBytes } = channel.options;
   if (bytes > maxSendMessageBytes) {
     slab.length = slab.start;
-    throw new HeddleError("messageTooLarge", { bytes, limit: maxSendMessageBytes, direction: "sent" });
+    throw messageTooLarge(bytes, maxSendMessageBytes, "sent");
   }
   init.request = slab.bytes;
   init.requestStart = slab.start;
@@ -123,7 +121,6 @@ function metadataOf(options: InvokeOptions | undefined): Fields {
 function timeoutOf(channel: Channel, options: InvokeOptions | undefined): number {
   const timeoutMs = options?.timeoutMs;
   if (timeoutMs === undefined) return channel.options.defaultTimeoutMs;
-  if (Number.isNaN(timeoutMs))
-    throw new HeddleError("optionInvalid", { option: "timeoutMs", reason: "it is not a number" });
+  if (Number.isNaN(timeoutMs)) throw invalidOption("timeoutMs", "it is not a number");
   return timeoutMs <= 0 ? Number.POSITIVE_INFINITY : timeoutMs;
 }

@@ -4,6 +4,7 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
+import { messageTooLarge } from "../call/message-limits.ts";
 import { decodeGrpcMessage } from "../call/grpc-message.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { codeFromHttpStatus, STATUS_OK, toCode } from "../call/status.ts";
@@ -92,11 +93,7 @@ export function responseInvalid(call: ClientCall, reason: string, code: Code = C
 export function envelopeError(call: ClientCall, fault: EnvelopeFault): HeddleError {
   return fault.kind === "bad-flag"
     ? responseInvalid(call, `an envelope has the flag ${fault.flag}`)
-    : new HeddleError("messageTooLarge", {
-        bytes: fault.bytes,
-        limit: call.maxReceiveBytes,
-        direction: "received",
-      });
+    : messageTooLarge(fault.bytes, call.maxReceiveBytes, "received");
 }
 
 /** The error for a message that is compressed although the head of the answer did not say so. */

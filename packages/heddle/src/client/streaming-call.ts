@@ -6,11 +6,12 @@
  */
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
-import { HeddleError, reasonText } from "../call/errors.ts";
+import { HeddleError } from "../call/errors.ts";
+import { messageTooLarge } from "../call/message-limits.ts";
 import type { ClientSession } from "../connection/client-session.ts";
 import { Inbox, type InboxMessage } from "../connection/inbox.ts";
 import { Outbox } from "../connection/outbox.ts";
-import { toMessageError } from "../contract/message-error.ts";
+import { toMessageError, toRequestError } from "../contract/message-error.ts";
 import { compressGzip, decompressGzip } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
@@ -172,19 +173,11 @@ export class StreamingCall extends ClientCall {
     try {
       payload = this.method.input.encode(message);
     } catch (error) {
-      throw new HeddleError(
-        "requestInvalid",
-        { method: this.method.name, reason: reasonText(error) },
-        { cause: error },
-      );
+      throw toRequestError(error, this.method.name);
     }
     const { maxSendBytes, sendGzip } = this.#init;
     if (payload.length > maxSendBytes) {
-      throw new HeddleError("messageTooLarge", {
-        bytes: payload.length,
-        limit: maxSendBytes,
-        direction: "sent",
-      });
+      throw messageTooLarge(payload.length, maxSendBytes, "sent");
     }
     return sendGzip ? { flag: FLAG_COMPRESSED, payload: compressGzip(payload) } : { flag: 0, payload };
   }

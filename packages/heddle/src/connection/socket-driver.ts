@@ -1,8 +1,8 @@
 /**
  * Drives an HTTP/2 machine with a byte stream: a TCP socket, a TLS socket or an in-memory pipe.
  *
- * What is written during one turn of the event loop leaves at its end, in one write; what fills a TCP segment
- * before that leaves at once. `flushSoon` decides which: the end of the turn is when all promise continuations
+ * What is written during one turn of the event loop leaves at its end, in one write; what fills two TCP
+ * segments before that leaves at once. `flushSoon` decides which: the end of the turn is when all promise continuations
  * have run (`process.nextTick` comes after the microtasks that a socket event sets off). While the stream has
  * not taken the last write, data waits in its streams (`sender.corked`), which is what back-pressure is made of.
  */
@@ -60,7 +60,7 @@ export class SocketDriver {
     socket.on("close", () => this.#finish(this.#reason));
   }
 
-  /** Sends what stands in the machine's output: at the end of this turn, or now when it fills a TCP segment. */
+  /** Sends what stands in the machine's output: at the end of this turn, or now when it fills two TCP segments. */
   flushSoon(): void {
     if (this.#machine.out.length >= EARLY_FLUSH_BYTES) return this.#flushNow();
     if (this.#flushScheduled || this.#closed) return;

@@ -1,5 +1,5 @@
 /**
- * What went wrong when a received payload was expanded and decoded, as a catalogue error.
+ * What went wrong when a message was encoded, or a received payload expanded and decoded, as a catalogue error.
  */
 import { HeddleError, isHeddleError, reasonText } from "../call/errors.ts";
 
@@ -8,4 +8,13 @@ export function toMessageError(error: unknown, methodName: string): HeddleError 
   return isHeddleError(error)
     ? error
     : new HeddleError("messageInvalid", { method: methodName, reason: reasonText(error) }, { cause: error });
+}
+
+/** A request that its codec refuses. */
+export function toRequestError(error: unknown, methodName: string): HeddleError {
+  return new HeddleError(
+    "requestInvalid",
+    { method: methodName, reason: reasonText(error) },
+    { cause: error },
+  );
 }

@@ -8,6 +8,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
 import { encodeGrpcMessage } from "../call/grpc-message.ts";
+import { messageTooLarge } from "../call/message-limits.ts";
 import { toFields } from "../call/metadata.ts";
 import { encodeStatusDetails } from "../call/status-details.ts";
 import { ACCEPTED_ENCODINGS, compressGzip } from "../wire/compression.ts";
@@ -78,11 +79,7 @@ export function writeMessage(call: ServerCall, message: Message): void {
   if (!call.compresses) return session.machine.sendEncoded(stream, codec, message, parts.maxSendBytes);
   const plain = codec.encode(message);
   if (plain.length > parts.maxSendBytes) {
-    throw new HeddleError("messageTooLarge", {
-      bytes: plain.length,
-      limit: parts.maxSendBytes,
-      direction: "sent",
-    });
+    throw messageTooLarge(plain.length, parts.maxSendBytes, "sent");
   }
   const bytes = compressGzip(plain);
   session.machine.sendMessage(stream, FLAG_COMPRESSED, bytes, 0, bytes.length, false);
@@ -98,8 +95,7 @@ export function writeOutcome(call: ServerCall): void {
     return session.flushSoon();
   }
   if (call.error === undefined && call.response !== undefined) writeAnswer(call, call.response);
-  if (stream.queue === undefined) writeTrailers(call);
-  else session.machine.afterData(stream, () => writeTrailers(call));
+  session.machine.afterData(stream, writeTrailers, call);
   session.flushSoon();
 }
 
@@ -157,8 +153,7 @@ function writeStatus(call: ServerCall): void {
 
 function writeFields(call: ServerCall, fields: readonly string[], mode: "index" | "plain"): void {
   const { encoder, out } = call.session.machine;
-  for (let i = 0; i < fields.length; i += 2)
-    encoder.field(out, fields[i] as string, fields[i + 1] as string, mode);
+  encoder.fields(out, fields, mode);
 }
 
 /** Writes fields that never change on a connection, from the bytes kept of the last time where possible. */

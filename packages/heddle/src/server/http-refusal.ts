@@ -44,9 +44,7 @@ export function writeHttpRefusal(call: ServerCall, httpStatus: number): void {
   // For a gRPC client that reaches the wrong port, which looks at nothing else.
   fields.push("grpc-status", String(error.code), "grpc-message", encodeGrpcMessage(error.rawMessage));
   const mark = machine.beginHeaders();
-  for (let i = 0; i < fields.length; i += 2) {
-    machine.encoder.field(machine.out, fields[i] as string, fields[i + 1] as string, "plain");
-  }
+  machine.encoder.fields(machine.out, fields, "plain");
   machine.endHeaders(mark, stream, false);
   const unfinished = !stream.remoteClosed;
   machine.sendBytes(stream, new TextEncoder().encode(`${error.rawMessage}\n`), true);

@@ -3,6 +3,7 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
+import { messageTooLarge } from "../call/message-limits.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
@@ -76,7 +77,7 @@ export function unfinishedRequest(method: Method): HeddleError {
 
 export function faultError(fault: EnvelopeFault, method: Method, limit: number): HeddleError {
   return fault.kind === "too-large"
-    ? new HeddleError("messageTooLarge", { bytes: fault.bytes, limit, direction: "received" })
+    ? messageTooLarge(fault.bytes, limit, "received")
     : new HeddleError("messageInvalid", {
         method: method.name,
         reason: `an envelope has the flag ${fault.flag}`,

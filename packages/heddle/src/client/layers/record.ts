@@ -1,7 +1,7 @@
-import type { CallRecord } from "../../call/record.ts";
+import { attachRecord, type CallRecord } from "../../call/record.ts";
 import type { ClientLayer } from "../layer.ts";
 
-/** Starts the clock of the call and hands its record to whoever observes. */
+/** Starts the clock of the call, gives its record to the error it ends with, and to whoever observes. */
 export const record: ClientLayer = {
   name: "record",
   does: "keeps the call record: attempts, instances, time per phase",
@@ -13,8 +13,12 @@ export const record: ClientLayer = {
     },
     up(call) {
       // A call that ends well and that nobody observes needs no record, and so no time.
-      if (observe !== undefined || call.error !== undefined) call.endedAtMs = clock.now();
-      if (observe !== undefined) tell(observe, call.toRecord(target));
+      if (observe !== undefined || call.error !== undefined) {
+        call.endedAtMs = clock.now();
+        const made = call.toRecord(target);
+        if (call.error !== undefined) attachRecord(call.error, made);
+        if (observe !== undefined) tell(observe, made);
+      }
       link.up(call);
     },
   }),

@@ -6,6 +6,7 @@
  * field by field.
  */
 import { formatTimeout } from "../../call/deadline.ts";
+import { findField } from "../../call/metadata.ts";
 import { formatTraceparent, newSpanId } from "../../call/trace.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
 import type { Method } from "../../contract/method.ts";
@@ -111,15 +112,18 @@ function writeOwnFields(
 ): void {
   if (traceId !== undefined)
     encoder.field(out, "traceparent", formatTraceparent(traceId, newSpanId(random)), "plain");
-  for (let i = 0; i < metadata.length; i += 2) {
-    const name = metadata[i] as string;
-    encoder.field(out, name, metadata[i + 1] as string, SECRETS.has(name) ? "never" : "plain");
-  }
+  for (let i = 0; i < metadata.length; i += 2)
+    writeMetadata(encoder, out, metadata[i] as string, metadata[i + 1] as string);
   const propagated = parent?.propagated ?? [];
   for (let i = 0; i < propagated.length; i += 2) {
-    if (!metadata.includes(propagated[i] as string))
-      encoder.field(out, propagated[i] as string, propagated[i + 1] as string, "plain");
+    const name = propagated[i] as string;
+    if (findField(metadata, name) === undefined)
+      writeMetadata(encoder, out, name, propagated[i + 1] as string);
   }
+}
+
+function writeMetadata(encoder: HpackEncoder, out: ByteWriter, name: string, value: string): void {
+  encoder.field(out, name, value, SECRETS.has(name) ? "never" : "plain");
 }
 
 const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "x-api-key"]);

@@ -115,6 +115,12 @@ export class HpackEncoder {
     if (adds) this.#add(name, value);
   }
 
+  /** Writes a flat list `[name, value, name, value, …]`, all in one mode. */
+  fields(out: ByteWriter, fields: readonly string[], mode: FieldMode): void {
+    for (let i = 0; i < fields.length; i += 2)
+      this.field(out, fields[i] as string, fields[i + 1] as string, mode);
+  }
+
   #indexOf(sequence: number): number {
     return FIRST_DYNAMIC_INDEX + (this.#table.inserted - 1 - sequence);
   }

@@ -204,10 +204,10 @@ export class Http2Connection {
     if (endStream) this.#closeLocal(stream);
   }
 
-  /** Runs `write` (which writes the trailers' header block) after all queued data. */
-  afterData(stream: Http2Stream, write: () => void): void {
-    if (stream.queue === undefined) write();
-    else stream.trailersQueued = write;
+  /** Runs `write` (which writes the header block of `call`'s trailers) after all queued data. */
+  afterData<Call>(stream: Http2Stream, write: (call: Call) => void, call: Call): void {
+    if (stream.queue === undefined) write(call);
+    else stream.trailersQueued = () => write(call);
   }
 
   /** Sends one gRPC message, `bytes[start, end)`. Waits in the stream's queue when windows or socket are full. */

@@ -120,7 +120,7 @@ export class MachinePair {
       assert.equal(seen.ended, false, "a stream ends once");
       seen.ended = true;
       if (role === "server")
-        machine.afterData(stream, () => writeHead(machine, stream, ["grpc-status", "0"], true));
+        machine.afterData(stream, () => writeHead(machine, stream, ["grpc-status", "0"], true), undefined);
     };
     const machine = new Http2Connection(
       role,

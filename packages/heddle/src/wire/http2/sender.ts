@@ -5,7 +5,7 @@
  * in its stream's queue, by reference, and `pump` moves waiting data one frame per stream in turn, so that
  * one large stream cannot starve the others.
  */
-import { HeddleError } from "../../call/errors.ts";
+import { messageTooLarge } from "../../call/message-limits.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 import { ENVELOPE_BYTES } from "../envelope-reader.ts";
 import {
@@ -92,8 +92,7 @@ export class Sender {
     } finally {
       out.length = frameStart;
     }
-    if (payloadBytes > maxBytes)
-      throw new HeddleError("messageTooLarge", { bytes: payloadBytes, limit: maxBytes, direction: "sent" });
+    if (payloadBytes > maxBytes) throw messageTooLarge(payloadBytes, maxBytes, "sent");
     if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, frameStart)) {
       writeFrameHeader(out, ENVELOPE_BYTES + payloadBytes, FRAME_DATA, 0, stream.id);
       writeEnvelopePrefix(out.bytes, out.length, 0, payloadBytes);
