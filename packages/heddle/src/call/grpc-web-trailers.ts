@@ -1,0 +1,32 @@
+/**
+ * The last envelope of a gRPC-Web answer: the trailers that browsers do not show, as lines of text.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md ("Message framing").
+ */
+import type { Fields } from "./metadata.ts";
+
+/** Flag of the envelope that carries trailers; the flag of compression may be set beside it. */
+export const FLAG_TRAILERS = 0x80;
+
+/** The payload of the envelope. Names are lower-case, values without line breaks, as `toFields` gives them. */
+export function encodeGrpcWebTrailers(trailers: Fields): Uint8Array {
+  let text = "";
+  for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+  return new TextEncoder().encode(text);
+}
+
+/** Names come back lower-case, whatever they were. Undefined when a line is no field. */
+export function decodeGrpcWebTrailers(payload: Uint8Array): Fields | undefined {
+  const fields: string[] = [];
+  for (const line of new TextDecoder().decode(payload).split(/\r?\n/)) {
+    if (line === "") continue;
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    fields.push(name, value);
+  }
+  return fields;
+}
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const VALUE = /^[^\0\r\n]*$/;
