@@ -132,6 +132,38 @@ export const CATALOGUE = {
     "{address} refused the call before a handler saw it: {reason}",
     "start more instances if this lasts: each that was tried is draining or at its stream limit",
   ),
+  tlsFailed: entry(
+    "HDL-2106",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "TLS handshake with {address} failed: {reason}",
+    "compare the TLS settings of both sides: versions, client certificate, protocols",
+  ),
+  certificateUntrusted: entry(
+    "HDL-2107",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "the certificate of {address} is not trusted: {reason}",
+    "pass the authority that signed it as tls.ca",
+  ),
+  certificateName: entry(
+    "HDL-2108",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "the certificate of {address} is not for {expected}: {reason}",
+    "call it by a name of the certificate, or set tls.serverName",
+  ),
+  plainTextPort: entry(
+    "HDL-2109",
+    Code.Unavailable,
+    "unsent",
+    "network",
+    "{address} does not speak TLS: it answered the TLS hello in plain text",
+    "leave tls out for this target, or give that server a certificate",
+  ),
 
   // 22xx: time and cancellation.
   deadlineExceeded: entry(
@@ -296,7 +328,23 @@ export const CATALOGUE = {
     "never",
     "peer",
     "the peer did not open with the HTTP/2 preface: {reason}",
-    "speak HTTP/2 with prior knowledge (h2c) to this port",
+    "speak a protocol that the port has: HTTP/2 with prior knowledge or HTTP/1.1, inside TLS where it has a certificate",
+  ),
+  http1Invalid: entry(
+    "HDL-2408",
+    Code.Internal,
+    "never",
+    "peer",
+    "HTTP/1.1 request refused: {reason}",
+    "find out which client sends it; ambiguous requests are what smuggling is made of",
+  ),
+  connectionRefused: entry(
+    "HDL-2409",
+    Code.ResourceExhausted,
+    "unsent",
+    "peer",
+    "a connection was turned away: {reason}",
+    "start more instances, or raise the limit if the load is honest",
   ),
 
   // 25xx: the registry.
