@@ -23,6 +23,7 @@ const GROWTH = 8;
 export class EnvelopeReader {
   readonly #maxMessageBytes: number;
   readonly #onMessage: (flag: number, payload: Uint8Array) => void;
+  readonly #flags: number;
   readonly #prefix = new Uint8Array(ENVELOPE_BYTES);
   #prefixBytes = 0;
   /** What has arrived of a payload that comes in pieces. */
@@ -30,9 +31,15 @@ export class EnvelopeReader {
   #missing = 0;
   #payloadBytes = 0;
 
-  constructor(maxMessageBytes: number, onMessage: (flag: number, payload: Uint8Array) => void) {
+  /** `flags` are the bits that an envelope may have set; default: the one of a compressed message. */
+  constructor(
+    maxMessageBytes: number,
+    onMessage: (flag: number, payload: Uint8Array) => void,
+    flags = FLAG_COMPRESSED,
+  ) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#onMessage = onMessage;
+    this.#flags = flags;
   }
 
   /** True when no message has begun: the stream may end here. */
@@ -62,7 +69,7 @@ export class EnvelopeReader {
 
   #begin(): EnvelopeFault | undefined {
     const flag = this.#prefix[0] as number;
-    if (flag > FLAG_COMPRESSED) return { kind: "bad-flag", flag };
+    if ((flag & ~this.#flags) !== 0) return { kind: "bad-flag", flag };
     const length = envelopeLength(this.#prefix, 0);
     if (length > this.#maxMessageBytes) return { kind: "too-large", bytes: length };
     this.#missing = length;
