@@ -20,7 +20,9 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 /** Pushes the body in pieces that end at the cuts; what came out as messages. */
 function split(splitter: FrameSplitter, body: Uint8Array, cuts: readonly number[]): Uint8Array {
   const messages: Uint8Array[] = [];
-  const ends = [...new Set([...cuts.map((cut) => cut % (body.length + 1)), body.length])].sort((a, b) => a - b);
+  const ends = [...new Set([...cuts.map((cut) => cut % (body.length + 1)), body.length])].sort(
+    (a, b) => a - b,
+  );
   let from = 0;
   for (const to of ends) {
     const upTo = splitter.push(body, from, to);
