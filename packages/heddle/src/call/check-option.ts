@@ -16,10 +16,10 @@ export function finiteAtLeast(option: string, value: number, minimum: number): n
   throw invalidOption(option, "it must be finite");
 }
 
-/** `gzip` or absent: whether messages are compressed. */
-export function wantsGzip(sendCompression: string | undefined): boolean {
-  if (sendCompression === undefined || sendCompression === "gzip") return sendCompression === "gzip";
-  throw invalidOption("sendCompression", `it must be gzip or absent, not ${sendCompression}`);
+/** The value, when it is one of `allowed`. */
+export function oneOf<Value>(option: string, value: Value, allowed: readonly Value[]): Value {
+  if (allowed.includes(value)) return value;
+  throw invalidOption(option, `it must be one of ${allowed.join(", ")}, not ${String(value)}`);
 }
 
 export function invalidOption(option: string, reason: string): HeddleError {

@@ -66,5 +66,12 @@ export function findField(fields: Fields, name: string): string | undefined {
   return undefined;
 }
 
+/** Metadata that HPACK must not keep (RFC 7541 §7.1.3). */
+export function isSecret(name: string): boolean {
+  return SECRETS.has(name);
+}
+
+const SECRETS: ReadonlySet<string> = new Set(["authorization", "cookie", "x-api-key"]);
+
 /** Space to tilde, tab included; `Headers` has already refused line breaks and trimmed the ends. */
 const PRINTABLE = /^[\t\x20-\x7e]*$/;

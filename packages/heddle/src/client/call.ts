@@ -10,13 +10,13 @@ import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Fields } from "../call/metadata.ts";
 import type { AttemptRecord, CallPhase, CallRecord } from "../call/record.ts";
 import { STATUS_OK, statusName } from "../call/status.ts";
-import type { ClientSession, StreamOwner } from "../connection/client-session.ts";
+import type { Session, SessionStream, StreamOwner, StreamWriter } from "../connection/session.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
 import type { Method } from "../contract/method.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
+import type { Encoding } from "../wire/compression.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { CANCEL } from "../wire/http2/constants.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
 import { resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";
 import type { SignalCall } from "./signal-calls.ts";
@@ -79,19 +79,23 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** Set by the retry layer; calls that end outside of it never had an attempt. */
   stoppedBecause = "it ended before its first attempt";
 
-  session: ClientSession | undefined = undefined;
-  stream: Http2Stream | undefined = undefined;
+  /** The connection that was asked for a stream, and who asked: the call, or what translates for it. */
+  askedSession: Session | undefined = undefined;
+  askedBy: StreamOwner = this;
+  /** What the call writes on, once it has a stream: the connection, or what translates for it. */
+  writer: StreamWriter | undefined = undefined;
+  stream: SessionStream | undefined = undefined;
   /** The send layer's way back. */
   attemptDone: ((call: ClientCall) => void) | undefined = undefined;
-  writeRequest: ((call: ClientCall, session: ClientSession, stream: Http2Stream) => void) | undefined =
+  writeRequest: ((call: ClientCall, writer: StreamWriter, stream: SessionStream) => void) | undefined =
     undefined;
 
   /** Set when the attempt, or the call, failed. */
   error: ConnectError | undefined = undefined;
   head: HeaderBlock | undefined = undefined;
   trailers: HeaderBlock | undefined = undefined;
-  /** Response messages are gzip. */
-  compressed = false;
+  /** How the messages of the answer are compressed. */
+  answerEncoding: Encoding | undefined = undefined;
 
   constructor({ method, metadata, timeoutMs, maxReceiveBytes, signal }: ClientCallInit) {
     this.method = method;
@@ -104,7 +108,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** False once something of the request or answer cannot be given again: the call is bound to this attempt. */
   abstract get replayable(): boolean;
   /** Sends the request's messages; the head has been written. */
-  abstract sendMessages(session: ClientSession, stream: Http2Stream): void;
+  abstract sendMessages(writer: StreamWriter, stream: SessionStream): void;
   /** Forgets the answer of a failed attempt. */
   abstract resetAnswer(): void;
   /** The call is over, for good: told by the top of the stack. */
@@ -154,11 +158,11 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
 
   // The stream's events.
 
-  onStream(session: ClientSession, stream: Http2Stream): void {
-    this.session = session;
+  onStream(writer: StreamWriter, stream: SessionStream): void {
+    this.writer = writer;
     this.stream = stream;
     this.phase = "waiting for the answer";
-    this.writeRequest?.(this, session, stream);
+    this.writeRequest?.(this, writer, stream);
   }
 
   onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void {
@@ -201,11 +205,11 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
 
   /** The answer is complete, with its status. */
   protected endStream(error: ConnectError | undefined): void {
-    const { stream, session } = this;
+    const { stream, writer } = this;
     if (stream === undefined) return;
     this.stream = undefined;
     // The callee may be done before our side is: tell it that no more will come.
-    if (!stream.localClosed) session?.reset(stream, CANCEL);
+    if (!stream.localClosed) writer?.reset(stream, CANCEL);
     this.error = error;
     if (error === undefined) this.finishAnswer();
     this.#end(this.error);
@@ -213,9 +217,9 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
 
   /** The answer cannot be used: cancel the stream and end the attempt. */
   fail(error: ConnectError): void {
-    const { stream, session } = this;
+    const { stream, writer } = this;
     this.stream = undefined;
-    if (stream !== undefined) session?.reset(stream, CANCEL);
+    if (stream !== undefined) writer?.reset(stream, CANCEL);
     this.#end(error);
   }
 

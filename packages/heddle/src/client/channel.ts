@@ -10,6 +10,7 @@ import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
+import { encodingNamed } from "../wire/compression.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
 import { Endpoints } from "./endpoints.ts";
@@ -59,8 +60,10 @@ export class Channel {
       endpoints: this.#endpoints,
       budget: retryBudget,
       authority: this.options.authority ?? authorityOf(target),
+      scheme: "http",
       userAgent: `heddle/${VERSION}`,
-      sendGzip: sendCompression === "gzip",
+      protocol: this.options.protocol,
+      sendEncoding: encodingNamed(sendCompression ?? "identity"),
       maxAttempts,
       observe,
     };

@@ -5,10 +5,10 @@ import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbui
 import { invalidOption } from "../call/check-option.ts";
 import { messageTooLarge } from "../call/message-limits.ts";
 import { type Fields, toFields } from "../call/metadata.ts";
+import { toOutgoing } from "../connection/outgoing-message.ts";
 import { toRequestError } from "../contract/message-error.ts";
 import { type Method, methodOf } from "../contract/method.ts";
-import { compressGzip } from "../wire/compression.ts";
-import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
+import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
 import { RequestSlab } from "./request-slab.ts";
 import { type MessageSource, StreamingCall } from "./streaming-call.ts";
@@ -44,7 +44,7 @@ export function invokeUnary(
     requestFlag: 0,
   };
   encodeRequest(init, request, channel);
-  if (sendCompression === "gzip") compressRequest(init);
+  if (sendCompression !== undefined) compressRequest(init, sendCompression, channel);
   channel.start(new UnaryCall(init, caller));
 }
 
@@ -63,7 +63,8 @@ export function invokeStreaming(
     maxReceiveBytes: maxReceiveMessageBytes,
     signal: options?.signal,
     input,
-    sendGzip: sendCompression === "gzip",
+    sendEncoding: encodingNamed(sendCompression ?? "identity"),
+    compressMinBytes: channel.options.compressMinBytes,
     maxSendBytes: maxSendMessageBytes,
   });
   channel.start(call);
@@ -106,11 +107,16 @@ function encodeRequest(
   init.requestEnd = slab.length;
 }
 
-function compressRequest(init: UnaryInit): void {
-  init.request = compressGzip(init.request.subarray(init.requestStart, init.requestEnd));
+function compressRequest(init: UnaryInit, encoding: EncodingName, { options }: Channel): void {
+  const { flag, payload } = toOutgoing(
+    init.request.subarray(init.requestStart, init.requestEnd),
+    encodingNamed(encoding),
+    { maxSendBytes: options.maxSendMessageBytes, compressMinBytes: options.compressMinBytes },
+  );
+  init.request = payload;
   init.requestStart = 0;
-  init.requestEnd = init.request.length;
-  init.requestFlag = FLAG_COMPRESSED;
+  init.requestEnd = payload.length;
+  init.requestFlag = flag;
 }
 
 function metadataOf(options: InvokeOptions | undefined): Fields {

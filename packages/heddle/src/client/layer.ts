@@ -7,8 +7,10 @@ import type { RetryBudget } from "../resilience/retry-budget.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { ClientProtocolName } from "./options.ts";
 
 export interface ClientParts {
   /** What is called, for texts. */
@@ -19,9 +21,12 @@ export interface ClientParts {
   readonly endpoints: Endpoints;
   readonly budget: RetryBudget;
   readonly authority: string;
+  /** `https` under TLS. */
+  readonly scheme: "http" | "https";
   readonly userAgent: string;
+  readonly protocol: ClientProtocolName;
   /** Compression of requests. */
-  readonly sendGzip: boolean;
+  readonly sendEncoding: Encoding | undefined;
   /** Attempts that a call may make in all when its method may be repeated. */
   readonly maxAttempts: number;
   /** Called with the record of every call that ends; undefined spares making it. */

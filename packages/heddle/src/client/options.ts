@@ -3,12 +3,13 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import { type BalancerPolicy, balancerPolicyNames } from "../balance/policies.ts";
-import { atLeast, finiteAtLeast, invalidOption, wantsGzip } from "../call/check-option.ts";
+import { atLeast, finiteAtLeast, invalidOption, oneOf } from "../call/check-option.ts";
 import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
 import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
+import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
 export interface ClientOptions {
@@ -37,8 +38,17 @@ export interface ClientOptions {
   readonly maxReceiveMessageBytes?: number;
   /** Largest message that is sent, in bytes. Default: no limit but protobuf's 2 GiB. */
   readonly maxSendMessageBytes?: number;
-  /** Compression of requests: `gzip` or none. Default none; answers are understood in both. */
-  readonly sendCompression?: "gzip";
+  /** Compression of requests: `gzip`, `br`, `zstd`, `deflate` or none. Default none; answers are understood in all. */
+  readonly sendCompression?: EncodingName;
+  /** Messages smaller than this are not compressed, in bytes. Default 1024. */
+  readonly compressMinBytes?: number;
+  /**
+   * What is spoken: `grpc`, `grpc-web`, `connect`, or `auto`, which is gRPC over HTTP/2 and Connect over HTTP/1.1.
+   * Default `auto`.
+   */
+  readonly protocol?: ClientProtocolName;
+  /** How messages are written: `proto`, or `json` for peers that read nothing else. Default `proto`. */
+  readonly codec?: "proto" | "json";
   /** Connect interceptors, the last one innermost. They see a call once, whatever its attempts. */
   readonly interceptors?: readonly Interceptor[];
   /** Value of `:authority`. Default: the target's name, or the host of a static target. */
@@ -49,6 +59,9 @@ export interface ClientOptions {
   readonly observe?: (record: CallRecord) => void;
 }
 
+export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as const;
+export type ClientProtocolName = (typeof clientProtocolNames)[number];
+
 export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames | "retryBudget">> &
   Pick<ClientOptions, OptionalNames> & { readonly retryBudget: RetryBudget };
 type OptionalNames = "sendCompression" | "authority" | "http2" | "observe";
@@ -58,7 +71,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   const { authority, sendCompression } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
     throw invalidOption("authority", "it must be printable ASCII without spaces");
-  wantsGzip(sendCompression);
+  if (sendCompression !== undefined) oneOf("sendCompression", sendCompression, acceptedEncodings);
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
@@ -76,6 +89,9 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
       options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES,
       0,
     ),
+    compressMinBytes: atLeast("compressMinBytes", options.compressMinBytes ?? DEFAULT_COMPRESS_MIN_BYTES, 0),
+    protocol: oneOf("protocol", options.protocol ?? "auto", clientProtocolNames),
+    codec: oneOf("codec", options.codec ?? "proto", ["proto", "json"]),
     interceptors: options.interceptors ?? [],
     retryBudget: createBudget(options.retryBudget),
   };

@@ -8,7 +8,7 @@ import { messageTooLarge } from "../call/message-limits.ts";
 import { decodeGrpcMessage } from "../call/grpc-message.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { codeFromHttpStatus, STATUS_OK, toCode } from "../call/status.ts";
-import { isSupportedEncoding } from "../wire/compression.ts";
+import { encodingNamed } from "../wire/compression.ts";
 import type { EnvelopeFault } from "../wire/envelope-reader.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import { areTrailersValid, parseResponseHead, type ResponseHead } from "../wire/http2/head.ts";
@@ -23,7 +23,10 @@ export function readResponse(
 ): ConnectError | undefined {
   const head = parseResponseHead(block);
   if (head === undefined) return responseInvalid(call, "its header block is malformed");
-  if (head.memo === OK_HEAD && !endStream) return undefined;
+  if (head.memo === OK_HEAD && !endStream) {
+    call.answerEncoding = undefined;
+    return undefined;
+  }
   return checkHead(call, head, endStream);
 }
 
@@ -56,10 +59,11 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
   }
   if (endStream) return readStatus(call, head.fields);
   const encoding = findField(head.fields, "grpc-encoding") ?? "identity";
-  if (!isSupportedEncoding(encoding))
+  call.answerEncoding = encodingNamed(encoding);
+  if (call.answerEncoding !== undefined) return undefined;
+  if (encoding !== "identity" && encoding !== "")
     return responseInvalid(call, `its compression "${encoding}" was not offered`);
-  call.compressed = encoding === "gzip";
-  if (!call.compressed) head.memo = OK_HEAD;
+  head.memo = OK_HEAD;
   return undefined;
 }
 

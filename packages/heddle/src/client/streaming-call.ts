@@ -7,30 +7,28 @@
 import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
-import { messageTooLarge } from "../call/message-limits.ts";
-import type { ClientSession } from "../connection/client-session.ts";
 import { Inbox, type InboxMessage } from "../connection/inbox.ts";
 import { Outbox } from "../connection/outbox.ts";
+import { type OutgoingLimits, type OutgoingMessage, toOutgoing } from "../connection/outgoing-message.ts";
+import type { SessionStream, StreamWriter } from "../connection/session.ts";
 import { toMessageError, toRequestError } from "../contract/message-error.ts";
-import { compressGzip, decompressGzip } from "../wire/compression.ts";
+import type { Encoding } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
 import { envelopeError, responseInvalid, undeclaredCompression } from "./response.ts";
 
 export type MessageSource = AsyncIterable<Message | MessageInitShape<DescMessage>>;
 
-export interface StreamingCallInit extends ClientCallInit {
+export interface StreamingCallInit extends ClientCallInit, OutgoingLimits {
   readonly input: MessageSource;
-  readonly sendGzip: boolean;
-  readonly maxSendBytes: number;
+  readonly sendEncoding: Encoding | undefined;
 }
 
 export class StreamingCall extends ClientCall {
   readonly #init: StreamingCallInit;
   #input: AsyncIterator<Message | MessageInitShape<DescMessage>> | undefined = undefined;
   #inputTouched = false;
-  #single: Promise<InboxMessage> | undefined = undefined;
+  #single: Promise<OutgoingMessage> | undefined = undefined;
   #answerTouched = false;
   #over = false;
   #inbox: Inbox;
@@ -60,10 +58,10 @@ export class StreamingCall extends ClientCall {
     this.#start();
   }
 
-  sendMessages(session: ClientSession, stream: Http2Stream): void {
-    const outbox = new Outbox(session.machine, stream, () => session.flushSoon());
+  sendMessages(writer: StreamWriter, stream: SessionStream): void {
+    const outbox = new Outbox(writer, stream);
     this.#outbox = outbox;
-    this.#pump(session, stream, outbox).catch((error: unknown) => this.abort(ConnectError.from(error)));
+    this.#pump(writer, stream, outbox).catch((error: unknown) => this.abort(ConnectError.from(error)));
   }
 
   resetAnswer(): void {
@@ -114,10 +112,10 @@ export class StreamingCall extends ClientCall {
     return new Inbox({
       maxMessageBytes: this.maxReceiveBytes,
       take: (bytes) => {
-        const { session, stream } = this;
-        if (session === undefined || stream === undefined) return;
-        session.machine.take(stream, bytes);
-        session.flushSoon();
+        const { writer, stream } = this;
+        if (writer === undefined || stream === undefined) return;
+        writer.take(stream, bytes);
+        writer.flushSoon();
       },
     });
   }
@@ -125,8 +123,8 @@ export class StreamingCall extends ClientCall {
   #open({ flag, payload }: InboxMessage): Message {
     try {
       if (flag !== FLAG_COMPRESSED) return this.method.output.decode(payload);
-      if (!this.compressed) throw undeclaredCompression(this);
-      return this.method.output.decode(decompressGzip(payload, this.maxReceiveBytes));
+      if (this.answerEncoding === undefined) throw undeclaredCompression(this);
+      return this.method.output.decode(this.answerEncoding.decompress(payload, this.maxReceiveBytes));
     } catch (error) {
       const failure = toMessageError(error, this.method.name);
       this.abort(failure);
@@ -134,8 +132,8 @@ export class StreamingCall extends ClientCall {
     }
   }
 
-  async #pump(session: ClientSession, stream: Http2Stream, outbox: Outbox): Promise<void> {
-    if (this.method.desc.methodKind === "server_streaming") return this.#sendSingle(session, stream, outbox);
+  async #pump(writer: StreamWriter, stream: SessionStream, outbox: Outbox): Promise<void> {
+    if (this.method.desc.methodKind === "server_streaming") return this.#sendSingle(writer, stream, outbox);
     this.#inputTouched = true;
     const input = this.#init.input[Symbol.asyncIterator]();
     this.#input = input;
@@ -149,37 +147,33 @@ export class StreamingCall extends ClientCall {
     }
     if (outbox.closed) return;
     this.#input = undefined;
-    session.machine.sendEnd(stream);
-    session.flushSoon();
+    writer.sendEnd(stream);
+    writer.flushSoon();
   }
 
   /** The one request of a server stream is kept, so that another attempt can send it again. */
-  async #sendSingle(session: ClientSession, stream: Http2Stream, outbox: Outbox): Promise<void> {
+  async #sendSingle(writer: StreamWriter, stream: SessionStream, outbox: Outbox): Promise<void> {
     this.#single ??= this.#readSingle();
     const { flag, payload } = await this.#single;
     if (outbox.closed) return;
     outbox.write(flag, payload);
-    session.machine.sendEnd(stream);
-    session.flushSoon();
+    writer.sendEnd(stream);
+    writer.flushSoon();
   }
 
-  async #readSingle(): Promise<InboxMessage> {
+  async #readSingle(): Promise<OutgoingMessage> {
     for await (const message of this.#init.input) return this.#encode(message);
     throw new HeddleError("requestInvalid", { method: this.method.name, reason: "there is no message" });
   }
 
-  #encode(message: Message | MessageInitShape<DescMessage>): InboxMessage {
-    let payload: Uint8Array;
+  #encode(message: Message | MessageInitShape<DescMessage>): OutgoingMessage {
+    let plain: Uint8Array;
     try {
-      payload = this.method.input.encode(message);
+      plain = this.method.input.encode(message);
     } catch (error) {
       throw toRequestError(error, this.method.name);
     }
-    const { maxSendBytes, sendGzip } = this.#init;
-    if (payload.length > maxSendBytes) {
-      throw messageTooLarge(payload.length, maxSendBytes, "sent");
-    }
-    return sendGzip ? { flag: FLAG_COMPRESSED, payload: compressGzip(payload) } : { flag: 0, payload };
+    return toOutgoing(plain, this.#init.sendEncoding, this.#init);
   }
 
   /** Lets the caller's iterable clean up. Its own failure has nobody to go to: the call has ended already. */

@@ -4,10 +4,9 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { ClientSession } from "../connection/client-session.ts";
+import type { SessionStream, StreamWriter } from "../connection/session.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
 import { envelopeError, responseInvalid, undeclaredCompression } from "./response.ts";
 
@@ -52,15 +51,8 @@ export class UnaryCall extends ClientCall {
     return true;
   }
 
-  sendMessages(session: ClientSession, stream: Http2Stream): void {
-    session.machine.sendMessage(
-      stream,
-      this.requestFlag,
-      this.request,
-      this.requestStart,
-      this.requestEnd,
-      true,
-    );
+  sendMessages(writer: StreamWriter, stream: SessionStream): void {
+    writer.sendMessage(stream, this.requestFlag, this.request, this.requestStart, this.requestEnd, true);
   }
 
   resetAnswer(): void {
@@ -72,7 +64,7 @@ export class UnaryCall extends ClientCall {
   onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     const { stream } = this;
     if (stream === undefined) return;
-    this.session?.machine.take(stream, end - start);
+    this.writer?.take(stream, end - start);
     const fault = this.#answer.push(bytes, start, end);
     if (fault !== undefined) return this.fail(envelopeError(this, fault));
     if (this.#answer.count > 1)
@@ -101,10 +93,11 @@ export class UnaryCall extends ClientCall {
     if (!answer.isAtBoundary) this.error = responseInvalid(this, "it ended inside a message");
     else if (answer.count === 0)
       this.error = responseInvalid(this, "it holds no message", Code.Unimplemented);
-    else if (answer.isCompressed && !this.compressed) this.error = undeclaredCompression(this);
+    else if (answer.isCompressed && this.answerEncoding === undefined)
+      this.error = undeclaredCompression(this);
     else {
       try {
-        this.response = answer.decode(this.method.output);
+        this.response = answer.decode(this.method.output, this.answerEncoding);
       } catch (error) {
         this.error = toMessageError(error, this.method.name);
       }

@@ -5,31 +5,18 @@
  * the bytes mean (gRPC, its status, its messages) is the business of the stream's owner.
  */
 import type { Duplex } from "node:stream";
+import { isSecret } from "../call/metadata.ts";
 import type { Method } from "../contract/method.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timers } from "../runtime/timer.ts";
-import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
 import { http2ErrorName } from "../wire/http2/constants.ts";
 import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
+import type { Session, StreamOwner } from "./session.ts";
 import { SocketDriver } from "./socket-driver.ts";
-
-/** Whoever uses a stream. Called synchronously as frames arrive; must not throw. */
-export interface StreamOwner {
-  /** A stream is free: write the request now. */
-  onStream(session: ClientSession, stream: Http2Stream): void;
-  onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void;
-  onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
-  /** The stream ended early. `unprocessed`: no handler saw the request. */
-  onReset(code: number, unprocessed: boolean): void;
-  /** The connection is gone. `sent` is false when nothing of the request had been given to it. */
-  onLost(reason: string, sent: boolean): void;
-  /** The stream takes more data. */
-  onWritable(): void;
-}
 
 /** A request head as it was last encoded on this connection. */
 export interface KeptRequestHead extends KeptBlock {
@@ -50,7 +37,8 @@ export interface ClientSessionOptions {
   readonly onClose: (reason: string) => void;
 }
 
-export class ClientSession {
+export class ClientSession implements Session {
+  readonly httpVersion = "2";
   readonly address: string;
   readonly machine: Http2Connection;
   /** Request heads that can be sent again, by method; see the send layer. */
@@ -89,6 +77,45 @@ export class ClientSession {
   /** Withdraws an owner that waits for a stream. */
   withdraw(owner: StreamOwner): void {
     this.#waiting.delete(owner);
+  }
+
+  sendHead(stream: Http2Stream, fields: readonly string[], endStream: boolean): void {
+    const { machine } = this;
+    if (stream.localClosed || machine.closed) return;
+    const mark = machine.beginHeaders();
+    for (let i = 0; i < fields.length; i += 2)
+      machine.encoder.field(
+        machine.out,
+        fields[i] as string,
+        fields[i + 1] as string,
+        indexing(fields[i] as string),
+      );
+    machine.endHeaders(mark, stream, endStream);
+    this.#driver.flushSoon();
+  }
+
+  sendBody(stream: Http2Stream, bytes: Uint8Array, endStream: boolean): void {
+    this.machine.sendBytes(stream, bytes, endStream);
+    this.#driver.flushSoon();
+  }
+
+  sendMessage(
+    stream: Http2Stream,
+    flag: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    endStream: boolean,
+  ): void {
+    this.machine.sendMessage(stream, flag, bytes, start, end, endStream);
+  }
+
+  sendEnd(stream: Http2Stream): void {
+    this.machine.sendEnd(stream);
+  }
+
+  take(stream: Http2Stream, bytes: number): void {
+    this.machine.take(stream, bytes);
   }
 
   /** To be called after writing to the machine. */
@@ -198,3 +225,24 @@ export class ClientSession {
     }
   }
 }
+
+/** Fields that are the same in most requests earn a place in HPACK's table; secrets must never have one. */
+function indexing(name: string): "index" | "plain" | "never" {
+  if (STEADY.has(name)) return "index";
+  return isSecret(name) ? "never" : "plain";
+}
+
+const STEADY: ReadonlySet<string> = new Set([
+  ":method",
+  ":scheme",
+  ":path",
+  ":authority",
+  "te",
+  "content-type",
+  "user-agent",
+  "accept-encoding",
+  "connect-accept-encoding",
+  "connect-protocol-version",
+  "grpc-accept-encoding",
+  "x-grpc-web",
+]);

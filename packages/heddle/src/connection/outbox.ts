@@ -2,21 +2,18 @@
  * The writing end of a stream of messages: writes go through at once while there is room, and wait when the
  * peer's window or the socket is full.
  */
-import type { Http2Connection } from "../wire/http2/connection.ts";
 import { QUEUE_LOW_WATER_BYTES } from "../wire/http2/sender.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
+import type { SessionStream, StreamWriter } from "./session.ts";
 
 export class Outbox {
-  readonly #machine: Http2Connection;
-  readonly #stream: Http2Stream;
-  readonly #flushSoon: () => void;
+  readonly #writer: StreamWriter;
+  readonly #stream: SessionStream;
   #closed = false;
   #wake: (() => void) | undefined = undefined;
 
-  constructor(machine: Http2Connection, stream: Http2Stream, flushSoon: () => void) {
-    this.#machine = machine;
+  constructor(writer: StreamWriter, stream: SessionStream) {
+    this.#writer = writer;
     this.#stream = stream;
-    this.#flushSoon = flushSoon;
   }
 
   /** True once the stream is over: nothing that is written arrives. */
@@ -26,8 +23,8 @@ export class Outbox {
 
   write(flag: number, payload: Uint8Array): void {
     if (this.#closed) return;
-    this.#machine.sendMessage(this.#stream, flag, payload, 0, payload.length, false);
-    this.#flushSoon();
+    this.#writer.sendMessage(this.#stream, flag, payload, 0, payload.length, false);
+    this.#writer.flushSoon();
   }
 
   /** True while the next message should wait for `room`. */

@@ -4,7 +4,7 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import type { Codec } from "../contract/codec/codec.ts";
-import { decompressGzip } from "../wire/compression.ts";
+import type { Encoding } from "../wire/compression.ts";
 import {
   ENVELOPE_BYTES,
   type EnvelopeFault,
@@ -63,11 +63,11 @@ export class SingleMessage {
   }
 
   /** Decodes the message and lets go of its bytes. Throws what expanding and decoding throw (`toMessageError` knows them). */
-  decode(codec: Codec): Message {
+  decode(codec: Codec, encoding: Encoding | undefined): Message {
     const bytes = this.#bytes ?? NOTHING;
     this.#bytes = undefined;
-    if (!this.isCompressed) return codec.decode(bytes, this.#start, this.#end);
-    const expanded = decompressGzip(bytes.subarray(this.#start, this.#end), this.#maxBytes);
+    if (!this.isCompressed || encoding === undefined) return codec.decode(bytes, this.#start, this.#end);
+    const expanded = encoding.decompress(bytes.subarray(this.#start, this.#end), this.#maxBytes);
     return codec.decode(expanded, 0, expanded.length);
   }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import type { Random } from "../runtime/random.ts";
 import { createVirtualTime, type VirtualTime } from "../runtime/timer.ts";
 import { frame, settings, uint32 } from "../wire/http2/raw-frames.test.ts";
-import type { StreamOwner } from "./client-session.ts";
+import type { StreamOwner } from "./session.ts";
 import { closeInMemory, listenInMemory } from "./memory.ts";
 import { Subchannel } from "./subchannel.ts";
 
@@ -249,10 +249,7 @@ class Call implements StreamOwner {
 
   onStream(...[session, stream]: Parameters<StreamOwner["onStream"]>): void {
     this.log.push("stream");
-    const { machine } = session;
-    const mark = machine.beginHeaders();
-    machine.encoder.field(machine.out, ":method", "POST", "index");
-    machine.endHeaders(mark, stream, false);
+    session.sendHead(stream, [":method", "POST"], false);
     this.cancel = () => session.reset(stream, 8);
   }
 

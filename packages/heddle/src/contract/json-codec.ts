@@ -31,7 +31,7 @@ import type { Method } from "./method.ts";
 /** `method` with its messages as JSON. `registry` knows the types that an `Any` in them may hold. */
 export function jsonMethod(method: Method, registry: Registry): Method {
   const { input, output } = method.desc;
-  return { ...method, input: jsonCodec(input, registry), output: jsonCodec(output, registry) };
+  return { ...method, form: "json", input: jsonCodec(input, registry), output: jsonCodec(output, registry) };
 }
 
 /** What the files of the services define and import, and the well-known types. */

@@ -14,6 +14,8 @@ export interface Method {
   readonly name: string;
   /** True when the contract says NO_SIDE_EFFECTS or IDEMPOTENT: repeating a call does no harm. */
   readonly idempotent: boolean;
+  /** What the codecs write. */
+  readonly form: "proto" | "json";
   readonly input: Codec;
   readonly output: Codec;
 }
@@ -29,6 +31,7 @@ export function methodOf(desc: DescMethod): Method {
       path: `/${name}`,
       idempotent:
         desc.idempotency === Idempotency.NO_SIDE_EFFECTS || desc.idempotency === Idempotency.IDEMPOTENT,
+      form: "proto",
       input: codecOf(desc.input),
       output: codecOf(desc.output),
     };

@@ -1,7 +1,10 @@
 /**
- * One call as the server sees it: the stream it came on, the context that its handler gets, and what calls
+ * One call as the server sees it: the request it came with, the context that its handler gets, and what calls
  * made inside the handler inherit. One object per call; `Headers`, the abort signal and the context values
  * are made when a handler asks for them.
+ *
+ * `Http2Call` and `Http1Call` add the stream it came on. What protocols write goes through the abstract methods
+ * here, except that gRPC knows HTTP/2 itself (`protocols/grpc-answer.ts`): it is the fast path.
  */
 import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
 import {
@@ -14,42 +17,43 @@ import type { AmbientCall, CancellableCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { newTraceId, parseTraceparent } from "../call/trace.ts";
-import { Inbox } from "../connection/inbox.ts";
-import { Outbox } from "../connection/outbox.ts";
+import type { Inbox } from "../connection/inbox.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
+import type { Encoding } from "../wire/compression.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
-import type { Http2Stream } from "../wire/http2/stream.ts";
 import type { ServerParts } from "./layer.ts";
+import type { MessageForm, ServerProtocol } from "./protocol.ts";
 import type { Route } from "./router.ts";
-import type { ServerSession } from "./session.ts";
 
-/** What receives the request's messages, once the layers have let the call in. */
+/** What receives the body of the request, once the layers have let the call in. */
 export interface RequestReader {
+  /** `bytes[start, end)`; the array stays as it is. Whoever has dealt with them calls `take`. */
   onData(bytes: Uint8Array, start: number, end: number): void;
   onEnd(): void;
 }
 
 const NO_FIELDS: Fields = [];
 
-export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
+export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   readonly parts: ServerParts;
-  readonly session: ServerSession;
-  readonly stream: Http2Stream;
   readonly head: RequestHead;
   readonly receivedAtMs: number;
-  readonly requestMethod = "POST";
-  readonly protocolName = "grpc";
 
+  /** Set by the protocol layer, before anything else looks at the call. */
+  protocol: ServerProtocol | undefined = undefined;
+  /** Path of the method, without a query. */
+  path: string;
+  form: MessageForm = "proto";
   route: Route | undefined = undefined;
   timeoutLimitMs = Number.POSITIVE_INFINITY;
   deadlineAtMs = Number.POSITIVE_INFINITY;
   wheelAtMs = 0;
   wheelNext: WheelEntry | undefined = undefined;
   wheelPrev: WheelEntry | undefined = undefined;
-  /** Requests are gzip. */
-  compressed = false;
-  /** The caller understands gzip and we are to use it. */
-  compresses = false;
+  /** How the messages of the request are compressed. */
+  requestEncoding: Encoding | undefined = undefined;
+  /** How those of the answer may be. */
+  responseEncoding: Encoding | undefined = undefined;
 
   reader: RequestReader | undefined = undefined;
   /** The answer of a unary or client-streaming handler. */
@@ -59,7 +63,6 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   ended = false;
   headWritten = false;
   inbox: Inbox | undefined = undefined;
-  outbox: Outbox | undefined = undefined;
   /** The handler layer's way back. */
   finish: ((call: ServerCall) => void) | undefined = undefined;
 
@@ -72,21 +75,44 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   #values: ContextValues | undefined = undefined;
   #propagated: Fields | undefined = undefined;
 
-  constructor(
-    parts: ServerParts,
-    session: ServerSession,
-    stream: Http2Stream,
-    head: RequestHead,
-    nowMs: number,
-  ) {
+  constructor(parts: ServerParts, head: RequestHead, nowMs: number) {
     this.parts = parts;
-    this.session = session;
-    this.stream = stream;
     this.head = head;
+    this.path = head.path;
     this.receivedAtMs = nowMs;
   }
 
+  // The exchange that carries the call.
+
+  abstract readonly httpVersion: "2" | "1.1";
+  /** Nothing more can be sent: our side has ended, or the connection is gone. */
+  abstract get over(): boolean;
+  /** The reader has dealt with so many bytes of the request's body: the peer may send more. */
+  abstract take(bytes: number): void;
+  /** Queues the head of the answer. Names in lower case, without `:status`. */
+  abstract sendHead(status: number, fields: Fields): void;
+  /** Queues bytes of the body, by reference. */
+  abstract sendBody(bytes: Uint8Array): void;
+  /** Ends the answer behind what is queued. What is left of the request is dropped, without harm to the answer. */
+  abstract sendEnd(trailers?: Fields): void;
+  /** True while the next message of the answer should wait for `room`. */
+  abstract get full(): boolean;
+  /** Resolves when the peer takes more, or the call is over. */
+  abstract room(): Promise<void>;
+  /** What was sent leaves at the end of this turn. */
+  abstract flush(): void;
+  /** The outcome has been written, or cannot be: whoever waits for room need not wait any more. */
+  protected abstract onSettled(): void;
+
   // HandlerContext.
+
+  get requestMethod(): string {
+    return this.head.method;
+  }
+
+  get protocolName(): string {
+    return this.protocol?.name ?? "grpc";
+  }
 
   get method(): DescMethod {
     return this.routed.method.desc;
@@ -128,7 +154,7 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   }
 
   get url(): string {
-    return `http://${this.head.authority}${this.head.path}`;
+    return `${this.head.scheme}://${this.head.authority}${this.head.path}`;
   }
 
   /** Metadata that the handler has set, if any. */
@@ -175,7 +201,7 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   onWheel(): void {
     const phase = this.reader === undefined ? "waiting for the request" : "waiting for the handler";
     const deadlineMs = Math.round(this.timeoutLimitMs);
-    this.abort(new HeddleError("deadlineExceeded", { method: this.head.path.slice(1), deadlineMs, phase }));
+    this.abort(new HeddleError("deadlineExceeded", { method: this.name, deadlineMs, phase }));
   }
 
   /** Ends the call with `error`, whatever the handler does. */
@@ -189,18 +215,23 @@ export class ServerCall implements HandlerContext, AmbientCall, WheelEntry {
   /** Called by the layers once, when the outcome is known: frees what the call holds. */
   settle(): void {
     this.ended = true;
-    this.outbox?.close();
+    this.onSettled();
     if (this.#children !== undefined && this.error !== undefined) {
       for (const child of this.#children) child.cancel("the call being served has ended");
     }
     this.#controller?.abort(this.error);
   }
 
+  /** `shop.v1.OrderService/PlaceOrder`, for texts. */
+  get name(): string {
+    return this.path.slice(1);
+  }
+
   /** Method and handler, once the route layer has found them. */
   get routed(): Route {
     if (this.route === undefined)
       throw new HeddleError("methodUnknown", {
-        path: this.head.path,
+        path: this.path,
         served: this.parts.router.services.join(", "),
       });
     return this.route;

@@ -6,6 +6,7 @@ import type { Layer } from "../call/layer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { EncodingName } from "../wire/compression.ts";
 import type { ServerCall } from "./call.ts";
 import type { Router } from "./router.ts";
 
@@ -19,8 +20,10 @@ export interface ServerParts {
   readonly maxSendBytes: number;
   /** Names of request metadata that travel on in calls made by the handler. */
   readonly propagate: ReadonlySet<string>;
-  /** Compress answers when the caller understands it. */
-  readonly sendGzip: boolean;
+  /** How answers are compressed when the caller understands it. */
+  readonly sendEncodings: readonly EncodingName[];
+  /** Messages smaller than this are not worth it, in bytes. */
+  readonly compressMinBytes: number;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */
   readonly onHandlerError: (error: unknown, call: ServerCall) => void;
 }

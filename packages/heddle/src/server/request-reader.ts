@@ -7,7 +7,6 @@ import { messageTooLarge } from "../call/message-limits.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
-import { decompressGzip } from "../wire/compression.ts";
 import { type EnvelopeFault, FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 
@@ -26,7 +25,7 @@ export class SingleRequestReader implements RequestReader {
 
   onData(bytes: Uint8Array, start: number, end: number): void {
     const call = this.#call;
-    call.session.machine.take(call.stream, end - start);
+    call.take(end - start);
     if (call.ended) return;
     const fault = this.#message.push(bytes, start, end);
     if (fault !== undefined) call.abort(faultError(fault, this.#method, call.parts.maxReceiveBytes));
@@ -43,10 +42,11 @@ export class SingleRequestReader implements RequestReader {
     if (!message.isAtBoundary) return call.abort(unfinishedRequest(this.#method));
     if (message.count === 0)
       return call.abort(new HeddleError("requestCardinality", { method: this.#method.name, count: "none" }));
-    if (message.isCompressed && !call.compressed) return call.abort(undeclaredCompression(call));
+    if (message.isCompressed && call.requestEncoding === undefined)
+      return call.abort(undeclaredCompression(call));
     let request: Message;
     try {
-      request = message.decode(this.#method.input);
+      request = message.decode(this.#method.input, call.requestEncoding);
     } catch (error) {
       return call.abort(toMessageError(error, this.#method.name));
     }
@@ -57,14 +57,14 @@ export class SingleRequestReader implements RequestReader {
 /** The plain payload. Throws for one that is compressed without having said so. */
 export function expand(call: ServerCall, flag: number, payload: Uint8Array): Uint8Array {
   if (flag !== FLAG_COMPRESSED) return payload;
-  if (!call.compressed) throw undeclaredCompression(call);
-  return decompressGzip(payload, call.parts.maxReceiveBytes);
+  if (call.requestEncoding === undefined) throw undeclaredCompression(call);
+  return call.requestEncoding.decompress(payload, call.parts.maxReceiveBytes);
 }
 
 function undeclaredCompression(call: ServerCall): HeddleError {
   return new HeddleError("messageInvalid", {
-    method: call.head.path.slice(1),
-    reason: "it is compressed, but no grpc-encoding was named",
+    method: call.name,
+    reason: "it is compressed, but no encoding was named",
   });
 }
 

@@ -6,11 +6,12 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import type { Duplex } from "node:stream";
-import { atLeast, wantsGzip } from "../call/check-option.ts";
+import { atLeast, oneOf } from "../call/check-option.ts";
 import type { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
+import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
 import type { Implementation } from "./implement.ts";
@@ -29,8 +30,10 @@ export interface ServerOptions {
   readonly maxReceiveMessageBytes?: number;
   /** Largest answer message, in bytes. Default: no limit but protobuf's 2 GiB. */
   readonly maxSendMessageBytes?: number;
-  /** Compression of answers for callers that understand it: `gzip` or none. Default none. */
-  readonly sendCompression?: "gzip";
+  /** Compression of answers for callers that understand it: `gzip`, `br`, `zstd`, `deflate` or none. Default none. */
+  readonly sendCompression?: EncodingName;
+  /** Messages smaller than this are not compressed, in bytes. Default 1024. */
+  readonly compressMinBytes?: number;
   /** Connect interceptors, the first one outermost. */
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
@@ -95,8 +98,16 @@ class RunningServer implements Server {
       ),
       maxSendBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES, 0),
       propagate: new Set((options.propagate ?? ["baggage", "tracestate"]).map((name) => name.toLowerCase())),
-      sendGzip: wantsGzip(options.sendCompression),
-      onHandlerError: (error, call) => onHandlerError(error, { method: call.head.path.slice(1) }),
+      sendEncodings:
+        options.sendCompression === undefined
+          ? []
+          : [oneOf("sendCompression", options.sendCompression, acceptedEncodings)],
+      compressMinBytes: atLeast(
+        "compressMinBytes",
+        options.compressMinBytes ?? DEFAULT_COMPRESS_MIN_BYTES,
+        0,
+      ),
+      onHandlerError: (error, call) => onHandlerError(error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
   }

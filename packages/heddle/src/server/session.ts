@@ -18,7 +18,8 @@ import {
 import { areTrailersValid, parseRequestHead } from "../wire/http2/head.ts";
 import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
-import { ServerCall } from "./call.ts";
+import type { ServerCall } from "./call.ts";
+import { Http2Call } from "./http2-call.ts";
 import type { ServerParts } from "./layer.ts";
 
 export interface ServerSessionOptions {
@@ -111,33 +112,33 @@ export class ServerSession {
       onHeaders: (stream, block, endStream, trailers) => {
         if (trailers) {
           if (!areTrailersValid(block.fields)) return this.machine.streamError(stream, PROTOCOL_ERROR);
-          return (stream.owner as ServerCall | undefined)?.reader?.onEnd();
+          return (stream.owner as Http2Call | undefined)?.reader?.onEnd();
         }
         const head = parseRequestHead(block);
         if (head === undefined || (endStream && head.contentLength > 0))
           return this.machine.streamError(stream, PROTOCOL_ERROR);
         stream.contentMissing = head.contentLength;
-        const call = new ServerCall(this.#options.parts, this, stream, head, this.machine.nowMs);
+        const call = new Http2Call(this.#options.parts, this, stream, head, this.machine.nowMs);
         stream.owner = call;
         this.#options.start(call);
         if (endStream) call.reader?.onEnd();
       },
       onData: (stream, bytes, start, end, endStream) => {
-        const { reader } = stream.owner as ServerCall;
+        const { reader } = stream.owner as Http2Call;
         if (reader === undefined) return this.machine.take(stream, end - start);
         reader.onData(bytes, start, end);
         if (endStream) reader.onEnd();
       },
       onReset: (stream, code) => {
-        const call = stream.owner as ServerCall | undefined;
+        const call = stream.owner as Http2Call | undefined;
         const reason =
           code === CANCEL || code === NO_ERROR
             ? "by the caller"
             : `by the caller (HTTP/2 ${http2ErrorName(code)})`;
-        call?.abort(new HeddleError("cancelled", { method: call.head.path.slice(1), reason }));
+        call?.abort(new HeddleError("cancelled", { method: call.name, reason }));
         this.streamEnded();
       },
-      onWritable: (stream) => (stream.owner as ServerCall | undefined)?.outbox?.onWritable(),
+      onWritable: (stream) => (stream.owner as Http2Call | undefined)?.onWritable(),
       onSettings: () => this.#handshake.cancel(),
       onGoaway: () => {},
       onPong: () => this.#goawayFinal(),
@@ -157,10 +158,10 @@ export class ServerSession {
     this.#handshake.cancel();
     this.#graceTimer?.cancel();
     for (const stream of this.machine.abandon()) {
-      const call = stream.owner as ServerCall | undefined;
+      const call = stream.owner as Http2Call | undefined;
       call?.abort(
         new HeddleError("cancelled", {
-          method: call.head.path.slice(1),
+          method: call.name,
           reason: `its connection ended: ${reason}`,
         }),
       );

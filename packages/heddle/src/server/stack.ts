@@ -4,8 +4,8 @@
  */
 import type { ServerLayer } from "./layer.ts";
 import { deadline } from "./layers/deadline.ts";
-import { grpc } from "./layers/grpc.ts";
 import { handle } from "./layers/handle.ts";
+import { protocol } from "./layers/protocol.ts";
 import { route } from "./layers/route.ts";
 
 // Three lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `context` and
@@ -31,7 +31,7 @@ const interceptors: ServerLayer = {
 
 export const serverStack: readonly ServerLayer[] = [
   http2,
-  grpc,
+  protocol,
   route,
   deadline,
   context,

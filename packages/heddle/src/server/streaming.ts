@@ -15,13 +15,12 @@ import type {
 import { runInCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { Inbox } from "../connection/inbox.ts";
-import { Outbox } from "../connection/outbox.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
 import type { ServerCall } from "./call.ts";
-import { writeHead, writeMessage } from "./grpc-answer.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
+import type { ServerProtocol } from "./protocol.ts";
 import { expand, faultError, unfinishedRequest } from "./request-reader.ts";
 
 /** Tells the handle layer how the handler ended. */
@@ -29,29 +28,26 @@ export type Finish = (call: ServerCall, response: Message | undefined, thrown: u
 
 type Messages = AsyncIterable<Message>;
 
-export function startStream(call: ServerCall, parts: ServerParts, finish: Finish): void {
-  const method = call.routed.method;
-  const inbox = openInbox(call, method, parts);
-  runInCall(call, () => run(call, parts, method, inbox)).then(
+/** `request` is the one request of a method that takes one. */
+export function startStream(
+  call: ServerCall,
+  parts: ServerParts,
+  request: Message | undefined,
+  finish: Finish,
+): void {
+  const input = request ?? readRequests(call, call.routed.method, openInbox(call, call.routed.method, parts));
+  runInCall(call, () => run(call, parts, input)).then(
     (response) => finish(call, response, undefined),
     (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
   );
 }
 
 function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox {
-  const { session, stream } = call;
-  const inbox = new Inbox({
-    maxMessageBytes: parts.maxReceiveBytes,
-    take: (bytes) => {
-      session.machine.take(stream, bytes);
-      session.flushSoon();
-    },
-  });
+  const inbox = new Inbox({ maxMessageBytes: parts.maxReceiveBytes, take: (bytes) => call.take(bytes) });
   call.inbox = inbox;
-  call.outbox = new Outbox(session.machine, stream, () => session.flushSoon());
   call.reader = {
     onData(bytes, start, end) {
-      if (call.ended) return session.machine.take(stream, end - start);
+      if (call.ended) return call.take(end - start);
       const fault = inbox.push(bytes, start, end);
       if (fault !== undefined) call.abort(faultError(fault, method, parts.maxReceiveBytes));
     },
@@ -67,13 +63,9 @@ function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox 
 async function run(
   call: ServerCall,
   parts: ServerParts,
-  method: Method,
-  inbox: Inbox,
+  input: Message | Messages,
 ): Promise<Message | undefined> {
-  const { methodKind } = method.desc;
-  const requests = readRequests(call, method, inbox);
-  const input =
-    methodKind === "unary" || methodKind === "server_streaming" ? await single(requests, method) : requests;
+  const { methodKind } = call.method;
   const answersStream = methodKind === "server_streaming" || methodKind === "bidi_streaming";
   const answer =
     parts.interceptors.length === 0
@@ -118,14 +110,14 @@ async function single(requests: Messages, method: Method): Promise<Message> {
 }
 
 async function writeAnswers(call: ServerCall, answers: Messages): Promise<void> {
-  const outbox = call.outbox as Outbox;
+  const protocol = call.protocol as ServerProtocol;
   for await (const answer of answers) {
-    if (outbox.closed) break;
-    writeHead(call);
-    writeMessage(call, answer);
-    call.session.flushSoon();
-    if (outbox.full) await outbox.room();
-    if (outbox.closed) break;
+    if (call.ended) break;
+    protocol.writeHead(call);
+    protocol.writeMessage(call, answer);
+    call.flush();
+    if (call.full) await call.room();
+    if (call.ended) break;
   }
 }
 

@@ -10,7 +10,6 @@ import { runInCall } from "../../call/context.ts";
 import { HeddleError } from "../../call/errors.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerLayer, ServerParts } from "../layer.ts";
-import { SingleRequestReader } from "../request-reader.ts";
 import { startStream } from "../streaming.ts";
 
 /** A `MethodFunction` of a unary method. */
@@ -28,9 +27,11 @@ export const handle: ServerLayer = {
       down(call) {
         call.finish = up;
         const { method } = call.routed;
-        if (method.desc.methodKind !== "unary" || parts.interceptors.length > 0)
-          startStream(call, parts, finish);
-        else call.reader = new SingleRequestReader(call, method, runUnary);
+        const { methodKind } = method.desc;
+        if (methodKind === "client_streaming" || methodKind === "bidi_streaming")
+          return startStream(call, parts, undefined, finish);
+        const plain = methodKind === "unary" && parts.interceptors.length === 0;
+        call.reader = call.protocol?.readSingle(call, method, plain ? runUnary : runStream);
       },
     };
 
@@ -47,6 +48,10 @@ export const handle: ServerLayer = {
         (response) => finish(call, response, undefined),
         (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
       );
+    }
+
+    function runStream(call: ServerCall, request: Message): void {
+      startStream(call, parts, request, finish);
     }
 
     /** The handler is done: with an answer, or with what it threw. */
@@ -81,5 +86,5 @@ function owesAnswer({ method }: ServerCall): boolean {
 function toCallError(thrown: unknown, call: ServerCall, parts: ServerParts): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   parts.onHandlerError(thrown, call);
-  return new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause: thrown });
+  return new HeddleError("handlerFailed", { method: call.name }, { cause: thrown });
 }

@@ -8,10 +8,10 @@ export const route: ServerLayer = {
   order: "outside all that depends on the method",
   create: ({ router }, link) => ({
     down(call) {
-      call.route = router.find(call.head.path);
+      call.route = router.find(call.path);
       if (call.route !== undefined) return link.down(call);
       call.error = new HeddleError("methodUnknown", {
-        path: call.head.path.slice(0, 200),
+        path: call.path.slice(0, 200),
         served: router.services.join(", "),
       });
       link.up(call);

@@ -10,6 +10,8 @@ export interface RequestHead {
   readonly method: string;
   readonly path: string;
   readonly authority: string;
+  /** `http` or `https`, as the client says. */
+  readonly scheme: string;
   readonly contentType: string;
   /** What `content-length` announces, in bytes; -1 without it. */
   readonly contentLength: number;
@@ -64,6 +66,7 @@ function readRequestHead(fields: readonly string[]): RequestHead | undefined {
     method,
     path: path ?? "",
     authority: pseudo.get(":authority") ?? "",
+    scheme: pseudo.get(":scheme") ?? "http",
     contentType,
     contentLength,
     fields,

@@ -6,43 +6,22 @@
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Responses").
  */
 import type { Message } from "@bufbuild/protobuf";
-import { HeddleError } from "../call/errors.ts";
-import { encodeGrpcMessage } from "../call/grpc-message.ts";
-import { messageTooLarge } from "../call/message-limits.ts";
-import { toFields } from "../call/metadata.ts";
-import { encodeStatusDetails } from "../call/status-details.ts";
-import { ACCEPTED_ENCODINGS, compressGzip } from "../wire/compression.ts";
-import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
-import { NO_ERROR } from "../wire/http2/constants.ts";
-import type { ServerCall } from "./call.ts";
-import { readGrpcRequest } from "./grpc-request.ts";
-import { writeHttpRefusal } from "./http-refusal.ts";
-import type { ServerParts } from "./layer.ts";
+import { HeddleError } from "../../call/errors.ts";
+import { encodeGrpcMessage } from "../../call/grpc-message.ts";
+import { toFields } from "../../call/metadata.ts";
+import { encodeStatusDetails } from "../../call/status-details.ts";
+import { ACCEPTED_ENCODINGS } from "../../wire/compression.ts";
+import { toOutgoing } from "../../connection/outgoing-message.ts";
+import type { Http2Call } from "../http2-call.ts";
 
-/** The content type of the answer: the request's, without parameters, so that there are only two. */
-function answerType({ head }: ServerCall): string {
-  return head.contentType.startsWith(PROTO_TYPE) ? PROTO_TYPE : PLAIN_TYPE;
-}
-
-/** What the handler gave and HTTP/2 cannot carry is the handler's failure, found before a byte of the block is written. */
-export function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerParts): void {
-  const { ownResponseHeader, ownResponseTrailer, error } = call;
-  if (ownResponseHeader === undefined && ownResponseTrailer === undefined && error === undefined) return;
-  try {
-    if (ownResponseHeader !== undefined && !call.headWritten) toFields(ownResponseHeader);
-    if (ownResponseTrailer !== undefined) toFields(ownResponseTrailer);
-    if (error === undefined) return;
-    encodeStatusDetails(error);
-    if (!error.isWireError) toFields(error.metadata);
-  } catch (cause) {
-    onHandlerError(cause, call);
-    call.dropOwnMetadata();
-    call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause });
-  }
+/** The content type of the answer: the request's, without parameters, so that there are only three. */
+function answerType({ head }: Http2Call): string {
+  if (head.contentType.startsWith(PROTO_TYPE)) return PROTO_TYPE;
+  return head.contentType.startsWith(JSON_TYPE) ? JSON_TYPE : PLAIN_TYPE;
 }
 
 /** Writes the head of the answer if it has not been written. Throws `metadataInvalid` before it writes anything. */
-export function writeHead(call: ServerCall): void {
+export function writeHead(call: Http2Call): void {
   if (call.headWritten) return;
   const { session, stream, ownResponseHeader } = call;
   const own = ownResponseHeader === undefined ? undefined : toFields(ownResponseHeader);
@@ -50,57 +29,53 @@ export function writeHead(call: ServerCall): void {
   const { machine } = session;
   const contentType = answerType(call);
   const mark = machine.beginHeaders();
-  if (own === undefined && !call.compresses) writeKept(call, contentType, headFields(contentType));
+  const { responseEncoding } = call;
+  if (own === undefined && responseEncoding === undefined)
+    writeKept(call, contentType, headFields(contentType));
   else {
     writeFields(call, headFields(contentType), "index");
-    if (call.compresses) writeFields(call, ["grpc-encoding", "gzip"], "index");
+    if (responseEncoding !== undefined) writeFields(call, ["grpc-encoding", responseEncoding.name], "index");
     if (own !== undefined) writeFields(call, own, "plain");
   }
   machine.endHeaders(mark, stream, false);
 }
 
 function headFields(contentType: string): readonly string[] {
-  return contentType === PROTO_TYPE ? PROTO_HEAD : PLAIN_HEAD;
+  return HEADS.get(contentType) ?? createHead(contentType);
 }
 
 const PLAIN_TYPE = "application/grpc";
 const PROTO_TYPE = "application/grpc+proto";
-const PLAIN_HEAD = createHead(PLAIN_TYPE);
-const PROTO_HEAD = createHead(PROTO_TYPE);
+const JSON_TYPE = "application/grpc+json";
+const HEADS: ReadonlyMap<string, readonly string[]> = new Map(
+  [PLAIN_TYPE, PROTO_TYPE, JSON_TYPE].map((type) => [type, createHead(type)]),
+);
 
 function createHead(contentType: string): readonly string[] {
   return [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS];
 }
 
 /** Writes one message of the answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */
-export function writeMessage(call: ServerCall, message: Message): void {
+export function writeMessage(call: Http2Call, message: Message): void {
   const { stream, session, parts } = call;
   const codec = call.routed.method.output;
-  if (!call.compresses) return session.machine.sendEncoded(stream, codec, message, parts.maxSendBytes);
-  const plain = codec.encode(message);
-  if (plain.length > parts.maxSendBytes) {
-    throw messageTooLarge(plain.length, parts.maxSendBytes, "sent");
-  }
-  const bytes = compressGzip(plain);
-  session.machine.sendMessage(stream, FLAG_COMPRESSED, bytes, 0, bytes.length, false);
+  if (call.responseEncoding === undefined)
+    return session.machine.sendEncoded(stream, codec, message, parts.maxSendBytes);
+  const { flag, payload } = toOutgoing(codec.encode(message), call.responseEncoding, parts);
+  session.machine.sendMessage(stream, flag, payload, 0, payload.length, false);
 }
 
-/** Writes what is left of the answer: message and trailers, or the refusal of what is not gRPC. */
-export function writeOutcome(call: ServerCall): void {
+/** Writes what is left of the answer: message and trailers. */
+export function writeOutcome(call: Http2Call): void {
   const { session, stream } = call;
-  if (stream.localClosed || session.machine.closed) return;
-  const { httpStatus } = readGrpcRequest(call.head);
-  if (httpStatus !== 200) {
-    writeHttpRefusal(call, httpStatus);
-    return session.flushSoon();
-  }
+  if (call.over) return;
   if (call.error === undefined && call.response !== undefined) writeAnswer(call, call.response);
   session.machine.afterData(stream, writeTrailers, call);
   session.flushSoon();
 }
 
 /** An answer that cannot be encoded is the handler's failure, and the caller still gets a status. */
-function writeAnswer(call: ServerCall, response: Message): void {
+function writeAnswer(call: Http2Call, response: Message): void {
   writeHead(call);
   try {
     writeMessage(call, response);
@@ -108,15 +83,15 @@ function writeAnswer(call: ServerCall, response: Message): void {
     if (cause instanceof HeddleError) call.error = cause;
     else {
       call.parts.onHandlerError(cause, call);
-      call.error = new HeddleError("handlerFailed", { method: call.head.path.slice(1) }, { cause });
+      call.error = new HeddleError("handlerFailed", { method: call.name }, { cause });
     }
   }
 }
 
-function writeTrailers(call: ServerCall): void {
+function writeTrailers(call: Http2Call): void {
   const { session, stream, error, ownResponseTrailer } = call;
   const { machine } = session;
-  if (stream.localClosed || machine.closed) return;
+  if (call.over) return;
   if (error === undefined) writeHead(call);
   const mark = machine.beginHeaders();
   if (error === undefined && ownResponseTrailer === undefined) writeKept(call, "ok", ["grpc-status", "0"]);
@@ -125,20 +100,18 @@ function writeTrailers(call: ServerCall): void {
     if (!call.headWritten) writeTrailersOnlyHead(call);
     writeStatus(call);
   }
-  // A caller that has not ended its side is told to stop (RFC 9113 §8.1).
-  const unfinished = !stream.remoteClosed;
   machine.endHeaders(mark, stream, true);
-  if (unfinished) machine.reset(stream, NO_ERROR);
+  call.dropRequest();
 }
 
-function writeTrailersOnlyHead(call: ServerCall): void {
+function writeTrailersOnlyHead(call: Http2Call): void {
   call.headWritten = true;
   writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
   const { ownResponseHeader } = call;
   if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
 }
 
-function writeStatus(call: ServerCall): void {
+function writeStatus(call: Http2Call): void {
   const { error, ownResponseTrailer } = call;
   writeFields(call, ["grpc-status", String(error?.code ?? 0)], "index");
   if (error !== undefined) {
@@ -151,13 +124,13 @@ function writeStatus(call: ServerCall): void {
   if (ownResponseTrailer !== undefined) writeFields(call, toFields(ownResponseTrailer), "plain");
 }
 
-function writeFields(call: ServerCall, fields: readonly string[], mode: "index" | "plain"): void {
+function writeFields(call: Http2Call, fields: readonly string[], mode: "index" | "plain"): void {
   const { encoder, out } = call.session.machine;
   encoder.fields(out, fields, mode);
 }
 
 /** Writes fields that never change on a connection, from the bytes kept of the last time where possible. */
-function writeKept(call: ServerCall, key: string, fields: readonly string[]): void {
+function writeKept(call: Http2Call, key: string, fields: readonly string[]): void {
   const { blocks, machine } = call.session;
   const { encoder, out } = machine;
   const kept = blocks.get(key);

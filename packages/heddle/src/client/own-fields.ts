@@ -1,0 +1,21 @@
+/**
+ * The header fields that belong to one call alone: its trace, its metadata, and what it passes on of the call being
+ * served.
+ */
+import { findField } from "../call/metadata.ts";
+import { formatTraceparent, newSpanId } from "../call/trace.ts";
+import type { ClientCall } from "./call.ts";
+import type { ClientParts } from "./layer.ts";
+
+/** `[name, value, …]`, the same for all protocols. */
+export function ownFields({ parent, metadata, traceId }: ClientCall, { random }: ClientParts): string[] {
+  const fields: string[] = [];
+  if (traceId !== undefined) fields.push("traceparent", formatTraceparent(traceId, newSpanId(random)));
+  for (const part of metadata) fields.push(part);
+  const propagated = parent?.propagated ?? [];
+  for (let i = 0; i < propagated.length; i += 2) {
+    const name = propagated[i] as string;
+    if (findField(metadata, name) === undefined) fields.push(name, propagated[i + 1] as string);
+  }
+  return fields;
+}

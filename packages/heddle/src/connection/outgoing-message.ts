@@ -1,0 +1,32 @@
+/**
+ * One message on its way out: within the limit, and compressed if that is worth it.
+ */
+import { messageTooLarge } from "../call/message-limits.ts";
+import { compressIfWorth, type Encoding } from "../wire/compression.ts";
+import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
+
+export interface OutgoingMessage {
+  /** Flag of the message's envelope. */
+  readonly flag: number;
+  readonly payload: Uint8Array;
+}
+
+export interface OutgoingLimits {
+  /** Largest plain message, in bytes. */
+  readonly maxSendBytes: number;
+  /** Messages smaller than this are sent as they are, in bytes. */
+  readonly compressMinBytes: number;
+}
+
+/** Throws `messageTooLarge`. */
+export function toOutgoing(
+  plain: Uint8Array,
+  encoding: Encoding | undefined,
+  { maxSendBytes, compressMinBytes }: OutgoingLimits,
+): OutgoingMessage {
+  if (plain.length > maxSendBytes) throw messageTooLarge(plain.length, maxSendBytes, "sent");
+  const compressed = encoding === undefined ? undefined : compressIfWorth(plain, encoding, compressMinBytes);
+  return compressed === undefined
+    ? { flag: 0, payload: plain }
+    : { flag: FLAG_COMPRESSED, payload: compressed };
+}

@@ -1,0 +1,24 @@
+/**
+ * What the handler gave and no HTTP header can carry is the handler's failure, found before a byte of it is written.
+ */
+import { HeddleError } from "../call/errors.ts";
+import { toFields } from "../call/metadata.ts";
+import { encodeStatusDetails } from "../call/status-details.ts";
+import type { ServerCall } from "./call.ts";
+import type { ServerParts } from "./layer.ts";
+
+export function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerParts): void {
+  const { ownResponseHeader, ownResponseTrailer, error } = call;
+  if (ownResponseHeader === undefined && ownResponseTrailer === undefined && error === undefined) return;
+  try {
+    if (ownResponseHeader !== undefined && !call.headWritten) toFields(ownResponseHeader);
+    if (ownResponseTrailer !== undefined) toFields(ownResponseTrailer);
+    if (error === undefined) return;
+    encodeStatusDetails(error);
+    if (!error.isWireError) toFields(error.metadata);
+  } catch (cause) {
+    onHandlerError(cause, call);
+    call.dropOwnMetadata();
+    call.error = new HeddleError("handlerFailed", { method: call.name }, { cause });
+  }
+}
