@@ -1,18 +1,30 @@
 /**
- * Opens the byte stream to an address, within a time.
+ * Opens the byte stream to an address, within a time: connects, and shakes hands where TLS is wanted.
  */
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { parseAddress } from "../call/address.ts";
+import { type Address, parseAddress } from "../call/address.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
-import type { Timers } from "../runtime/timer.ts";
+import type { Timer, Timers } from "../runtime/timer.ts";
 import { connectInMemory } from "./memory.ts";
+import { type Alpn, alpnOf, type ClientTls, toTlsError } from "./tls.ts";
 
 export interface DialOptions {
   readonly address: string;
-  /** Limit for the whole attempt, in ms. */
+  /** Limit for the whole attempt, TLS included, in ms. */
   readonly timeoutMs: number;
   readonly timers: Timers;
+  /** Speak TLS. Absent: plain text. */
+  readonly tls?: ClientTls | undefined;
+  /** What is offered by ALPN. Default: `h2`, then `http/1.1`. */
+  readonly alpn?: readonly string[] | undefined;
+}
+
+/** A connected stream. */
+export interface Dialled {
+  readonly socket: Duplex;
+  /** What TLS agreed on; undefined without TLS, and when the server names no protocol. */
+  readonly alpn: Alpn;
 }
 
 export interface Dialing {
@@ -20,50 +32,90 @@ export interface Dialing {
   cancel(): void;
 }
 
-/** Calls `onResult` once, never synchronously: with the connected stream or with `connectFailed`. */
-export function dial(options: DialOptions, onResult: (result: Duplex | HeddleError) => void): Dialing {
-  const { address, timeoutMs, timers } = options;
-  const failed = (reason: string, cause?: unknown) =>
-    new HeddleError("connectFailed", { address, reason }, { cause });
-  const parsed = parseAddress(address);
-  if (typeof parsed === "string") return later(() => onResult(failed(parsed)));
-  if (parsed.kind === "memory") {
-    return later(() =>
-      onResult(connectInMemory(parsed.name) ?? failed("nobody listens there in this process")),
-    );
+/** Calls `onResult` once, never synchronously: with the connected stream, or with `connectFailed` or a TLS error. */
+export function dial(options: DialOptions, onResult: (result: Dialled | HeddleError) => void): Dialing {
+  return new Attempt(options, onResult);
+}
+
+class Attempt implements Dialing {
+  readonly #options: DialOptions;
+  readonly #onResult: (result: Dialled | HeddleError) => void;
+  readonly #timer: Timer;
+  #socket: Duplex | undefined;
+  #phase: "connecting" | "shaking hands" = "connecting";
+  #settled = false;
+
+  constructor(options: DialOptions, onResult: (result: Dialled | HeddleError) => void) {
+    const { address, timeoutMs, timers } = options;
+    this.#options = options;
+    this.#onResult = onResult;
+    this.#timer = timers.after(timeoutMs, () => {
+      const during = this.#phase === "connecting" ? "no answer" : "no end of the TLS handshake";
+      this.#fail(`${during} within ${timeoutMs} ms`);
+    });
+    const parsed = parseAddress(address);
+    if (typeof parsed === "string") process.nextTick(() => this.#fail(parsed));
+    else if (parsed.kind === "memory") process.nextTick(() => this.#connectInMemory(parsed.name));
+    else this.#connect(parsed);
   }
-  const socket: Socket =
-    parsed.kind === "unix"
-      ? connect({ path: parsed.path })
-      : connect({ host: parsed.host, port: parsed.port, noDelay: true, autoSelectFamily: true });
-  let settled = false;
-  const settle = (result?: Duplex | HeddleError) => {
-    if (settled) return;
-    settled = true;
-    timer.cancel();
-    socket.off("connect", onConnect);
-    socket.off("error", onError);
-    if (result !== socket) {
-      socket.on("error", ignore);
-      socket.destroy();
+
+  cancel(): void {
+    this.#settle();
+  }
+
+  #connectInMemory(name: string): void {
+    if (this.#settled) return;
+    const socket = connectInMemory(name);
+    if (socket === undefined) return this.#fail("nobody listens there in this process");
+    this.#connected(socket, "localhost");
+  }
+
+  #connect(parsed: Exclude<Address, { kind: "memory" }>): void {
+    const socket: Socket =
+      parsed.kind === "unix"
+        ? connect({ path: parsed.path })
+        : connect({ host: parsed.host, port: parsed.port, noDelay: true, autoSelectFamily: true });
+    this.#socket = socket;
+    const onError = (error: Error) => this.#fail(reasonText(error), error);
+    socket.on("error", onError);
+    socket.once("connect", () => {
+      if (this.#settled) return;
+      socket.off("error", onError);
+      this.#connected(socket, parsed.kind === "unix" ? "localhost" : parsed.host);
+    });
+  }
+
+  #connected(socket: Duplex, host: string): void {
+    const { tls } = this.#options;
+    if (tls === undefined) return this.#settle({ socket, alpn: undefined });
+    this.#phase = "shaking hands";
+    const { address, alpn } = this.#options;
+    const secure = tls.connect(socket, host, alpn);
+    this.#socket = secure;
+    const onError = (error: Error) => this.#settle(toTlsError(error, address, tls.nameOf(host)));
+    secure.on("error", onError);
+    secure.once("secureConnect", () => {
+      if (this.#settled) return;
+      secure.off("error", onError);
+      this.#settle({ socket: secure, alpn: alpnOf(secure) });
+    });
+  }
+
+  #fail(reason: string, cause?: unknown): void {
+    const { address } = this.#options;
+    const name = this.#phase === "connecting" ? "connectFailed" : "tlsFailed";
+    this.#settle(new HeddleError(name, { address, reason }, { cause }));
+  }
+
+  #settle(result?: Dialled | HeddleError): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#timer.cancel();
+    if (result === undefined || result instanceof HeddleError) {
+      // A destroyed socket may still report its error.
+      this.#socket?.on("error", () => {});
+      this.#socket?.destroy();
     }
-    if (result !== undefined) onResult(result);
-  };
-  const onConnect = () => settle(socket);
-  const onError = (error: Error) => settle(failed(reasonText(error), error));
-  const timer = timers.after(timeoutMs, () => settle(failed(`no answer within ${timeoutMs} ms`)));
-  socket.on("connect", onConnect);
-  socket.on("error", onError);
-  return { cancel: () => settle() };
+    if (result !== undefined) this.#onResult(result);
+  }
 }
-
-function later(run: () => void): Dialing {
-  let cancelled = false;
-  process.nextTick(() => {
-    if (!cancelled) run();
-  });
-  return { cancel: () => (cancelled = true) };
-}
-
-/** A destroyed socket may still report its error. */
-function ignore(): void {}

@@ -14,6 +14,7 @@ import type { Timer, Timers } from "../runtime/timer.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import { ClientSession } from "./client-session.ts";
 import { type Dialing, dial } from "./dial.ts";
+import type { ClientTls } from "./tls.ts";
 
 export type SubchannelState = "idle" | "connecting" | "ready" | "transient_failure" | "shutdown";
 
@@ -27,6 +28,8 @@ export interface SubchannelOptions {
   readonly timers: Timers;
   readonly random: Random;
   readonly limits?: Partial<Http2Limits>;
+  /** Speak TLS. Absent: plain text. */
+  readonly tls?: ClientTls | undefined;
   readonly onState: (subchannel: Subchannel) => void;
 }
 
@@ -64,17 +67,21 @@ export class Subchannel {
   connect(): void {
     if (this.state !== "idle") return;
     this.#become("connecting");
-    const { address, timers, connectTimeoutMs, clock } = this.#options;
+    const { address, timers, connectTimeoutMs, clock, tls } = this.#options;
     const until = clock.now() + connectTimeoutMs;
-    this.#dialing = dial({ address, timeoutMs: connectTimeoutMs, timers }, (result) => {
+    this.#dialing = dial({ address, timeoutMs: connectTimeoutMs, timers, tls }, (result) => {
       this.#dialing = undefined;
       if (this.state === "shutdown") {
-        if (!isHeddleError(result)) result.destroy();
+        if (!isHeddleError(result)) result.socket.destroy();
         return;
       }
       if (isHeddleError(result)) return this.#failed(result.rawMessage);
+      if (result.alpn === "http/1.1") {
+        result.socket.destroy();
+        return this.#failed(`cannot connect to ${address}: it speaks only HTTP/1.1`);
+      }
       const session = new ClientSession({
-        socket: result,
+        socket: result.socket,
         address,
         clock,
         timers,
