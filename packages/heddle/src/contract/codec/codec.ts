@@ -1,5 +1,5 @@
 /**
- * How a message becomes bytes and back: the public face of the compiled codecs.
+ * How a message becomes bytes and back: the face of the compiled codecs.
  *
  * The semantics are protobuf-es's, to the letter. The compiled path covers what is common; whenever it
  * gives up, protobuf-es does the work again and has the last word, be it a result or an error.
@@ -11,42 +11,43 @@ import {
   isMessage,
   type Message,
   type MessageInitShape,
+  type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
 import type { ByteSink } from "./byte-sink.ts";
 import { compiledMessageOf } from "./compile.ts";
 import { refuseStructBomb } from "./struct-guard.ts";
 
-export interface Codec {
-  readonly desc: DescMessage;
+export interface Codec<Desc extends DescMessage = DescMessage> {
+  readonly desc: Desc;
   /**
    * Appends the binary form of a message, or of the plain object that it can be made of. Throws what
    * protobuf-es's `create` and `toBinary` throw; `sink.length` is then what it was.
    */
-  encodeInto(message: Message | MessageInitShape<DescMessage>, sink: ByteSink): void;
+  encodeInto(message: MessageShape<Desc> | MessageInitShape<Desc>, sink: ByteSink): void;
   /** The binary form in an array of its own. Throws as `encodeInto`. */
-  encode(message: Message | MessageInitShape<DescMessage>): Uint8Array;
+  encode(message: MessageShape<Desc> | MessageInitShape<Desc>): Uint8Array;
   /**
    * The message in bytes[start, end); default all of them. Nothing outside is read. Bytes fields and unknown fields are views
    * of `bytes`, as in protobuf-es: who wants to use the storage again must not hand it in.
    * Throws what protobuf-es's `fromBinary` throws, a RangeError when the range is not within `bytes`, and for a
    * message that merges one JSON object over and over (`struct-guard.ts`).
    */
-  decode(bytes: Uint8Array, start?: number, end?: number): Message;
+  decode(bytes: Uint8Array, start?: number, end?: number): MessageShape<Desc>;
   /** Whether code was generated for the message, or protobuf-es does all itself. */
   readonly kind: "compiled" | "reflective";
 }
 
 const codecs = new WeakMap<DescMessage, Codec>();
 
-/** The codec of a message; the same object for the same descriptor. */
-export function codecOf(desc: DescMessage): Codec {
+/** The codec of a message; the same object for the same descriptor. Code is generated when it is first used. */
+export function codecOf<Desc extends DescMessage>(desc: Desc): Codec<Desc> {
   let codec = codecs.get(desc);
   if (codec === undefined) {
     codec = createCodec(desc);
     codecs.set(desc, codec);
   }
-  return codec;
+  return codec as Codec<Desc>;
 }
 
 function createCodec(desc: DescMessage): Codec {
