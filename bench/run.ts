@@ -3,17 +3,28 @@
  * stdout and everything else on stderr. Exit code 1 means that a suite failed or a limit was passed,
  * 2 that the command line was not understood.
  */
-import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { type Report, type RunResult, toMarkdown, toText, writeSection } from "./harness/report.ts";
+import { runRounds, toRatios } from "./harness/rounds.ts";
+import { loadSuite, type SuiteName } from "./harness/suite.ts";
 import { describeMachine } from "./machine.ts";
+import { report as payloadReport } from "./payload/report.ts";
 import { runMemorySuite } from "./rpc/memory.ts";
-import { isPeerName, type PeerName, peerNames } from "./rpc/peer.ts";
-import { type RpcResult, toMarkdown, toText } from "./rpc/report.ts";
-import { runRpcSuite, toRatios } from "./rpc/suite.ts";
+import { report as rpcReport } from "./rpc/report.ts";
+import { report as streamReport } from "./stream/report.ts";
+
+/** The suites that measure peers in rounds: what the levels of the load are called, and where they stand by default. */
+const roundSuites: Record<SuiteName, { report: Report; levelOption: LevelOption; levels: string }> = {
+  rpc: { report: rpcReport, levelOption: "inflight", levels: "1,16,64,256" },
+  stream: { report: streamReport, levelOption: "streams", levels: "1,16" },
+  payload: { report: payloadReport, levelOption: "bytes", levels: "1024,16384,65536,262144,1048576,4194304" },
+};
+type LevelOption = "inflight" | "streams" | "bytes";
 
 const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
-       npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
-peers: ${peerNames.join(", ")}`;
+       npm run bench -- stream [--quick] [--json] [--only name,name] [--streams 1,16] [--write]
+       npm run bench -- payload [--quick] [--json] [--only name,name] [--bytes 1024,1048576] [--write]
+       npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -34,7 +45,8 @@ try {
 
 async function main(args: readonly string[]): Promise<number> {
   const { suite, options } = parse(args);
-  if (suite === "rpc") return runRpc(options, args);
+  if (suite !== undefined && Object.hasOwn(roundSuites, suite))
+    return runSuite(suite as SuiteName, options, args);
   if (suite === "memory") return runMemory(options);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
@@ -50,6 +62,8 @@ function parse(args: readonly string[]) {
         write: { type: "boolean", default: false },
         only: { type: "string" },
         inflight: { type: "string" },
+        streams: { type: "string" },
+        bytes: { type: "string" },
         calls: { type: "string", default: "1000000" },
       },
     });
@@ -62,35 +76,38 @@ function parse(args: readonly string[]) {
 
 type Options = ReturnType<typeof parse>["options"];
 
-async function runRpc(options: Options, args: readonly string[]): Promise<number> {
-  const isFull = !options.quick && options.only === undefined && options.inflight === undefined;
+async function runSuite(suite: SuiteName, options: Options, args: readonly string[]): Promise<number> {
+  const { report, levelOption, levels: defaultLevels } = roundSuites[suite];
+  const chosenLevels = options[levelOption];
+  const isFull = !options.quick && options.only === undefined && chosenLevels === undefined;
   if (options.write && !isFull)
     throw new UsageError("--write records a full run: leave the other choices out");
-  const peers = toPeers(options.only) ?? peerNames;
-  const inflight = toNumbers(options.inflight ?? "1,16,64,256");
+  const peers = await toPeers(suite, options.only);
+  const levels = toNumbers(chosenLevels ?? defaultLevels);
   const date = new Date().toISOString();
   const machine = describeMachine();
   if (machine.loadAtStart > 0.5)
     say(`the machine is not idle (load ${machine.loadAtStart}): figures will be low`);
 
   const timing = options.quick ? quick : full;
-  const rows = await runRpcSuite({ peers, inflight, ...timing, onProgress: say });
-  const result: RpcResult = {
-    suite: "rpc",
+  const rows = await runRounds({ suite, peers, levels, ...timing, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result: RunResult = {
+    suite,
     node: process.version,
     date,
-    command: `npm run bench -- ${args.join(" ")}`,
+    command,
     machine,
     rows,
     ratios: toRatios(rows),
   };
-  print(options.json ? JSON.stringify(result) : toText(result));
-  if (options.write) await writeFile(new URL("RESULTS.md", import.meta.url), toMarkdown(result));
+  print(options.json ? JSON.stringify(result) : toText(result, report));
+  if (options.write) await writeSection(toMarkdown(result, report));
   return 0;
 }
 
 async function runMemory(options: Options): Promise<number> {
-  const [peer = "heddle", ...more] = toPeers(options.only) ?? [];
+  const [peer = "heddle", ...more] = await toPeers("rpc", options.only ?? "heddle");
   const [inflight = 64, ...levels] = toNumbers(options.inflight ?? "64");
   const [calls = 0] = toNumbers(options.calls);
   if (more.length + levels.length > 0) throw new UsageError("memory takes one peer and one number in flight");
@@ -112,11 +129,14 @@ async function runMemory(options: Options): Promise<number> {
   return withinLimit ? 0 : 1;
 }
 
-function toPeers(list: string | undefined): PeerName[] | undefined {
-  return list?.split(",").map((name) => {
-    if (!isPeerName(name)) throw new UsageError(`there is no peer "${name}"`);
-    return name;
-  });
+/** The peers of a list of names; all of the suite without one. */
+async function toPeers(suite: SuiteName, list: string | undefined): Promise<string[]> {
+  const names = Object.keys((await loadSuite(suite)).peers);
+  const chosen = list?.split(",") ?? names;
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new UsageError(`there is no peer "${unknown}"; ${suite} has ${names.join(", ")}`);
+  return chosen;
 }
 
 function toNumbers(list: string): number[] {

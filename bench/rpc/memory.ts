@@ -5,12 +5,11 @@
  * which includes a young generation that V8 may still be enlarging, and after V8 has given its free
  * pages back, which grows only by what is kept.
  */
-import type { MemoryFigures } from "./answering.ts";
-import { startPair } from "./pair.ts";
-import type { PeerName } from "./peer.ts";
+import type { MemoryFigures } from "../harness/answering.ts";
+import { startPair } from "../harness/pair.ts";
 
 export interface MemoryOptions {
-  readonly peer: PeerName;
+  readonly peer: string;
   readonly inflight: number;
   /** All calls, those before the first reading included. */
   readonly calls: number;
@@ -35,13 +34,13 @@ export interface MemoryResult {
 export const growthLimit = 1.1;
 
 export async function runMemorySuite(options: MemoryOptions): Promise<MemoryResult> {
-  await using pair = await startPair(options.peer, {
+  await using pair = await startPair("rpc", options.peer, {
     maxInflight: options.inflight,
     // A young generation of fixed size: V8 would otherwise enlarge it for as long as the load lasts, and the
     // resident memory would tell of that and not of what calls leave behind.
     nodeFlags: ["--expose-gc", "--min-semi-space-size=16", "--max-semi-space-size=16"],
   });
-  const run = (calls: number) => pair.client.ask({ ask: "calls", inflight: options.inflight, calls });
+  const run = (operations: number) => pair.client.ask({ ask: "count", level: options.inflight, operations });
   const read = async () => ({
     client: await pair.client.ask<MemoryFigures>({ ask: "memory" }),
     server: await pair.server.ask<MemoryFigures>({ ask: "memory" }),

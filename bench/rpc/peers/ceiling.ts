@@ -10,15 +10,15 @@ import { once } from "node:events";
 import * as net from "node:net";
 import type { PlaceOrderRequest } from "../../gen/bench/v1/orders_pb.ts";
 import { encodeRequest } from "../codec.ts";
-import { listenOnLoopback } from "../listen.ts";
-import type { Peer } from "../peer.ts";
+import { listenOnLoopback } from "../../harness/listen.ts";
+import type { RpcPeer } from "../suite.ts";
 
 const headerBytes = 8;
 
 /** A power of two, well above the most calls in flight. */
 const waitingSlots = 4096;
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   async startServer() {
     const sockets = new Set<net.Socket>();
     const server = net.createServer({ noDelay: true }, (socket) => {

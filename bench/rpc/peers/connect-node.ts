@@ -6,11 +6,11 @@ import * as http2 from "node:http2";
 import { createClient } from "@connectrpc/connect";
 import { connectNodeAdapter, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
-import { closeHttp2Server, listenOnLoopback } from "../listen.ts";
+import { closeHttp2Server, listenOnLoopback } from "../../harness/listen.ts";
 import { placeOrder } from "../order.ts";
-import type { Peer } from "../peer.ts";
+import type { RpcPeer } from "../suite.ts";
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   async startServer() {
     const server = http2.createServer(
       connectNodeAdapter({ routes: (router) => router.service(OrderService, { placeOrder }) }),

@@ -5,6 +5,7 @@
  */
 import * as grpc from "@grpc/grpc-js";
 import type { PlaceOrderRequest, PlaceOrderResponse } from "../../gen/bench/v1/orders_pb.ts";
+import { asBuffer } from "../../harness/as-buffer.ts";
 import {
   answerOrder,
   decodeRequest,
@@ -13,7 +14,7 @@ import {
   encodeResponse,
   placeOrderPath,
 } from "../codec.ts";
-import type { Peer } from "../peer.ts";
+import type { RpcPeer } from "../suite.ts";
 
 const definition = {
   placeOrder: {
@@ -27,7 +28,7 @@ const definition = {
   },
 } satisfies grpc.ServiceDefinition;
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   async startServer() {
     const server = new grpc.Server();
     const placeOrder: grpc.handleUnaryCall<PlaceOrderRequest, PlaceOrderResponse> = (call, callback) =>
@@ -56,7 +57,3 @@ export const peer: Peer = {
     };
   },
 };
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}

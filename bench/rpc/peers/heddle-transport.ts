@@ -6,10 +6,10 @@ import { createClient } from "@connectrpc/connect";
 import { createServer, createTransport, implement } from "heddle";
 import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
 import { placeOrder } from "../order.ts";
-import type { Peer } from "../peer.ts";
-import { portOf } from "../port-of.ts";
+import type { RpcPeer } from "../suite.ts";
+import { portOf } from "../../harness/port-of.ts";
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   async startServer() {
     const server = await createServer({ services: [implement(OrderService, { placeOrder })] });
     return { port: portOf(server.address), close: () => server.close() };

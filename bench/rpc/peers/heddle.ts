@@ -7,10 +7,10 @@
 import { createMesh, implement } from "heddle";
 import { OrderService } from "../../gen/bench/v1/orders_pb.ts";
 import { placeOrder } from "../order.ts";
-import type { Peer } from "../peer.ts";
-import { portOf } from "../port-of.ts";
+import type { RpcPeer } from "../suite.ts";
+import { portOf } from "../../harness/port-of.ts";
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   usesRegistry: true,
 
   async startServer({ registryAddress }) {

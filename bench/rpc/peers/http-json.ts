@@ -5,13 +5,13 @@
 import * as http from "node:http";
 import { Pool } from "undici";
 import type { PlaceOrderRequest } from "../../gen/bench/v1/orders_pb.ts";
-import { listenOnLoopback } from "../listen.ts";
+import { listenOnLoopback } from "../../harness/listen.ts";
 import { type OrderFields, placeOrder } from "../order.ts";
-import type { Peer } from "../peer.ts";
+import type { RpcPeer } from "../suite.ts";
 
 const path = "/v1/orders";
 
-export const peer: Peer = {
+export const peer: RpcPeer = {
   async startServer() {
     const server = http.createServer((request, response) => {
       if (request.method !== "POST" || request.url !== path) {

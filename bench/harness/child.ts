@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 
 /** What a parent may ask; `report` is answered with the process's own figures. */
 export type Question =
-  | { readonly ask: "load"; readonly inflight: number; readonly settleMs: number; readonly measureMs: number }
-  | { readonly ask: "calls"; readonly inflight: number; readonly calls: number }
+  | { readonly ask: "load"; readonly level: number; readonly settleMs: number; readonly measureMs: number }
+  | { readonly ask: "count"; readonly level: number; readonly operations: number }
   | { readonly ask: "cpu" }
   | { readonly ask: "memory" }
   | { readonly ask: "stop" };
@@ -38,7 +38,7 @@ export async function startChild(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<Child> {
-  const label = `${file} ${args[0] ?? ""}`.trim();
+  const label = [file, ...args.slice(0, 2)].join(" ");
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), [...args], {
     execArgv: [...(options.nodeFlags ?? [])],
     // The parent's stdout carries the results; what a child prints is for people.
@@ -63,8 +63,8 @@ export async function startChild(
 
 function timeoutOf(question: Question): number {
   if (question.ask === "load") return answerTimeoutMs + question.settleMs + question.measureMs;
-  // One millisecond per call is slower than any peer that is worth measuring.
-  if (question.ask === "calls") return answerTimeoutMs + question.calls;
+  // One millisecond per operation is slower than any peer that is worth measuring.
+  if (question.ask === "count") return answerTimeoutMs + question.operations;
   return answerTimeoutMs;
 }
 

@@ -1,0 +1,34 @@
+/** Ticks to and from bytes with protobuf-es, for the peers that bring no codec of their own choice. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  type Tick,
+  TickSchema,
+  TickService,
+  type WatchRequest,
+  WatchRequestSchema,
+} from "../gen/bench/v1/ticks_pb.ts";
+import { createTick } from "./ticks.ts";
+
+/** The gRPC path of the one method. */
+export const watchPath = `/${TickService.typeName}/${TickService.method.watch.name}`;
+
+export function encodeRequest(request: WatchRequest): Uint8Array {
+  return toBinary(WatchRequestSchema, request);
+}
+
+export function decodeRequest(bytes: Uint8Array): WatchRequest {
+  return fromBinary(WatchRequestSchema, bytes);
+}
+
+export function encodeTick(tick: Tick): Uint8Array {
+  return toBinary(TickSchema, tick);
+}
+
+export function decodeTick(bytes: Uint8Array): Tick {
+  return fromBinary(TickSchema, bytes);
+}
+
+/** A tick as a message: made here for libraries that take no initialiser. */
+export function tickMessage(sequence: number): Tick {
+  return create(TickSchema, createTick(sequence));
+}
