@@ -12,6 +12,9 @@ test("defaults are those of the documentation", () => {
   assert.deepEqual(rest, {
     defaultTimeoutMs: 15_000,
     balancer: "least_request",
+    compressMinBytes: 1024,
+    protocol: "auto",
+    codec: "proto",
     maxAttempts: 3,
     connectTimeoutMs: 5000,
     waitForReadyMs: 3000,
@@ -34,7 +37,10 @@ test("what makes no sense is refused, and the error names the option", () => {
     ["maxSendMessageBytes", Number.NaN],
     ["balancer", "fastest"],
     ["retryBudget", { ratio: -1 }],
-    ["sendCompression", "br"],
+    ["sendCompression", "snappy"],
+    ["compressMinBytes", -1],
+    ["protocol", "thrift"],
+    ["codec", "xml"],
     ["authority", "caf\u00e9"],
     ["authority", ""],
   ];

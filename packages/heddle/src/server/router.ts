@@ -1,7 +1,9 @@
 /**
  * From the path of a request to the method and its handler.
  */
+import type { Registry } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
+import { jsonMethod, registryOfServices } from "../contract/json-codec.ts";
 import { type Method, methodOf } from "../contract/method.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
 
@@ -15,12 +17,17 @@ export interface Router {
   readonly services: readonly string[];
   /** Undefined for a path that nobody answers, be the service unknown or the method not implemented. */
   find(path: string): Route | undefined;
+  /** The same route for messages in JSON. */
+  findJson(path: string): Route | undefined;
 }
 
 /** Throws `optionInvalid` when a service is given twice. */
 export function createRouter(implementations: readonly Implementation[]): Router {
   const routes = new Map<string, Route>();
   const services = new Set<string>();
+  const jsonRoutes = new Map<string, Route>();
+  /** Made for the first request in JSON: most servers never see one. */
+  let registry: Registry | undefined;
   for (const { service, handler } of implementations) {
     if (services.has(service.typeName)) {
       throw new HeddleError("optionInvalid", {
@@ -36,5 +43,19 @@ export function createRouter(implementations: readonly Implementation[]): Router
       routes.set(method.path, { method, handler: implemented });
     }
   }
-  return { services: [...services], find: (path) => routes.get(path) };
+  return {
+    services: [...services],
+    find: (path) => routes.get(path),
+    findJson(path) {
+      const route = routes.get(path);
+      if (route === undefined) return undefined;
+      let inJson = jsonRoutes.get(path);
+      if (inJson === undefined) {
+        registry ??= registryOfServices(implementations.map(({ service }) => service));
+        inJson = { method: jsonMethod(route.method, registry), handler: route.handler };
+        jsonRoutes.set(path, inJson);
+      }
+      return inJson;
+    },
+  };
 }

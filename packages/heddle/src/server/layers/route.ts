@@ -8,7 +8,7 @@ export const route: ServerLayer = {
   order: "outside all that depends on the method",
   create: ({ router }, link) => ({
     down(call) {
-      call.route = router.find(call.path);
+      call.route = call.form === "proto" ? router.find(call.path) : router.findJson(call.path);
       if (call.route !== undefined) return link.down(call);
       call.error = new HeddleError("methodUnknown", {
         path: call.path.slice(0, 200),

@@ -10,7 +10,7 @@ import { HeddleError } from "../../call/errors.ts";
 import { encodeGrpcMessage } from "../../call/grpc-message.ts";
 import { toFields } from "../../call/metadata.ts";
 import { encodeStatusDetails } from "../../call/status-details.ts";
-import { ACCEPTED_ENCODINGS } from "../../wire/compression.ts";
+import { acceptedEncodings } from "../../wire/compression.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Http2Call } from "../http2-call.ts";
 
@@ -52,7 +52,7 @@ const HEADS: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 function createHead(contentType: string): readonly string[] {
-  return [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPTED_ENCODINGS];
+  return [":status", "200", "content-type", contentType, "grpc-accept-encoding", acceptedEncodings.join(",")];
 }
 
 /** Writes one message of the answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */
