@@ -208,14 +208,3 @@ function acceptedWeights(acceptHeader: string): Map<string, number> {
 function toWeight(text: string): number {
   return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Number(text) : 0;
 }
-
-/** What the gRPC code speaks until it takes all encodings. */
-export const ACCEPTED_ENCODINGS = "gzip,identity";
-
-export function isSupportedEncoding(encoding: string): boolean {
-  return encoding === "gzip" || encoding === "identity" || encoding === "";
-}
-
-export const compressGzip = gzip.compress;
-
-export const decompressGzip = gzip.decompress;
