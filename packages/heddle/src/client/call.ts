@@ -121,10 +121,12 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   // Ways to end early.
 
   onWheel(): void {
+    this.abort(this.deadlineError());
+  }
+
+  deadlineError(): HeddleError {
     const deadlineMs = Math.round(this.timeoutMs);
-    this.abort(
-      new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase }),
-    );
+    return new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase });
   }
 
   cancel(reason: string): void {

@@ -288,6 +288,21 @@ test("a deadline ends the call where it stands, and the record tells where", asy
   assertIdle(world.client);
 });
 
+test("a callee that cancels the call when the deadline has passed says the same as the deadline", async () => {
+  using world = createWorld(() => {});
+  await world.client.ready();
+  const call = failureOf(world.client.echo.say({}, { timeoutMs: 100 }));
+  await until(() => world.server.requests.length === 1, "the request is there");
+  // Due at 100 ms, but the wheel ticks next at 104 ms.
+  world.client.time.advance(101);
+  world.server.requests[0]?.reset(8);
+  const error = await call;
+  assert.deepEqual(
+    [error.code, world.client.records.at(-1)?.status],
+    [Code.DeadlineExceeded, "DEADLINE_EXCEEDED"],
+  );
+});
+
 test("a deadline during the wait before the next attempt shows one attempt, not two", async () => {
   using world = createWorld((request) => request.refuse(Code.Unavailable), {
     maxAttempts: 100,

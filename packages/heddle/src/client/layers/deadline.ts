@@ -1,4 +1,4 @@
-import { HeddleError } from "../../call/errors.ts";
+import { HeddleError, isHeddleError } from "../../call/errors.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /** Bounds the whole call, retries included, by the smaller of its own timeout and what the served call has left. */
@@ -6,7 +6,7 @@ export const deadline: ClientLayer = {
   name: "deadline",
   does: "bounds the whole call; inherits what is left of the served call's deadline",
   order: "outside retry: one deadline covers all attempts and the waits between them",
-  create: ({ wheel }, link) => ({
+  create: ({ wheel, clock }, link) => ({
     down(call) {
       const inheritedMs =
         call.parent === undefined ? Number.POSITIVE_INFINITY : call.parent.deadlineAtMs - call.startedAtMs;
@@ -28,6 +28,13 @@ export const deadline: ClientLayer = {
     },
     up(call) {
       wheel.remove(call);
+      // The callee keeps the same deadline, and may be the first to act on it: the wheel is coarse.
+      if (
+        isHeddleError(call.error) &&
+        call.error.reason === "peerCancelled" &&
+        clock.now() >= call.deadlineAtMs
+      )
+        call.error = call.deadlineError();
       link.up(call);
     },
   }),
