@@ -1,0 +1,55 @@
+/**
+ * The client that the conformance runner starts: reads calls from standard input, makes them through our transport,
+ * and writes what came of each to standard output as it ends. Calls that want the same settings share a transport.
+ */
+import { type ClosableTransport, createTransport, type TransportOptions } from "heddle";
+import { makeCall } from "./call.ts";
+import { readMessages, writeMessage } from "./delimited.ts";
+import { type ClientCompatRequest, ClientCompatRequestSchema, ClientCompatResponseSchema } from "./schema.ts";
+
+/** How many calls run at once: many of them wait for a delay, and none should be late for want of a core. */
+const CONCURRENCY = 16;
+
+const transports = new Map<string, ClosableTransport>();
+const running = new Set<Promise<void>>();
+
+for await (const request of readMessages(ClientCompatRequestSchema)) {
+  const call = answer(request);
+  running.add(call);
+  void call.finally(() => running.delete(call));
+  if (running.size >= CONCURRENCY) await Promise.race(running);
+}
+await Promise.all(running);
+for (const transport of transports.values()) transport.close("now");
+
+async function answer(request: ClientCompatRequest): Promise<void> {
+  const { testName } = request;
+  try {
+    const value = await makeCall(transportFor(request), request);
+    writeMessage(ClientCompatResponseSchema, { testName, result: { case: "response", value } });
+  } catch (error) {
+    const value = { message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    writeMessage(ClientCompatResponseSchema, { testName, result: { case: "error", value } });
+  }
+}
+
+function transportFor(request: ClientCompatRequest): ClosableTransport {
+  const options = optionsFor(request);
+  const key = JSON.stringify(options);
+  let transport = transports.get(key);
+  if (transport === undefined) {
+    transport = createTransport(options);
+    transports.set(key, transport);
+  }
+  return transport;
+}
+
+function optionsFor({ host, port, compression, messageReceiveLimit }: ClientCompatRequest): TransportOptions {
+  return {
+    target: `${host}:${port}`,
+    // A call of the suite has the deadline that its description names, or none.
+    defaultTimeoutMs: Number.POSITIVE_INFINITY,
+    ...(compression === 2 ? { sendCompression: "gzip" } : {}),
+    ...(messageReceiveLimit > 0 ? { maxReceiveMessageBytes: messageReceiveLimit } : {}),
+  };
+}
