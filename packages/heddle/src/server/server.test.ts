@@ -305,6 +305,17 @@ test("an error of the contract reaches the caller with its metadata", async () =
   assert.deepEqual(world.failures, []);
 });
 
+test("headers that a handler set before it failed come in a head of their own", async () => {
+  await using world = await createWorld((_, context) => {
+    context.responseHeader.set("x-early", "1");
+    context.responseTrailer.set("x-late", "2");
+    throw new ConnectError("sold out", Code.FailedPrecondition);
+  });
+  const answer = await ask(world.client);
+  assert.equal(answer.field("x-early"), "1");
+  assert.deepEqual(answer.trailers, ["grpc-status", "9", "grpc-message", "sold out", "x-late", "2"]);
+});
+
 test("the deadline answers for a handler that does not, once, and its signal aborts", async () => {
   const late = Promise.withResolvers<object>();
   let signal: AbortSignal | undefined;

@@ -89,10 +89,11 @@ function writeAnswer(call: Http2Call, response: Message): void {
 }
 
 function writeTrailers(call: Http2Call): void {
-  const { session, stream, error, ownResponseTrailer } = call;
+  const { session, stream, error, ownResponseHeader, ownResponseTrailer } = call;
   const { machine } = session;
   if (call.over) return;
-  if (error === undefined) writeHead(call);
+  // Headers of the handler's own have a head of their own: a client takes all that comes "trailers-only" for trailers.
+  if (error === undefined || ownResponseHeader !== undefined) writeHead(call);
   const mark = machine.beginHeaders();
   if (error === undefined && ownResponseTrailer === undefined) writeKept(call, "ok", ["grpc-status", "0"]);
   else {
@@ -107,8 +108,6 @@ function writeTrailers(call: Http2Call): void {
 function writeTrailersOnlyHead(call: Http2Call): void {
   call.headWritten = true;
   writeFields(call, [":status", "200", "content-type", answerType(call)], "index");
-  const { ownResponseHeader } = call;
-  if (ownResponseHeader !== undefined) writeFields(call, toFields(ownResponseHeader), "plain");
 }
 
 function writeStatus(call: Http2Call): void {
