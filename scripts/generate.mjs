@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fingerprint, listFiles, protoModules, readStamp, root, toolPath, writeStamp } from "./workspace.mjs";
 
@@ -32,11 +32,29 @@ export function generateModule(module) {
     env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}` },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  if (module.protobufjs) generateStatic(module, join(fresh, module.protobufjs));
   if (existsSync(target)) renameSync(target, old);
   renameSync(fresh, target);
   rmSync(old, { recursive: true, force: true });
   writeStamp(stampName(module), stamp);
 }
+
+/** protobufjs's static code of a whole module, with its types beside it. */
+function generateStatic(module, target) {
+  mkdirSync(dirname(target), { recursive: true });
+  execFileSync(
+    process.execPath,
+    [
+      join(root, pbjs, "bin/pbjs"),
+      ...["-t", "static-module", "-w", "esm", "--dts", "-p", module.proto, "-o", target],
+      ...protoFiles(module),
+    ],
+    { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
+  );
+}
+
+/** Below the benchmark, for the root has the protobufjs of grpc-js, which is another. */
+const pbjs = "bench/node_modules/protobufjs-cli";
 
 function protoFiles(module) {
   return listFiles(module.proto, (path) => path.endsWith(".proto"));
@@ -48,6 +66,7 @@ function inputs(module) {
     "buf.yaml",
     "buf.gen.yaml",
     "node_modules/@bufbuild/protoc-gen-es/package.json",
+    ...(module.protobufjs ? [`${pbjs}/package.json`] : []),
   ]);
 }
 

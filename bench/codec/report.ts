@@ -1,0 +1,53 @@
+/** A run of the codec suite as people read it: on the terminal, and as its section of RESULTS.md. */
+import { alignedText, grouped, markdownTable, type Table } from "../harness/table.ts";
+import type { Machine } from "../machine.ts";
+import type { CodecRow } from "./suite.ts";
+
+export interface CodecResult {
+  readonly suite: "codec";
+  /** Version of Node. */
+  readonly node: string;
+  /** When the run began, ISO 8601. */
+  readonly date: string;
+  readonly command: string;
+  readonly machine: Machine;
+  readonly rows: readonly CodecRow[];
+  /** As `toCodecRatios` has them. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export function toText(result: CodecResult): string {
+  return alignedText(toTable(result));
+}
+
+export function toMarkdown(result: CodecResult): string {
+  const { machine } = result;
+  return `## codec: messages to bytes and back
+
+| | |
+|---|---|
+| date | ${result.date.slice(0, 10)} |
+| machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os} |
+| load average at the start | ${machine.loadAtStart} |
+| Node | ${result.node} |
+| command | \`${result.command}\` |
+
+${markdownTable(toTable(result))}
+
+Operations per second, medians of the rounds; the last two columns are Heddle's over the other's.
+`;
+}
+
+function toTable({ rows, ratios }: CodecResult): Table {
+  const others = ["protobuf-es", "protobufjs"];
+  return [
+    ["fixture", "", "bytes", "heddle", ...others, ...others.map((name) => `/ ${name}`)],
+    ...rows.map(({ fixture, operation, bytes, perSecond }) => [
+      fixture,
+      operation,
+      grouped(bytes),
+      ...["heddle", ...others].map((name) => grouped(perSecond[name] ?? 0)),
+      ...others.map((name) => ratios[`heddle/${name}@${fixture}.${operation}`]?.toFixed(2) ?? ""),
+    ]),
+  ];
+}
