@@ -30,6 +30,8 @@ import {
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_FRAME_SIZE,
   SETTINGS_MAX_HEADER_LIST_SIZE,
+  SETTINGS_PING_INTERVAL,
+  WINDOW_PING,
 } from "./constants.ts";
 import type { Http2Events } from "./events.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -49,6 +51,7 @@ import {
   type Http2Limits,
 } from "./limits.ts";
 import { receiveFrame } from "./receive-frame.ts";
+import { DEFAULT_PERMITTED_MS } from "./keepalive.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
 import { ResetStreams } from "./reset-streams.ts";
@@ -84,12 +87,18 @@ export class Http2Connection {
   /** Streams that the peer lets us have open. Until it says so, a cautious guess. */
   peerMaxConcurrentStreams = 100;
   peerInitialWindow = DEFAULT_WINDOW;
+  /** The distance of PINGs that the peer puts up with, in ms. */
+  peerPingIntervalMs = DEFAULT_PERMITTED_MS;
   /** Highest stream id that the peer opened. */
   lastPeerStreamId = 0;
   /** Highest stream id of the peer that we serve: all, until our GOAWAY says otherwise. */
   lastServedStreamId = MAX_WINDOW;
-  /** Time of the current `receive`, for the rate guards. */
+  /** Time of the current or last `receive`. */
   nowMs = 0;
+  /** Time of the last data or headers of a call. */
+  dataAtMs = 0;
+  /** Answers to our PINGs that are still to come; further ones are noise. */
+  pongsDue = 0;
   /** The header block that waits for CONTINUATION frames, if any. */
   readonly headers = new OpenHeaderBlock();
   readonly #reader: FrameReader;
@@ -136,7 +145,10 @@ export class Http2Connection {
       [SETTINGS_MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
     ];
     if (this.role === "client") settings.push([SETTINGS_ENABLE_PUSH, 0]);
-    else settings.push([SETTINGS_MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]);
+    else {
+      settings.push([SETTINGS_MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]);
+      settings.push([SETTINGS_PING_INTERVAL, Math.ceil(1000 / this.limits.pings.perSecond)]);
+    }
     writeSettings(this.out, settings);
     this.receiver.open();
   }
@@ -164,6 +176,11 @@ export class Http2Connection {
     return this.#nextStreamId > MAX_WINDOW;
   }
 
+  /** Streams that were opened here, ever. */
+  get streamsOpened(): number {
+    return this.#nextStreamId >>> 1;
+  }
+
   /** True while a new stream may be opened here. A peer that does not read gets no more requests to not read. */
   get canOpen(): boolean {
     return (
@@ -178,7 +195,11 @@ export class Http2Connection {
 
   /** Opens a stream of ours. Check `canOpen` first. */
   openStream(owner: unknown): Http2Stream {
-    const stream = new Http2Stream(this.#nextStreamId, this.peerInitialWindow, this.limits.streamWindowBytes);
+    const stream = new Http2Stream(
+      this.#nextStreamId,
+      this.peerInitialWindow,
+      this.receiver.streamWindowBytes,
+    );
     this.#nextStreamId += 2;
     stream.owner = owner;
     this.streams.add(stream);
@@ -187,7 +208,7 @@ export class Http2Connection {
 
   /** Registers a stream that the peer opened. */
   acceptStream(id: number): Http2Stream {
-    const stream = new Http2Stream(id, this.peerInitialWindow, this.limits.streamWindowBytes);
+    const stream = new Http2Stream(id, this.peerInitialWindow, this.receiver.streamWindowBytes);
     this.streams.add(stream);
     return stream;
   }
@@ -265,7 +286,9 @@ export class Http2Connection {
   }
 
   ping(opaque: Uint8Array): void {
-    if (!this.closed) writePing(this.out, opaque, false);
+    if (this.closed) return;
+    this.pongsDue++;
+    writePing(this.out, opaque, false);
   }
 
   /** Ends the machine without an error: the socket is gone or will be. */
@@ -282,6 +305,19 @@ export class Http2Connection {
   }
 
   // What follows serves the frame handlers of this folder.
+
+  /** Measures the link, to learn how large the windows should be. */
+  measure(): void {
+    this.receiver.beginMeasurement(this.nowMs);
+    this.ping(WINDOW_PING);
+  }
+
+  /** An answer to a PING. It may be made up: of windows it can only say what data really arrived. */
+  receivePong(opaque: Uint8Array): void {
+    if (WINDOW_PING.every((byte, i) => byte === opaque[i]))
+      this.receiver.endMeasurement(this.nowMs, this.streams.values());
+    else this.events.onPong(opaque);
+  }
 
   /** A rule of the connection is broken, or a limit passed: GOAWAY, and the end. */
   fail(code: number, reason: ErrorName, params: ErrorParams): void {

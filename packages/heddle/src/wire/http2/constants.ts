@@ -53,6 +53,14 @@ export const SETTINGS_MAX_CONCURRENT_STREAMS = 3;
 export const SETTINGS_INITIAL_WINDOW_SIZE = 4;
 export const SETTINGS_MAX_FRAME_SIZE = 5;
 export const SETTINGS_MAX_HEADER_LIST_SIZE = 6;
+/**
+ * Heddle's own, from the range for experiments (§11.2 of RFC 7540): the distance of PINGs that the sender puts up
+ * with, in ms. Without it a client assumes what gRPC's servers permit, 5 minutes.
+ */
+export const SETTINGS_PING_INTERVAL = 0xf0_48;
+
+/** Content of the PING with which the machine measures the link; see `bandwidth.ts`. */
+export const WINDOW_PING = Uint8Array.from("hdlwindw", (c) => c.charCodeAt(0));
 
 const ERROR_NAMES: readonly string[] = [
   "NO_ERROR",

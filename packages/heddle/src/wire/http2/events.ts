@@ -25,8 +25,8 @@ export interface Http2Events {
   onSettings(): void;
   /** The peer is going away: no new streams here. Streams above `lastStreamId` have been reset already. */
   onGoaway(lastStreamId: number, code: number, debug: string): void;
-  /** The peer answered our ping. */
-  onPong(): void;
+  /** The peer answered a ping of ours, with its content. Those that measure the link are not told. */
+  onPong(opaque: Uint8Array): void;
   /** The peer broke the protocol or a limit. GOAWAY is in the output already; close the socket after it. */
   onConnectionError(error: HeddleError): void;
 }

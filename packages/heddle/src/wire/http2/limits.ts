@@ -20,10 +20,15 @@ export interface Http2Limits {
   readonly maxContinuationFrames: number;
   /** Largest frame payload that we accept, in bytes. Default 16 384, the protocol's minimum. */
   readonly maxFrameBytes: number;
-  /** Bytes that a peer may send on one stream before the reader has taken any. Default 512 KiB. */
+  /**
+   * Bytes that a peer may send on one stream before the reader has taken any. Default 64 KiB; grows with the link's
+   * bandwidth and delay up to `maxWindowBytes`. gRPC: the initial window and BDP estimation.
+   */
   readonly streamWindowBytes: number;
-  /** Bytes in flight on the whole connection. Default 8 MiB. */
+  /** Bytes in flight on the whole connection. Default 1 MiB; grows as the stream window does. */
   readonly connectionWindowBytes: number;
+  /** What both windows may grow to, in bytes. Default 16 MiB. 0: they stay as they start. */
+  readonly maxWindowBytes: number;
   /** Received bytes that readers have not taken, on all streams together, before the connection is no longer topped up. Default 32 MiB. */
   readonly maxUnreadBytes: number;
   /** Control frames that wait for a peer which does not read, in bytes. Default 1 MiB. Ping and settings floods (CVE-2019-9512, -9515). */
@@ -48,8 +53,9 @@ export const DEFAULT_LIMITS: Http2Limits = {
   maxHeaderListBytes: 65_536,
   maxContinuationFrames: 16,
   maxFrameBytes: 16_384,
-  streamWindowBytes: 512 * 1024,
-  connectionWindowBytes: 8 * 1024 * 1024,
+  streamWindowBytes: 64 * 1024,
+  connectionWindowBytes: 1024 * 1024,
+  maxWindowBytes: 16 * 1024 * 1024,
   maxUnreadBytes: 32 * 1024 * 1024,
   maxQueuedControlBytes: 1024 * 1024,
   resets: { burst: 2000, perSecond: 500 },

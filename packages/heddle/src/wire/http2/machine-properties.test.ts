@@ -138,7 +138,7 @@ describe("two machines", () => {
   });
 
   it("a smaller initial window makes windows negative, and data waits until they are positive again", () => {
-    const pair = new MachinePair({ takes: false });
+    const pair = new MachinePair({ takes: false, server: { streamWindowBytes: 512 * 1024 } });
     const stream = pair.open();
     for (let i = 0; i < 10; i++) pair.send(pair.client, stream, numbered(stream.id, i, 30_000));
     pair.run();

@@ -94,6 +94,8 @@ function receiveData(
   }
   if (!connection.receiver.receive(length))
     return connection.flowControlError("more data than the connection window");
+  if (connection.receiver.wantsMeasurement) connection.measure();
+  connection.dataAtMs = connection.nowMs;
   const endStream = (flags & FLAG_END_STREAM) !== 0;
   const dataBytes = to - from;
   const stream = connection.streams.get(id);
@@ -171,8 +173,9 @@ function receivePing(
   if (length !== 8) return connection.frameSizeError("PING is 8 bytes");
   if (id !== 0) return connection.protocolError("PING on a stream");
   if ((flags & FLAG_ACK) !== 0) {
-    if (connection.allows("noise")) connection.events.onPong();
-    return;
+    if (connection.pongsDue > 0) connection.pongsDue--;
+    else if (!connection.allows("noise")) return;
+    return connection.receivePong(bytes.subarray(start, start + 8));
   }
   if (!connection.allowsFeedback("pings") || !connection.allowsAnswer()) return;
   writePing(connection.out, bytes.subarray(start, start + 8), true);

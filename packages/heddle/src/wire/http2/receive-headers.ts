@@ -184,6 +184,7 @@ function deliverToStream(
     else connection.allows("noise");
     return;
   }
+  connection.dataAtMs = connection.nowMs;
   stream.headersReceived = true;
   if (endStream) stream.remoteClosed = true;
   connection.events.onHeaders(stream, block, endStream, trailers);

@@ -12,6 +12,7 @@ import {
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_FRAME_SIZE,
+  SETTINGS_PING_INTERVAL,
 } from "./constants.ts";
 import { readUint32 } from "./frame-reader.ts";
 import { writeSettingsAck } from "./frame-writer.ts";
@@ -78,6 +79,9 @@ function applySetting(connection: Http2Connection, setting: number, value: numbe
       if (value < DEFAULT_MAX_FRAME_BYTES || value > MAX_FRAME_BYTES_ALLOWED)
         connection.protocolError(`MAX_FRAME_SIZE of ${value}`);
       else connection.sender.maxFrameBytes = Math.min(value, connection.limits.maxFrameBytes);
+      return;
+    case SETTINGS_PING_INTERVAL:
+      connection.peerPingIntervalMs = value;
       return;
     default:
     // MAX_HEADER_LIST_SIZE is advice, unknown settings are ignored (§6.5.2).

@@ -6,14 +6,21 @@
  * stop the others, until all unread bytes together reach `maxUnreadBytes`; from then on it too waits.
  */
 import type { ByteWriter } from "../byte-writer.ts";
-import { DEFAULT_WINDOW } from "./constants.ts";
-import { writeWindowUpdate } from "./frame-writer.ts";
+import { BandwidthEstimator } from "./bandwidth.ts";
+import { DEFAULT_WINDOW, SETTINGS_INITIAL_WINDOW_SIZE } from "./constants.ts";
+import { writeSettings, writeWindowUpdate } from "./frame-writer.ts";
 import type { Http2Limits } from "./limits.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export class Receiver {
+  /** What the peer may send on a new stream. */
+  streamWindowBytes: number;
+  /** Readers have used up half a window since the last measurement: with the next data there is one to make. */
+  wantsMeasurement = false;
   readonly #out: ByteWriter;
   readonly #limits: Http2Limits;
+  readonly #bandwidth: BandwidthEstimator;
+  #connectionWindowBytes: number;
   /** Bytes that the peer may still send on the connection. */
   #window = DEFAULT_WINDOW;
   /** Bytes received and not granted back on the connection. */
@@ -23,6 +30,9 @@ export class Receiver {
   constructor(out: ByteWriter, limits: Http2Limits) {
     this.#out = out;
     this.#limits = limits;
+    this.streamWindowBytes = limits.streamWindowBytes;
+    this.#connectionWindowBytes = limits.connectionWindowBytes;
+    this.#bandwidth = new BandwidthEstimator(limits.streamWindowBytes, limits.maxWindowBytes);
   }
 
   /** Raises the connection window from the protocol's 64 KiB to ours; part of the opening. */
@@ -31,6 +41,27 @@ export class Receiver {
     if (raise <= 0) return;
     writeWindowUpdate(this.#out, 0, raise);
     this.#window += raise;
+  }
+
+  /** A PING goes out now, and what arrives until its answer is counted. */
+  beginMeasurement(nowMs: number): void {
+    this.wantsMeasurement = false;
+    this.#bandwidth.begin(nowMs);
+  }
+
+  /** The answer is there: enlarges the windows, those of `streams` too, when they hold the peer back. */
+  endMeasurement(nowMs: number, streams: Iterable<Http2Stream>): void {
+    if (!this.#bandwidth.end(nowMs)) return;
+    const { windowBytes } = this.#bandwidth;
+    const raise = windowBytes - this.streamWindowBytes;
+    this.streamWindowBytes = windowBytes;
+    writeSettings(this.#out, [[SETTINGS_INITIAL_WINDOW_SIZE, windowBytes]]);
+    for (const stream of streams) stream.receiveWindow += raise;
+    const connectionRaise = windowBytes - this.#connectionWindowBytes;
+    if (connectionRaise <= 0) return;
+    this.#connectionWindowBytes = windowBytes;
+    writeWindowUpdate(this.#out, 0, connectionRaise);
+    this.#window += connectionRaise;
   }
 
   /** Accounts a DATA frame on the connection; false when the peer sent more than it was granted. */
@@ -57,10 +88,12 @@ export class Receiver {
     stream.unread -= taken;
     this.#unread -= taken;
     stream.taken += taken;
-    if (!stream.remoteClosed && stream.taken * 2 >= this.#limits.streamWindowBytes) {
+    if (this.#bandwidth.measuring) this.#bandwidth.count(taken);
+    if (!stream.remoteClosed && stream.taken * 2 >= this.streamWindowBytes) {
       writeWindowUpdate(this.#out, stream.id, stream.taken);
       stream.receiveWindow += stream.taken;
       stream.taken = 0;
+      this.#wantMeasurement();
     }
     this.#grantConnection();
   }
@@ -73,10 +106,14 @@ export class Receiver {
   }
 
   #grantConnection(): void {
-    if (this.#owed * 2 < this.#limits.connectionWindowBytes || this.#unread > this.#limits.maxUnreadBytes)
-      return;
+    if (this.#owed * 2 < this.#connectionWindowBytes || this.#unread > this.#limits.maxUnreadBytes) return;
     writeWindowUpdate(this.#out, 0, this.#owed);
     this.#window += this.#owed;
     this.#owed = 0;
+    this.#wantMeasurement();
+  }
+
+  #wantMeasurement(): void {
+    if (this.#bandwidth.usedUp()) this.wantsMeasurement = true;
   }
 }
