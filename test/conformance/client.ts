@@ -10,6 +10,11 @@ import { type ClientCompatRequest, ClientCompatRequestSchema, ClientCompatRespon
 /** How many calls run at once: many of them wait for a delay, and none should be late for want of a core. */
 const CONCURRENCY = 16;
 
+/** The suite's enumerations, by number. */
+const PROTOCOLS = [undefined, "connect", "grpc", "grpc-web"] as const;
+const CODECS = [undefined, "proto", "json"] as const;
+const COMPRESSIONS = [undefined, undefined, "gzip", "br", "zstd", "deflate"] as const;
+
 const transports = new Map<string, ClosableTransport>();
 const running = new Set<Promise<void>>();
 
@@ -44,12 +49,21 @@ function transportFor(request: ClientCompatRequest): ClosableTransport {
   return transport;
 }
 
-function optionsFor({ host, port, compression, messageReceiveLimit }: ClientCompatRequest): TransportOptions {
+function optionsFor(request: ClientCompatRequest): TransportOptions {
+  const { host, port, messageReceiveLimit } = request;
+  const sendCompression = COMPRESSIONS[request.compression];
   return {
     target: `${host}:${port}`,
+    protocol: known("protocol", PROTOCOLS[request.protocol]),
+    codec: known("codec", CODECS[request.codec]),
     // A call of the suite has the deadline that its description names, or none.
     defaultTimeoutMs: Number.POSITIVE_INFINITY,
-    ...(compression === 2 ? { sendCompression: "gzip" } : {}),
+    ...(sendCompression === undefined ? {} : { sendCompression, compressMinBytes: 0 }),
     ...(messageReceiveLimit > 0 ? { maxReceiveMessageBytes: messageReceiveLimit } : {}),
   };
+}
+
+function known<T>(what: string, value: T | undefined): T {
+  if (value === undefined) throw new Error(`the runner asks for a ${what} that is unknown here`);
+  return value;
 }

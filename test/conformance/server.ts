@@ -11,6 +11,8 @@ for await (const { messageReceiveLimit } of readMessages(ServerCompatRequestSche
   const server = await createServer({
     services: [implement(ConformanceService, conformanceService)],
     listen: "127.0.0.1:0",
+    sendCompression: "gzip",
+    compressMinBytes: 0,
     ...(messageReceiveLimit > 0 ? { maxReceiveMessageBytes: messageReceiveLimit } : {}),
   });
   const [host = "", port] = server.address.split(":");
