@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { parseConnectError } from "./call/connect-error.ts";
 import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
 import { HeddleError, isHeddleError } from "./call/errors.ts";
 import { statusName } from "./call/status.ts";
@@ -90,6 +91,8 @@ async function requestByHand(head: string[], body?: Uint8Array): Promise<Shown> 
   if (body !== undefined) stream.sendBytes(body, true);
   await until(() => stream.over);
   client.cut();
+  const error = parseConnectError(stream.data, Code.Unknown);
+  if (error !== undefined) return error;
   return new ConnectError(
     decodeURIComponent(stream.field("grpc-message") ?? ""),
     Number(stream.field("grpc-status")) as Code,
@@ -195,7 +198,7 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     ),
   messageTooLarge: () =>
     callServer(async () => ({ value: new Uint8Array(100) }), {}, { maxReceiveMessageBytes: 10 }),
-  compressionUnsupported: () => requestByHand(requestHead({ "grpc-encoding": "br" })),
+  compressionUnsupported: () => requestByHand(requestHead({ "grpc-encoding": "snappy" })),
   messageInvalid: () =>
     callScripted((request) => {
       if (request.ended) request.answer(Uint8Array.of(0x0a, 0x7f));
@@ -206,10 +209,12 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     ),
   streamReset: () => callScripted((request) => request.ended && request.reset(2)),
   methodUnknown: () => requestByHand(requestHead({ ":path": "/heddle.unit.Echo/Nothing" })),
-  contentType: () => requestByHand(requestHead({ "content-type": "application/json" })),
+  contentType: () => requestByHand(requestHead({ "content-type": "application/xml" })),
   requestCardinality: () =>
     requestByHand(requestHead(), Buffer.concat([envelope(new Uint8Array(0)), envelope(new Uint8Array(0))])),
   timeoutInvalid: () => requestByHand(requestHead({ "grpc-timeout": "soon" })),
+  connectVersion: () =>
+    requestByHand(requestHead({ "content-type": "application/proto", "connect-protocol-version": "2" })),
   httpMethod: () => requestByHand(requestHead({ ":method": "GET" })),
 
   protocolError: () => breakHttp2(frame(0, 0, 0)),

@@ -214,7 +214,7 @@ export const CATALOGUE = {
     "never",
     "peer",
     'compression "{encoding}" is not supported; supported: {supported}',
-    "use gzip or identity",
+    "use one that is named, or identity",
   ),
   messageInvalid: entry(
     "HDL-2304",
@@ -253,8 +253,8 @@ export const CATALOGUE = {
     Code.Unknown,
     "never",
     "peer",
-    'content type "{contentType}" is not gRPC',
-    "send application/grpc",
+    'content type "{contentType}" does not fit {path}',
+    "send one of those that the answer names in accept-post",
   ),
   requestCardinality: entry(
     "HDL-2309",
@@ -269,16 +269,25 @@ export const CATALOGUE = {
     Code.InvalidArgument,
     "never",
     "peer",
-    'grpc-timeout "{value}" is not valid',
-    "send at most 8 digits and one of the units H M S m u n",
+    'timeout "{value}" is not valid',
+    "send grpc-timeout as 8 digits at most and one of the units H M S m u n, connect-timeout-ms as 10 digits at most",
   ),
   httpMethod: entry(
     "HDL-2311",
     Code.Internal,
     "never",
     "peer",
-    "HTTP method {httpMethod} cannot carry a gRPC call",
-    "send POST",
+    "HTTP method {httpMethod} cannot carry a call of {path}",
+    "send POST; GET is for unary methods whose contract says NO_SIDE_EFFECTS",
+  ),
+
+  connectVersion: entry(
+    "HDL-2312",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    'version "{version}" of the Connect protocol is not spoken here, only 1',
+    "send connect-protocol-version: 1, or connect=v1 in the query of a GET",
   ),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.

@@ -11,9 +11,12 @@ import { HeddleError } from "./errors.ts";
 /** Flat list of names and values. */
 export type Fields = readonly string[];
 
-/** Names that the protocol itself writes; metadata must not (they would forge it). */
+/** Names that the protocols themselves write; metadata must not (they would forge it). */
 const RESERVED = new Set([
+  "accept-encoding",
   "connection",
+  "content-encoding",
+  "content-length",
   "content-type",
   "host",
   "keep-alive",
@@ -25,7 +28,12 @@ const RESERVED = new Set([
 ]);
 
 export function isReserved(name: string): boolean {
-  return RESERVED.has(name) || name.startsWith("grpc-") || name.charCodeAt(0) === 0x3a /* : */;
+  return (
+    RESERVED.has(name) ||
+    name.startsWith("grpc-") ||
+    name.startsWith("connect-") ||
+    name.charCodeAt(0) === 0x3a /* : */
+  );
 }
 
 /**

@@ -1,13 +1,17 @@
 /**
  * What went wrong when a message was encoded, or a received payload expanded and decoded, as a catalogue error.
  */
+import type { Code } from "@connectrpc/connect";
 import { HeddleError, isHeddleError, reasonText } from "../call/errors.ts";
 
-/** A catalogue error stays what it is; anything else says that the message is not one of the method. */
-export function toMessageError(error: unknown, methodName: string): HeddleError {
-  return isHeddleError(error)
-    ? error
-    : new HeddleError("messageInvalid", { method: methodName, reason: reasonText(error) }, { cause: error });
+/**
+ * A catalogue error stays what it is; anything else says that the message is not one of the method, with the
+ * catalogue's code unless `code` is given.
+ */
+export function toMessageError(error: unknown, methodName: string, code?: Code): HeddleError {
+  if (isHeddleError(error)) return error;
+  const params = { method: methodName, reason: reasonText(error) };
+  return new HeddleError("messageInvalid", params, { cause: error, ...(code === undefined ? {} : { code }) });
 }
 
 /** A request that its codec refuses. */

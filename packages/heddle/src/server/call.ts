@@ -62,6 +62,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   /** The outcome has gone up: whatever the handler still does is without effect. */
   ended = false;
   headWritten = false;
+  /** Fields for the head of the answer from layers outside the protocol. */
+  answerFields: Fields = NO_FIELDS;
   inbox: Inbox | undefined = undefined;
   /** The handler layer's way back. */
   finish: ((call: ServerCall) => void) | undefined = undefined;

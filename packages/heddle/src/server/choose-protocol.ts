@@ -1,13 +1,20 @@
 /**
- * Which protocol a request speaks, by its method and content type. Worked out once per header block, which over
- * HTTP/2 is the same object in call after call.
+ * Which protocol a request speaks, by its method and content type, and how a request is refused that speaks none of
+ * them. Worked out once per header block, which over HTTP/2 is the same object in call after call.
  */
+import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
+import { readConnectQuery } from "../call/connect-query.ts";
 import { HeddleError } from "../call/errors.ts";
 import type { ServerCall } from "./call.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
 import type { ProtocolRequest, ServerProtocol } from "./protocol.ts";
+import { isConnectStream, isConnectUnary, pathOf } from "./protocols/connect-request.ts";
+import { connectStream } from "./protocols/connect-stream.ts";
+import { connectGet, connectUnary, queryOf } from "./protocols/connect-unary.ts";
 import { grpc, isGrpc } from "./protocols/grpc.ts";
+import { grpcWeb, isGrpcWeb } from "./protocols/grpc-web.ts";
+import type { Route } from "./router.ts";
 
 export interface ChosenProtocol {
   readonly protocol: ServerProtocol;
@@ -24,15 +31,72 @@ export function chooseProtocol(call: ServerCall, parts: ServerParts): ChosenProt
   return head.memo as ChosenProtocol | HttpRefusal;
 }
 
-function choose({ head, httpVersion }: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefusal {
+function choose(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefusal {
+  const { head, httpVersion } = call;
   const { method, contentType } = head;
-  if (method !== "POST")
+  const path = pathOf(head.path);
+  const route = parts.router.find(path);
+  const protocol = protocolOf(call, route);
+  if (protocol !== undefined) {
+    if (protocol !== grpc && httpVersion === "1.1" && route?.method.desc.methodKind === "bidi_streaming")
+      return { ...NEEDS_HTTP2, error: () => new HeddleError("contentType", { contentType, path }) };
+    return { protocol, request: protocol.readRequest(head, parts) };
+  }
+  if (route === undefined) {
+    const served = parts.router.services.join(", ");
+    return { status: 404, fields: [], error: () => new HeddleError("methodUnknown", { path, served }) };
+  }
+  if (method !== "POST" && !(method === "GET" && allowsGet(route)))
     return {
       status: 405,
-      fields: ["allow", "POST"],
-      error: () => new HeddleError("httpMethod", { httpMethod: method }),
+      fields: ["allow", allowsGet(route) ? "GET, POST" : "POST"],
+      error: () => new HeddleError("httpMethod", { httpMethod: method, path }),
     };
-  if (isGrpc(contentType) && httpVersion === "2")
-    return { protocol: grpc, request: grpc.readRequest(head, parts) };
-  return { status: 415, fields: [], error: () => new HeddleError("contentType", { contentType }) };
+  return {
+    status: 415,
+    fields: ["accept-post", acceptedTypes(route, httpVersion)],
+    error: () => new HeddleError("contentType", { contentType, path }),
+  };
+}
+
+function protocolOf({ head, httpVersion }: ServerCall, route: Route | undefined): ServerProtocol | undefined {
+  const { method, contentType, path } = head;
+  if (method === "GET") {
+    if (route === undefined || !allowsGet(route)) return undefined;
+    const { encoding } = readConnectQuery(queryOf(path));
+    return encoding === "proto" || encoding === "json" ? connectGet : undefined;
+  }
+  if (method !== "POST") return undefined;
+  if (isGrpc(contentType)) return httpVersion === "2" ? grpc : undefined;
+  if (isGrpcWeb(contentType)) return grpcWeb;
+  // A path that nobody answers has no kind; the protocol says then that it is unknown.
+  if (isConnectUnary(contentType)) return route === undefined || isUnary(route) ? connectUnary : undefined;
+  if (isConnectStream(contentType)) return route === undefined || !isUnary(route) ? connectStream : undefined;
+  return undefined;
+}
+
+function isUnary({ method }: Route): boolean {
+  return method.desc.methodKind === "unary";
+}
+
+function allowsGet(route: Route): boolean {
+  return isUnary(route) && route.method.desc.idempotency === Idempotency.NO_SIDE_EFFECTS;
+}
+
+/** A caller that expects to write and read at once would wait for ever over HTTP/1.1, so its connection is closed. */
+const NEEDS_HTTP2 = { status: 505, fields: ["connection", "close"] };
+
+/** The value of `accept-post` (W3C, Linked Data Platform §7.1). */
+function acceptedTypes(route: Route, httpVersion: ServerCall["httpVersion"]): string {
+  return [
+    ...(httpVersion === "2" ? ["application/grpc", "application/grpc+proto", "application/grpc+json"] : []),
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web+json",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+    ...(isUnary(route)
+      ? ["application/proto", "application/json"]
+      : ["application/connect+proto", "application/connect+json"]),
+  ].join(", ");
 }

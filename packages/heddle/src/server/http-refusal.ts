@@ -49,6 +49,7 @@ export function writeHttpRefusal(call: ServerCall, { status, fields }: HttpRefus
     "content-type",
     "text/plain; charset=utf-8",
     ...fields,
+    ...call.answerFields,
     // For a gRPC client that reaches the wrong port, which looks at nothing else.
     "grpc-status",
     String(error.code),

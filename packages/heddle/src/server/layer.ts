@@ -8,6 +8,7 @@ import type { Random } from "../runtime/random.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { EncodingName } from "../wire/compression.ts";
 import type { ServerCall } from "./call.ts";
+import type { CorsPolicy } from "./cors.ts";
 import type { Router } from "./router.ts";
 
 export interface ServerParts {
@@ -24,6 +25,10 @@ export interface ServerParts {
   readonly sendEncodings: readonly EncodingName[];
   /** Messages smaller than this are not worth it, in bytes. */
   readonly compressMinBytes: number;
+  /** Refuse Connect requests that don't name the version of the protocol. */
+  readonly requireConnectProtocolVersion: boolean;
+  /** Which web pages of other origins may call, and how browsers are told; undefined when none may. */
+  readonly cors: CorsPolicy | undefined;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */
   readonly onHandlerError: (error: unknown, call: ServerCall) => void;
 }

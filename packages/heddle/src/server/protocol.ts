@@ -41,6 +41,8 @@ export interface ServerProtocol {
     method: Method,
     onRequest: (call: ServerCall, request: Message) => void,
   ): RequestReader;
+  /** Where the body of the request is not the bytes of its envelopes: makes it so, before `reader`. */
+  wrapReader?(call: ServerCall, reader: RequestReader): RequestReader;
   /** Writes the head of the answer, if it has not been written. Throws `metadataInvalid` before it writes anything. */
   writeHead(call: ServerCall): void;
   /** Writes one message of a streaming answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */

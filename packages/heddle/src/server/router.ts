@@ -19,6 +19,8 @@ export interface Router {
   find(path: string): Route | undefined;
   /** The same route for messages in JSON. */
   findJson(path: string): Route | undefined;
+  /** All types that the services know. */
+  readonly registry: Registry;
 }
 
 /** Throws `optionInvalid` when a service is given twice. */
@@ -26,8 +28,9 @@ export function createRouter(implementations: readonly Implementation[]): Router
   const routes = new Map<string, Route>();
   const services = new Set<string>();
   const jsonRoutes = new Map<string, Route>();
-  /** Made for the first request in JSON: most servers never see one. */
   let registry: Registry | undefined;
+  /** Made for the first request in JSON: most servers never see one. */
+  const allTypes = () => (registry ??= registryOfServices(implementations.map(({ service }) => service)));
   for (const { service, handler } of implementations) {
     if (services.has(service.typeName)) {
       throw new HeddleError("optionInvalid", {
@@ -45,14 +48,16 @@ export function createRouter(implementations: readonly Implementation[]): Router
   }
   return {
     services: [...services],
+    get registry() {
+      return allTypes();
+    },
     find: (path) => routes.get(path),
     findJson(path) {
       const route = routes.get(path);
       if (route === undefined) return undefined;
       let inJson = jsonRoutes.get(path);
       if (inJson === undefined) {
-        registry ??= registryOfServices(implementations.map(({ service }) => service));
-        inJson = { method: jsonMethod(route.method, registry), handler: route.handler };
+        inJson = { method: jsonMethod(route.method, allTypes()), handler: route.handler };
         jsonRoutes.set(path, inJson);
       }
       return inJson;

@@ -66,9 +66,15 @@ async function ask(
 }
 
 const refusals: readonly (readonly [string, Record<string, string>, string, Code, string])[] = [
-  ["another content type", { "content-type": "application/json" }, "415", Code.Unknown, "HDL-2308"],
+  ["another content type", { "content-type": "application/xml" }, "415", Code.Unknown, "HDL-2308"],
   ["no content type", { "content-type": "" }, "415", Code.Unknown, "HDL-2308"],
-  ["gRPC-Web", { "content-type": "application/grpc-web" }, "415", Code.Unknown, "HDL-2308"],
+  [
+    "a codec of gRPC-Web that is unknown",
+    { "content-type": "application/grpc-web+thrift" },
+    "415",
+    Code.Unknown,
+    "HDL-2308",
+  ],
   ["another codec", { "content-type": "application/grpc+thrift" }, "415", Code.Unknown, "HDL-2308"],
   ["a timeout that is none", { "grpc-timeout": "1x" }, "200", Code.InvalidArgument, "HDL-2310"],
   ["a compression that is unknown", { "grpc-encoding": "snappy" }, "200", Code.Unimplemented, "HDL-2303"],

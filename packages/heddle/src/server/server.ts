@@ -14,6 +14,7 @@ import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
+import { type CorsOptions, createCorsPolicy } from "./cors.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -34,6 +35,10 @@ export interface ServerOptions {
   readonly sendCompression?: EncodingName;
   /** Messages smaller than this are not compressed, in bytes. Default 1024. */
   readonly compressMinBytes?: number;
+  /** Lets web pages of other origins call (gRPC-Web and Connect). Default: none may. */
+  readonly cors?: CorsOptions;
+  /** Refuse Connect requests that do not say which version of the protocol they speak. Default false. */
+  readonly requireConnectProtocolVersion?: boolean;
   /** Connect interceptors, the first one outermost. */
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
@@ -107,6 +112,8 @@ class RunningServer implements Server {
         options.compressMinBytes ?? DEFAULT_COMPRESS_MIN_BYTES,
         0,
       ),
+      requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
+      cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
       onHandlerError: (error, call) => onHandlerError(error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});

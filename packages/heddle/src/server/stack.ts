@@ -3,6 +3,7 @@
  * back the same way. The running process prints this list (`heddle stack`), and a golden file holds it.
  */
 import type { ServerLayer } from "./layer.ts";
+import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { handle } from "./layers/handle.ts";
 import { protocol } from "./layers/protocol.ts";
@@ -31,6 +32,7 @@ const interceptors: ServerLayer = {
 
 export const serverStack: readonly ServerLayer[] = [
   http2,
+  cors,
   protocol,
   route,
   deadline,

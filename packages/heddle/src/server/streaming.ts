@@ -17,7 +17,7 @@ import { HeddleError } from "../call/errors.ts";
 import { Inbox } from "../connection/inbox.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
-import type { ServerCall } from "./call.ts";
+import type { RequestReader, ServerCall } from "./call.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import type { ServerProtocol } from "./protocol.ts";
@@ -45,7 +45,7 @@ export function startStream(
 function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox {
   const inbox = new Inbox({ maxMessageBytes: parts.maxReceiveBytes, take: (bytes) => call.take(bytes) });
   call.inbox = inbox;
-  call.reader = {
+  const reader: RequestReader = {
     onData(bytes, start, end) {
       if (call.ended) return call.take(end - start);
       const fault = inbox.push(bytes, start, end);
@@ -56,6 +56,7 @@ function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox 
       else call.abort(unfinishedRequest(method));
     },
   };
+  call.reader = call.protocol?.wrapReader?.(call, reader) ?? reader;
   return inbox;
 }
 

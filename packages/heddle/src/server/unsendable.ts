@@ -1,6 +1,7 @@
 /**
  * What the handler gave and no HTTP header can carry is the handler's failure, found before a byte of it is written.
  */
+import type { ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
 import { toFields } from "../call/metadata.ts";
 import { encodeStatusDetails } from "../call/status-details.ts";
@@ -21,4 +22,11 @@ export function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerPar
     call.dropOwnMetadata();
     call.error = new HeddleError("handlerFailed", { method: call.name }, { cause });
   }
+}
+
+/** An answer that cannot be encoded is the handler's failure too, unless it is only too large. */
+export function encodingFailure(call: ServerCall, cause: unknown): ConnectError {
+  if (cause instanceof HeddleError) return cause;
+  call.parts.onHandlerError(cause, call);
+  return new HeddleError("handlerFailed", { method: call.name }, { cause });
 }

@@ -6,13 +6,12 @@
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md ("Responses").
  */
 import type { Message } from "@bufbuild/protobuf";
-import { HeddleError } from "../../call/errors.ts";
-import { encodeGrpcMessage } from "../../call/grpc-message.ts";
 import { toFields } from "../../call/metadata.ts";
-import { encodeStatusDetails } from "../../call/status-details.ts";
 import { acceptedEncodings } from "../../wire/compression.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Http2Call } from "../http2-call.ts";
+import { encodingFailure } from "../unsendable.ts";
+import { statusFields } from "./grpc-status.ts";
 
 /** The content type of the answer: the request's, without parameters, so that there are only three. */
 function answerType({ head }: Http2Call): string {
@@ -74,17 +73,13 @@ export function writeOutcome(call: Http2Call): void {
   session.flushSoon();
 }
 
-/** An answer that cannot be encoded is the handler's failure, and the caller still gets a status. */
+/** Where it cannot be encoded the caller still gets a status. */
 function writeAnswer(call: Http2Call, response: Message): void {
   writeHead(call);
   try {
     writeMessage(call, response);
   } catch (cause) {
-    if (cause instanceof HeddleError) call.error = cause;
-    else {
-      call.parts.onHandlerError(cause, call);
-      call.error = new HeddleError("handlerFailed", { method: call.name }, { cause });
-    }
+    call.error = encodingFailure(call, cause);
   }
 }
 
@@ -111,16 +106,9 @@ function writeTrailersOnlyHead(call: Http2Call): void {
 }
 
 function writeStatus(call: Http2Call): void {
-  const { error, ownResponseTrailer } = call;
-  writeFields(call, ["grpc-status", String(error?.code ?? 0)], "index");
-  if (error !== undefined) {
-    writeFields(call, ["grpc-message", encodeGrpcMessage(error.rawMessage)], "plain");
-    const details = encodeStatusDetails(error);
-    if (details !== undefined) writeFields(call, ["grpc-status-details-bin", details], "plain");
-    // What another server said with its error is not ours to pass on.
-    if (!error.isWireError) writeFields(call, toFields(error.metadata), "plain");
-  }
-  if (ownResponseTrailer !== undefined) writeFields(call, toFields(ownResponseTrailer), "plain");
+  const [name = "", status = "", ...rest] = statusFields(call);
+  writeFields(call, [name, status], "index");
+  writeFields(call, rest, "plain");
 }
 
 function writeFields(call: Http2Call, fields: readonly string[], mode: "index" | "plain"): void {

@@ -1,0 +1,135 @@
+/**
+ * Unary calls of the Connect protocol: plain HTTP. The body is the message, the status says how it went, an error is
+ * JSON, and trailers are headers with a prefix. A method without side effects also answers GET, with the message in
+ * the query, which caches between may keep; such an answer says that it depends on what the caller accepts.
+ * Source: https://connectrpc.com/docs/protocol#unary-rpcs
+ */
+import type { ConnectError } from "@connectrpc/connect";
+import { httpStatusOf } from "../../call/connect-code.ts";
+import { writeConnectError } from "../../call/connect-error.ts";
+import { readConnectQuery } from "../../call/connect-query.ts";
+import { type Fields, findField, toFields } from "../../call/metadata.ts";
+import { toOutgoing } from "../../connection/outgoing-message.ts";
+import { compressIfWorth } from "../../wire/compression.ts";
+import type { ServerCall } from "../call.ts";
+import { ownHeader } from "../own-header.ts";
+import type { ServerProtocol } from "../protocol.ts";
+import { encodingFailure } from "../unsendable.ts";
+import { BodyReader, QueryReader } from "./connect-unary-request.ts";
+import { isPathUnknown, pathOf, readConnectHead, toRequest } from "./connect-request.ts";
+
+export const connectUnary: ServerProtocol = {
+  name: "connect",
+  readRequest: (head, parts) =>
+    readConnectHead(head, { encoding: "content-encoding", accept: "accept-encoding" }, parts),
+  readSingle: (call, method, onRequest) => new BodyReader(call, method, onRequest),
+  writeHead: nothingYet,
+  writeMessage: nothingYet,
+  writeOutcome,
+};
+
+/** The same for GET. Which form it has is known from the query, so whoever chooses the protocol has read it. */
+export const connectGet: ServerProtocol = {
+  ...connectUnary,
+  readRequest(head, parts) {
+    const { version, encoding, compression } = readConnectQuery(queryOf(head.path));
+    const words = {
+      path: pathOf(head.path),
+      form: encoding === "json" ? ("json" as const) : ("proto" as const),
+      version: version === "" ? undefined : version.replace(/^v/, ""),
+      encoding: compression,
+      accept: findField(head.fields, "accept-encoding"),
+    };
+    return toRequest(head, words, parts);
+  },
+  readSingle: (call, method, onRequest) =>
+    new QueryReader(call, method, () => readConnectQuery(queryOf(call.head.path)).message, onRequest),
+};
+
+/** What follows the question mark. */
+export function queryOf(path: string): string {
+  const at = path.indexOf("?");
+  return at < 0 ? "" : path.slice(at + 1);
+}
+
+/** The whole answer is written when its outcome is known: status and trailers stand before the message. */
+function nothingYet(): void {}
+
+function writeOutcome(call: ServerCall): void {
+  if (call.over) return;
+  const answer = writeAnswer(call) ?? writeError(call, call.error as ConnectError);
+  const fields = [
+    "content-type",
+    answer.contentType,
+    "content-length",
+    String(answer.body.length),
+    ...(answer.compressed ? ["content-encoding", call.responseEncoding?.name ?? "identity"] : []),
+    ...(call.head.method === "GET" ? ["vary", "accept-encoding"] : []),
+  ];
+  call.headWritten = true;
+  call.sendHead(answer.status, [...fields, ...metadata(call)]);
+  call.sendBody(answer.body);
+  call.sendEnd();
+  call.flush();
+}
+
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly compressed: boolean;
+  readonly body: Uint8Array;
+}
+
+/** Undefined when the call has failed, be it only now. */
+function writeAnswer(call: ServerCall): Answer | undefined {
+  const { response, responseEncoding, parts, form } = call;
+  if (call.error !== undefined || response === undefined) return undefined;
+  try {
+    const plain = call.routed.method.output.encode(response);
+    const { flag, payload } = toOutgoing(plain, responseEncoding, parts);
+    return { status: 200, contentType: `application/${form}`, compressed: flag !== 0, body: payload };
+  } catch (cause) {
+    call.error = encodingFailure(call, cause);
+    return undefined;
+  }
+}
+
+function writeError(call: ServerCall, error: ConnectError): Answer {
+  const { responseEncoding, parts } = call;
+  const plain = new TextEncoder().encode(JSON.stringify(writeConnectError(error, parts.router.registry)));
+  const compressed =
+    responseEncoding === undefined
+      ? undefined
+      : compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
+  return {
+    status: isPathUnknown(call) ? 404 : httpStatusOf(error.code),
+    contentType: "application/json",
+    compressed: compressed !== undefined,
+    body: compressed ?? plain,
+  };
+}
+
+/** The metadata of the handler. Trailers are told from headers by their prefix, so no header may have it. */
+function metadata(call: ServerCall): string[] {
+  const { error, ownResponseTrailer } = call;
+  const fields = withoutTrailers(ownHeader(call));
+  // What another server said with its error is not ours to pass on.
+  if (error !== undefined && !error.isWireError) fields.push(...withoutTrailers(toFields(error.metadata)));
+  if (ownResponseTrailer !== undefined) {
+    const trailers = toFields(ownResponseTrailer);
+    for (let i = 0; i < trailers.length; i += 2)
+      fields.push(`${TRAILER_PREFIX}${trailers[i]}`, trailers[i + 1] as string);
+  }
+  return fields;
+}
+
+function withoutTrailers(fields: Fields): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (!name.startsWith(TRAILER_PREFIX)) kept.push(name, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+const TRAILER_PREFIX = "trailer-";
