@@ -179,6 +179,12 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     else if (error !== undefined) this.fail(error);
   }
 
+  /** The answer is complete, of a protocol that says how it ended in other words than gRPC's trailers. */
+  onOutcome(trailers: HeaderBlock, error: ConnectError | undefined): void {
+    this.trailers = trailers;
+    this.endStream(error);
+  }
+
   onReset(code: number, unprocessed: boolean): void {
     if (this.holder === undefined) return;
     const address = this.subchannel?.address ?? "";

@@ -23,7 +23,6 @@ import {
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
 import { isHeddleError } from "../call/errors.ts";
 import { toHeaders } from "../call/metadata.ts";
-import { methodOf } from "../contract/method.ts";
 import type { HeaderBlock } from "../wire/hpack/decoder.ts";
 import type { ClientCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
@@ -135,7 +134,7 @@ function unary<I extends DescMessage, O extends DescMessage>(
   return new Promise((resolve, reject) => {
     const answer = (call: UnaryCall, response: Message) =>
       new UnaryAnswer<I, O>(method, call, response as MessageShape<O>);
-    invokeUnary(channel, methodOf(method), input, init, {
+    invokeUnary(channel, channel.methodOf(method), input, init, {
       resolve: resolve as UnaryCaller["resolve"],
       reject,
       answer,

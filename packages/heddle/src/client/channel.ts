@@ -2,12 +2,15 @@
  * A channel: everything behind the calls to one target. It owns the watch of discovery, the connections, the
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
+import type { DescMethod } from "@bufbuild/protobuf";
 import { createBalancer } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
 import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
+import { jsonMethodOf } from "../contract/json-method.ts";
+import { type Method, methodOf } from "../contract/method.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import { encodingNamed } from "../wire/compression.ts";
@@ -28,6 +31,8 @@ export interface ChannelOptions {
 export class Channel {
   readonly target: Target;
   readonly options: ResolvedClientOptions;
+  /** The method of a descriptor, with the codecs of this channel. */
+  readonly methodOf: (desc: DescMethod) => Method;
   readonly #endpoints: Endpoints;
   readonly #start: (call: ClientCall) => void;
   #closed = false;
@@ -44,13 +49,21 @@ export class Channel {
       observe,
       sendCompression,
       retryBudget,
+      codec,
+      http,
+      http1Connections,
+      protocol,
+      useHttpGet,
     } = this.options;
+    this.methodOf = codec === "json" ? jsonMethodOf : methodOf;
     this.#endpoints = new Endpoints({
       ...runtime,
       target,
       resolver,
       connectTimeoutMs,
       waitForReadyMs,
+      http,
+      http1Connections,
       balancer: createBalancer<Subchannel>(balancer, runtime),
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
@@ -62,7 +75,8 @@ export class Channel {
       authority: this.options.authority ?? authorityOf(target),
       scheme: "http",
       userAgent: `heddle/${VERSION}`,
-      protocol: this.options.protocol,
+      protocol,
+      useHttpGet,
       sendEncoding: encodingNamed(sendCompression ?? "identity"),
       maxAttempts,
       observe,

@@ -7,7 +7,7 @@ import { messageTooLarge } from "../call/message-limits.ts";
 import { type Fields, toFields } from "../call/metadata.ts";
 import { toOutgoing } from "../connection/outgoing-message.ts";
 import { toRequestError } from "../contract/message-error.ts";
-import { type Method, methodOf } from "../contract/method.ts";
+import type { Method } from "../contract/method.ts";
 import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
 import { RequestSlab } from "./request-slab.ts";
@@ -57,7 +57,7 @@ export function invokeStreaming(
 ): StreamingCall {
   const { maxSendMessageBytes, maxReceiveMessageBytes, sendCompression } = channel.options;
   const call = new StreamingCall({
-    method: methodOf(desc),
+    method: channel.methodOf(desc),
     metadata: metadataOf(options),
     timeoutMs: timeoutOf(channel, options),
     maxReceiveBytes: maxReceiveMessageBytes,

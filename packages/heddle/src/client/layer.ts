@@ -25,6 +25,8 @@ export interface ClientParts {
   readonly scheme: "http" | "https";
   readonly userAgent: string;
   readonly protocol: ClientProtocolName;
+  /** Connect calls without side effects are sent as GET. */
+  readonly useHttpGet: boolean;
   /** Compression of requests. */
   readonly sendEncoding: Encoding | undefined;
   /** Attempts that a call may make in all when its method may be repeated. */

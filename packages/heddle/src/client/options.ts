@@ -9,6 +9,7 @@ import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
+import { type HttpVersionName, httpVersionNames } from "../connection/session.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
@@ -47,6 +48,19 @@ export interface ClientOptions {
    * Default `auto`.
    */
   readonly protocol?: ClientProtocolName;
+  /**
+   * The version of HTTP. `auto`: under TLS what the peer offers, HTTP/2 first; without TLS always HTTP/2, for there is
+   * nobody to ask. `1.1` is for peers that have nothing better: a call takes a connection for itself, and a
+   * bidirectional stream may only get answers when all its requests are sent. gRPC needs `2`. Default `auto`.
+   */
+  readonly http?: HttpVersionName;
+  /** Over HTTP/1.1: connections to one instance at most, and so calls at a time; further ones wait. Default 64. */
+  readonly http1Connections?: number;
+  /**
+   * Connect calls of methods that the contract says have no side effects (`NO_SIDE_EFFECTS`) are sent as GET, so that
+   * caches on the way can answer them. Other protocols have no such thing. Default false.
+   */
+  readonly useHttpGet?: boolean;
   /** How messages are written: `proto`, or `json` for peers that read nothing else. Default `proto`. */
   readonly codec?: "proto" | "json";
   /** Connect interceptors, the last one innermost. They see a call once, whatever its attempts. */
@@ -61,6 +75,7 @@ export interface ClientOptions {
 
 export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as const;
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
+export type { HttpVersionName };
 
 export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames | "retryBudget">> &
   Pick<ClientOptions, OptionalNames> & { readonly retryBudget: RetryBudget };
@@ -71,6 +86,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
   const { authority, sendCompression } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
     throw invalidOption("authority", "it must be printable ASCII without spaces");
+  const protocol = oneOf("protocol", options.protocol ?? "auto", clientProtocolNames);
   if (sendCompression !== undefined) oneOf("sendCompression", sendCompression, acceptedEncodings);
   return {
     ...options,
@@ -90,11 +106,29 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
       0,
     ),
     compressMinBytes: atLeast("compressMinBytes", options.compressMinBytes ?? DEFAULT_COMPRESS_MIN_BYTES, 0),
-    protocol: oneOf("protocol", options.protocol ?? "auto", clientProtocolNames),
+    protocol,
+    http: knownHttpVersion(options.http ?? "auto", protocol),
+    http1Connections: finiteAtLeast("http1Connections", options.http1Connections ?? 64, 1),
+    useHttpGet: knownUseOfGet(options.useHttpGet ?? false, protocol),
     codec: oneOf("codec", options.codec ?? "proto", ["proto", "json"]),
     interceptors: options.interceptors ?? [],
     retryBudget: createBudget(options.retryBudget),
   };
+}
+
+/** gRPC needs HTTP/2; who wants it takes no other version that the peer may offer. */
+function knownHttpVersion(http: HttpVersionName, protocol: ClientProtocolName): HttpVersionName {
+  oneOf("http", http, httpVersionNames);
+  if (protocol !== "grpc") return http;
+  if (http === "1.1")
+    throw invalidOption("http", "gRPC needs HTTP/2; over HTTP/1.1 there are grpc-web and connect");
+  return "2";
+}
+
+function knownUseOfGet(useHttpGet: boolean, protocol: ClientProtocolName): boolean {
+  if (useHttpGet && (protocol === "grpc" || protocol === "grpc-web"))
+    throw invalidOption("useHttpGet", `only connect has calls by GET, not ${protocol}`);
+  return useHttpGet;
 }
 
 function knownBalancer(balancer: BalancerPolicy): BalancerPolicy {

@@ -20,7 +20,6 @@ import {
   type Transport,
 } from "@connectrpc/connect";
 import { toHeaders } from "../call/metadata.ts";
-import { methodOf } from "../contract/method.ts";
 import type { Channel } from "./channel.ts";
 import { channelTransport } from "./channel-transport.ts";
 import { invokeUnary } from "./invoke.ts";
@@ -41,7 +40,7 @@ export function createStub<Service extends DescService>(service: Service, channe
   if (channel.options.interceptors.length > 0) return client as Client<Service>;
   for (const desc of service.methods) {
     if (desc.methodKind !== "unary") continue;
-    const method = methodOf(desc);
+    const method = channel.methodOf(desc);
     client[desc.localName] = (
       request: MessageInitShape<DescMessage>,
       options?: CallOptions,

@@ -6,6 +6,10 @@
  */
 import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 
+/** What a client may speak: a version of HTTP, or what TLS agrees on (HTTP/2 where there is no TLS). */
+export const httpVersionNames = ["auto", "2", "1.1"] as const;
+export type HttpVersionName = (typeof httpVersionNames)[number];
+
 /** One request and its answer on a connection. `Http2Stream` is one. */
 export interface SessionStream {
   /** Our side has ended. */
@@ -53,6 +57,11 @@ export interface StreamWriter {
 export interface Session extends StreamWriter {
   readonly address: string;
   readonly httpVersion: "2" | "1.1";
+  /** Calls that have a stream, and calls that wait for one. */
+  readonly streams: number;
+  readonly waiting: number;
+  /** So many streams are open that the next calls should go elsewhere, if there is somewhere else. */
+  readonly full: boolean;
   /** Gives the owner a stream: at once if one is free, else when one becomes free. */
   request(owner: StreamOwner): void;
   /** Withdraws an owner that waits for a stream. */
@@ -65,4 +74,8 @@ export interface Session extends StreamWriter {
   drain(reason: string): void;
   /** Closes at once; open streams are lost. */
   close(reason: string): void;
+  /** Lets those who wait for a stream wait at `heir`, as long as that has room. HTTP/2 only. */
+  handOver?(heir: Session): void;
+  /** How long it may be without a call, in ms, before it says so. HTTP/2 only. */
+  setMaxIdleMs?(maxIdleMs: number): void;
 }

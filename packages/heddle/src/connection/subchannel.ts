@@ -13,7 +13,8 @@ import type { Random } from "../runtime/random.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import { ClientSession } from "./client-session.ts";
-import { type Dialing, dial } from "./dial.ts";
+import { type Dialing, type DialOptions, type Dialled, dial } from "./dial.ts";
+import type { HttpVersionName, Session } from "./session.ts";
 import type { ClientTls } from "./tls.ts";
 
 export type SubchannelState = "idle" | "connecting" | "ready" | "transient_failure" | "shutdown";
@@ -30,8 +31,19 @@ export interface SubchannelOptions {
   readonly limits?: Partial<Http2Limits>;
   /** Speak TLS. Absent: plain text. */
   readonly tls?: ClientTls | undefined;
+  /** What to speak. Default `auto`: what TLS agrees on; HTTP/2 without TLS. */
+  readonly http?: HttpVersionName;
+  /** Connections over HTTP/1.1, at most. Default 64. */
+  readonly http1Connections?: number;
   readonly onState: (subchannel: Subchannel) => void;
 }
+
+/** What is offered to a TLS server. */
+const OFFERED: Readonly<Record<HttpVersionName, readonly string[]>> = {
+  auto: ["h2", "http/1.1"],
+  "2": ["h2"],
+  "1.1": ["http/1.1"],
+};
 
 /** A connection that held this long was a good one. */
 const LASTING_MS = 1000;
@@ -46,7 +58,7 @@ export class Subchannel {
   state: SubchannelState = "idle";
   /** Why the last attempt or connection failed. */
   lastError = "";
-  session: ClientSession | undefined;
+  session: Session | undefined;
   readonly #options: SubchannelOptions;
   /** Attempts that failed, and connections that were lost early, one after the other. */
   #failures = 0;
@@ -54,7 +66,7 @@ export class Subchannel {
   #dialing: Dialing | undefined;
   #timer: Timer | undefined;
   /** The connection being set up; it becomes `session` when the peer's settings arrive. */
-  #opening: ClientSession | undefined;
+  #opening: Session | undefined;
 
   constructor(options: SubchannelOptions) {
     this.#options = options;
@@ -67,34 +79,70 @@ export class Subchannel {
   connect(): void {
     if (this.state !== "idle") return;
     this.#become("connecting");
-    const { address, timers, connectTimeoutMs, clock, tls } = this.#options;
+    const { connectTimeoutMs, clock } = this.#options;
     const until = clock.now() + connectTimeoutMs;
-    this.#dialing = dial({ address, timeoutMs: connectTimeoutMs, timers, tls }, (result) => {
+    this.#dialing = dial(this.#dialOptions(), (result) => {
       this.#dialing = undefined;
       if (this.state === "shutdown") {
         if (!isHeddleError(result)) result.socket.destroy();
-        return;
-      }
-      if (isHeddleError(result)) return this.#failed(result.rawMessage);
-      if (result.alpn === "http/1.1") {
-        result.socket.destroy();
-        return this.#failed(`cannot connect to ${address}: it speaks only HTTP/1.1`);
-      }
-      const session = new ClientSession({
-        socket: result.socket,
-        address,
-        clock,
-        timers,
-        ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
-        onReady: () => this.#opened(session),
-        onDraining: () => this.#gone(session, undefined),
-        onClose: (reason) => this.#gone(session, reason),
-      });
-      this.#opening = session;
-      this.#timer = timers.after(Math.max(1, until - clock.now()), () =>
-        session.close(`no HTTP/2 settings within ${connectTimeoutMs} ms`),
-      );
+      } else if (isHeddleError(result)) this.#failed(result.rawMessage);
+      else if (this.#isHttp1(result)) void this.#openHttp1(result);
+      else this.#openHttp2(result, until);
     });
+  }
+
+  #dialOptions(): DialOptions {
+    const { address, timers, connectTimeoutMs, tls, http = "auto" } = this.#options;
+    return { address, timeoutMs: connectTimeoutMs, timers, tls, alpn: OFFERED[http] };
+  }
+
+  #isHttp1({ alpn }: Dialled): boolean {
+    const { tls, http = "auto" } = this.#options;
+    // A TLS server that names no protocol knows only the one that was there before there were names.
+    return http === "1.1" || (http === "auto" && tls !== undefined && alpn !== "h2");
+  }
+
+  #openHttp2({ socket, alpn }: Dialled, until: number): void {
+    const { address, clock, timers, connectTimeoutMs, limits } = this.#options;
+    if (alpn === "http/1.1") {
+      socket.destroy();
+      return this.#failed(`cannot connect to ${address}: it speaks only HTTP/1.1`);
+    }
+    const session = new ClientSession({
+      socket,
+      address,
+      clock,
+      timers,
+      ...(limits === undefined ? {} : { limits }),
+      onReady: () => this.#opened(session),
+      onDraining: () => this.#gone(session, undefined),
+      onClose: (reason) => this.#gone(session, reason),
+    });
+    this.#opening = session;
+    this.#timer = timers.after(Math.max(1, until - clock.now()), () =>
+      session.close(`no HTTP/2 settings within ${connectTimeoutMs} ms`),
+    );
+  }
+
+  /** Loaded on first use, with the HTTP client that it brings. */
+  async #openHttp1({ socket }: Dialled): Promise<void> {
+    socket.on("error", () => {});
+    const { Http1Session } = await import("./http1-session.ts");
+    if (this.state === "shutdown") return void socket.destroy();
+    const { address, timers, limits, http1Connections } = this.#options;
+    const session = new Http1Session({
+      socket,
+      address,
+      timers,
+      maxConnections: http1Connections,
+      maxHeadBytes: limits?.maxHeaderListBytes,
+      connect: (onResult) =>
+        dial(this.#dialOptions(), (result) => onResult(isHeddleError(result) ? result : result.socket)),
+      onDraining: (reason) => this.#gone(session, reason),
+      onClose: (reason) => this.#gone(session, reason),
+    });
+    this.#opening = session;
+    this.#opened(session);
   }
 
   /** No new calls; the connection closes when those open have ended. */
@@ -114,7 +162,7 @@ export class Subchannel {
     session?.close("shut down");
   }
 
-  #opened(session: ClientSession): void {
+  #opened(session: Session): void {
     if (this.#opening !== session) return;
     this.#timer?.cancel();
     this.#opening = undefined;
@@ -124,7 +172,7 @@ export class Subchannel {
   }
 
   /** The connection takes no more calls: it drains (`reason` undefined) or is gone. */
-  #gone(session: ClientSession, reason: string | undefined): void {
+  #gone(session: Session, reason: string | undefined): void {
     if (this.state === "shutdown") return;
     if (session === this.#opening) {
       this.#timer?.cancel();

@@ -10,8 +10,8 @@
  */
 import { formatTimeout } from "../../call/deadline.ts";
 import { isSecret } from "../../call/metadata.ts";
-import { ClientSession } from "../../connection/client-session.ts";
-import type { Session, SessionStream, StreamWriter } from "../../connection/session.ts";
+import type { ClientSession } from "../../connection/client-session.ts";
+import type { SessionStream, StreamWriter } from "../../connection/session.ts";
 import type { Method } from "../../contract/method.ts";
 import { acceptedEncodings } from "../../wire/compression.ts";
 import type { HpackEncoder } from "../../wire/hpack/encoder.ts";
@@ -21,7 +21,7 @@ import type { Http2Stream } from "../../wire/http2/stream.ts";
 import type { ClientCall, Holder } from "../call.ts";
 import type { ClientLayer, ClientParts } from "../layer.ts";
 import { ownFields } from "../own-fields.ts";
-import { createTranslator } from "../protocols/translator.ts";
+import { createTranslator } from "../protocols/create-translator.ts";
 
 export const send: ClientLayer = {
   name: "send",
@@ -68,10 +68,6 @@ export const send: ClientLayer = {
       call.sendMessages(writer, stream);
     }
 
-    function isPlainGrpc(session: Session): boolean {
-      return session instanceof ClientSession && (parts.protocol === "auto" || parts.protocol === "grpc");
-    }
-
     return {
       down(call) {
         call.attemptDone = attemptDone;
@@ -80,16 +76,10 @@ export const send: ClientLayer = {
         const session = call.subchannel?.session;
         call.askedSession = session;
         if (session === undefined) return call.onLost("it is not connected", false);
-        if (isPlainGrpc(session)) {
-          call.writeRequest = writeGrpcRequest;
-          call.askedBy = call;
-          session.request(call);
-        } else {
-          call.writeRequest = writeTranslatedRequest;
-          const translator = createTranslator(call, session, parts, begin);
-          call.askedBy = translator;
-          session.request(translator);
-        }
+        const translator = createTranslator(session, call, parts, begin);
+        call.writeRequest = translator === undefined ? writeGrpcRequest : writeTranslatedRequest;
+        call.askedBy = translator ?? call;
+        session.request(call.askedBy);
       },
     };
   },

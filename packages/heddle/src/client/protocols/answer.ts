@@ -1,0 +1,91 @@
+/**
+ * What the translators of answers share: the head that a call gets, checks of what the peer sent, and errors.
+ */
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { HeddleError } from "../../call/errors.ts";
+import { messageTooLarge } from "../../call/message-limits.ts";
+import { type Fields, toHeaders } from "../../call/metadata.ts";
+import { codeFromHttpStatus } from "../../call/status.ts";
+import { encodingNamed } from "../../wire/compression.ts";
+import type { FinalFrame, SplitFault } from "../../wire/frame-splitter.ts";
+import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
+import { areTrailersValid } from "../../wire/http2/head.ts";
+import type { ClientCall } from "../call.ts";
+import { envelopeError, responseInvalid } from "../response.ts";
+
+/**
+ * Largest frame that ends an answer, and largest body of an error, in bytes, before and after it is expanded. What
+ * stands in it has the place of HTTP trailers, which no implementation takes in such size.
+ */
+export const MAX_OUTCOME_BYTES = 256 * 1024;
+
+/** A block of fields as calls get them. */
+export function blockOf(fields: Fields): HeaderBlock {
+  return { fields, listBytes: 0, parsed: undefined };
+}
+
+/** The head of a gRPC answer that says what another protocol's head said; `without` names what has been dealt with. */
+export function grpcHead(
+  fields: Fields,
+  form: "proto" | "json",
+  encoding: string | undefined,
+  without: (name: string) => boolean,
+): HeaderBlock {
+  const head = [":status", "200", "content-type", `application/grpc+${form}`];
+  if (encoding !== undefined) head.push("grpc-encoding", encoding);
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name.startsWith(":") || name === "content-type" || without(name)) continue;
+    head.push(name, fields[i + 1] as string);
+  }
+  return blockOf(head);
+}
+
+/**
+ * Trailers that arrived in a body, with values as they would have arrived in a header: one character for each octet.
+ * Undefined when they could not stand in one.
+ */
+export function trailersOf(fields: Fields): HeaderBlock | undefined {
+  const checked = fields.map((part) => (WIDE.test(part) ? Buffer.from(part).toString("latin1") : part));
+  return areTrailersValid(checked) ? blockOf(checked) : undefined;
+}
+
+/** Gives an error from the wire the metadata of its answer. */
+export function withMetadata(error: ConnectError, head: Fields, trailers: Fields): ConnectError {
+  for (const fields of [trailers, head])
+    toHeaders(fields).forEach((value, name) => error.metadata.append(name, value));
+  return error;
+}
+
+/** The payload of the frame that ends an answer. Throws what expanding throws; undefined when no encoding was named. */
+export function openFinal({ compressed, payload }: FinalFrame, encoding: string): Uint8Array | undefined {
+  return compressed ? encodingNamed(encoding)?.decompress(payload, MAX_OUTCOME_BYTES) : payload;
+}
+
+/** The error for a body that cannot be cut into messages and the frame that ends it. */
+export function splitError(call: ClientCall, fault: SplitFault): HeddleError {
+  if (fault.kind === "after-end") return responseInvalid(call, "it goes on after its end");
+  if (fault.kind === "too-large") return messageTooLarge(fault.bytes, MAX_OUTCOME_BYTES, "received");
+  return envelopeError(call, fault);
+}
+
+/** The error for an answer with another HTTP status than 200 that brings none of its own. */
+export function statusError(call: ClientCall, status: number): HeddleError {
+  const address = call.subchannel?.address ?? "";
+  return new HeddleError(
+    "httpStatus",
+    { address, method: call.method.name, status },
+    { code: codeFromHttpStatus(status) },
+  );
+}
+
+/** The error for a content type that was not asked for: of this family of protocols (INTERNAL), or of none (UNKNOWN). */
+export function contentTypeError(call: ClientCall, contentType: string): HeddleError {
+  const known = /^application\/(?:connect\+|grpc-web\+|grpc-web-text\+)?(?:proto|json)(?:$|;)/.test(
+    contentType,
+  );
+  const reason = contentType === "" ? "it has no content type" : `its content type is "${contentType}"`;
+  return responseInvalid(call, reason, known ? Code.Internal : Code.Unknown);
+}
+
+const WIDE = /[^\0-\xff]/;

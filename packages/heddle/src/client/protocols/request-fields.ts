@@ -1,0 +1,35 @@
+/**
+ * What the heads of requests have in common, whichever protocol is spoken.
+ */
+import type { Fields } from "../../call/metadata.ts";
+import { acceptedEncodings } from "../../wire/compression.ts";
+import type { ClientCall } from "../call.ts";
+import type { ClientParts } from "../layer.ts";
+import { ownFields } from "../own-fields.ts";
+
+export const ACCEPT_ENCODING = acceptedEncodings.join(",");
+
+/** The fields that every request begins with. */
+export function leadingFields(parts: ClientParts, method: "GET" | "POST", path: string): string[] {
+  const { scheme, authority, userAgent } = parts;
+  return [
+    ":method",
+    method,
+    ":scheme",
+    scheme,
+    ":path",
+    path,
+    ":authority",
+    authority,
+    "user-agent",
+    userAgent,
+  ];
+}
+
+/** Metadata and trace of the call, without what the protocol itself writes: nobody may forge it. */
+export function metadataFields(call: ClientCall, parts: ClientParts): Fields {
+  const fields = ownFields(call, parts);
+  return fields.filter((_, i) => !OF_THE_PROTOCOLS.test(fields[i - (i % 2)] as string));
+}
+
+const OF_THE_PROTOCOLS = /^(?:connect-|x-grpc-web$|accept-encoding$|content-encoding$|content-length$)/;
