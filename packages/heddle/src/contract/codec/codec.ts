@@ -16,6 +16,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { ByteSink } from "./byte-sink.ts";
 import { compiledMessageOf } from "./compile.ts";
+import { takeSlab } from "./encode-slab.ts";
 import { refuseStructBomb } from "./struct-guard.ts";
 
 export interface Codec<Desc extends DescMessage = DescMessage> {
@@ -25,7 +26,10 @@ export interface Codec<Desc extends DescMessage = DescMessage> {
    * protobuf-es's `create` and `toBinary` throw; `sink.length` is then what it was.
    */
   encodeInto(message: MessageShape<Desc> | MessageInitShape<Desc>, sink: ByteSink): void;
-  /** The binary form in an array of its own. Throws as `encodeInto`. */
+  /**
+   * The binary form. Throws as `encodeInto`. Nobody writes to the array afterwards, but a short one may share its
+   * `buffer` with others, as Node's own do: who keeps few of many for long, or hands on the buffer, takes a `slice`.
+   */
   encode(message: MessageShape<Desc> | MessageInitShape<Desc>): Uint8Array;
   /**
    * The message in bytes[start, end); default all of them. Nothing outside is read. Bytes fields and unknown fields are views
@@ -76,15 +80,15 @@ function createCodec(desc: DescMessage): Codec {
     kind: compiled.kind,
     encodeInto,
     encode(message) {
-      const sink = spare ?? new Scratch();
-      spare = undefined;
-      sink.length = 0;
+      const slab = takeSlab();
+      const start = slab.length;
       try {
-        encodeInto(message, sink);
-        return sink.bytes.slice(0, sink.length);
-      } finally {
-        if (sink.bytes.length <= largestSpare) spare = sink;
+        encodeInto(message, slab);
+      } catch (error) {
+        slab.release(start);
+        throw error;
       }
+      return slab.finish(start);
     },
     decode(bytes, start = 0, end = bytes.length) {
       if (!(start >= 0 && start <= end && end <= bytes.length)) {
@@ -103,23 +107,4 @@ function createCodec(desc: DescMessage): Codec {
       return fromBinary(desc, bytes.subarray(start, end));
     },
   };
-}
-
-/** Bytes of storage kept from one `encode` to the next; a giant message is not to stay for ever. */
-const largestSpare = 65_536;
-
-/** The storage of `encode`. Taken while in use: a getter of an init object may encode as well. */
-let spare: Scratch | undefined;
-
-class Scratch implements ByteSink {
-  bytes = new Uint8Array(1024);
-  length = 0;
-
-  ensure(extra: number): void {
-    const needed = this.length + extra;
-    if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-  }
 }
