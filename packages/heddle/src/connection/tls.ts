@@ -75,7 +75,8 @@ export function createClientTls(options: ClientTlsOptions | true): ClientTls {
   const { ca, cert, key, serverName, minVersion } = options === true ? {} : options;
   if ((cert === undefined) !== (key === undefined))
     throw invalid("cert and key go together: one of the two is missing");
-  if (serverName !== undefined && !/^[\w.:-]+$/.test(serverName)) throw invalid("serverName is not a host name");
+  if (serverName !== undefined && !/^[\w.:-]+$/.test(serverName))
+    throw invalid("serverName is not a host name");
   const secureContext = toContext({ ca, cert, key, minVersion });
   const nameOf = (host: string) => serverName ?? host;
   return {
@@ -102,7 +103,10 @@ export function createServerContext({ ca, cert, key, minVersion }: ServerTlsOpti
 }
 
 /** Whether clients are asked for a certificate. Throws `optionInvalid` when nobody could have signed it. */
-export function clientCertificateMode({ ca, clientCertificate }: ServerTlsOptions): "none" | "request" | "require" {
+export function clientCertificateMode({
+  ca,
+  clientCertificate,
+}: ServerTlsOptions): "none" | "request" | "require" {
   const mode = clientCertificate ?? (ca === undefined ? "none" : "require");
   if (mode !== "none" && ca === undefined)
     throw invalid("clientCertificate needs ca, the authorities that may sign the certificates of clients");
@@ -147,8 +151,7 @@ interface Material {
 }
 
 function toContext({ ca, cert, key, minVersion = "TLSv1.2" }: Material): SecureContext {
-  if (minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3")
-    throw invalid("minVersion is TLSv1.2 or TLSv1.3");
+  if (minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") throw invalid("minVersion is TLSv1.2 or TLSv1.3");
   try {
     return createSecureContext({
       minVersion,

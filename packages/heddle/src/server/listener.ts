@@ -14,11 +14,22 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+export interface ListenOptions {
+  /** Other processes may listen at the same port with this option, and the system shares connections out. TCP only. */
+  readonly reusePort?: boolean;
+}
+
 /** `host:port` (port 0: the system chooses), `[ipv6]:port`, `unix:/path` or `memory:name`. Throws `listenFailed`. */
-export async function listen(address: string, onConnection: (socket: Duplex) => void): Promise<Listener> {
+export async function listen(
+  address: string,
+  { reusePort = false }: ListenOptions,
+  onConnection: (socket: Duplex) => void,
+): Promise<Listener> {
   const wantsAnyPort = address.endsWith(":0");
   const parsed = parseAddress(wantsAnyPort ? address.replace(/:0$/, ":1") : address);
   if (typeof parsed === "string") throw new HeddleError("listenFailed", { address, reason: parsed });
+  if (reusePort && parsed.kind !== "tcp")
+    throw new HeddleError("listenFailed", { address, reason: "reusePort is for ports" });
   if (parsed.kind === "memory") {
     if (!listenInMemory(parsed.name, onConnection))
       throw new HeddleError("listenFailed", { address, reason: "the name is taken in this process" });
@@ -28,19 +39,22 @@ export async function listen(address: string, onConnection: (socket: Duplex) => 
   const where =
     parsed.kind === "unix"
       ? { path: parsed.path }
-      : { host: parsed.host, port: wantsAnyPort ? 0 : parsed.port };
+      : { host: parsed.host, port: wantsAnyPort ? 0 : parsed.port, reusePort };
   await new Promise<void>((resolve, reject) => {
     // Stays for good: an accept that fails later (no file descriptor left) must not end the process.
     server.on("error", (error) =>
       reject(new HeddleError("listenFailed", { address, reason: reasonText(error) }, { cause: error })),
     );
-    server.listen(where, resolve);
+    server.listen({ ...where, backlog: BACKLOG }, resolve);
   });
   return {
     address: parsed.kind === "unix" ? address : actualAddress(server, parsed.host),
     close: () => closeServer(server),
   };
 }
+
+/** Connections that the system may hold until they are accepted: when an instance starts, all callers come at once. */
+const BACKLOG = 4096;
 
 function actualAddress(server: Server, host: string): string {
   const bound = server.address();

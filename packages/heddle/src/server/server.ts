@@ -7,14 +7,18 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { Duplex } from "node:stream";
 import { atLeast, oneOf } from "../call/check-option.ts";
-import type { HeddleError } from "../call/errors.ts";
+import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
+import type { ServerTlsOptions } from "../connection/tls.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
 import { type CorsOptions, createCorsPolicy } from "./cors.ts";
+import { Handshakes } from "./handshakes.ts";
+import { type Http1Limits, resolveHttp1Limits } from "./http1-limits.ts";
+import { Http1Server } from "./http1-server.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -43,10 +47,29 @@ export interface ServerOptions {
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
   readonly propagate?: readonly string[];
-  /** Limits against a peer that misbehaves. */
-  readonly http2?: Partial<Http2Limits>;
-  /** A connection must have sent HTTP/2 preface and settings by then, in ms. Default 10 000. */
+  /**
+   * Certificate and key; with `ca`, client certificates (mTLS). The same port then speaks TLS, with HTTP/2 and
+   * HTTP/1.1 by ALPN, and no plain text. Default: plain text.
+   */
+  readonly tls?: ServerTlsOptions;
+  /**
+   * Lets several processes listen at the same port, each with this option; the system shares connections out among
+   * them. Linux, FreeBSD and AIX; TCP only. Default false.
+   */
+  readonly reusePort?: boolean;
+  /** Connections that may be open at once; more are closed as they come. Default 20 000. */
+  readonly maxConnections?: number;
+  /**
+   * Connections that may be in the middle of TLS or have not sent their first bytes. When there are more, the oldest
+   * goes if it has taken over a second, else the new one. Default 1 000.
+   */
+  readonly maxHandshakes?: number;
+  /** Time for TLS and first bytes, and then again for the settings of HTTP/2, in ms. Default 10 000. */
   readonly handshakeTimeoutMs?: number;
+  /** Limits of HTTP/2 against a peer that misbehaves. */
+  readonly http2?: Partial<Http2Limits>;
+  /** Limits of HTTP/1.1 against a peer that misbehaves. */
+  readonly http1?: Partial<Http1Limits>;
   /**
    * A handler threw something that is not a `ConnectError`. The caller sees only that the handler failed
    * (HDL-3001). Default: one line with the stack on standard error.
@@ -65,13 +88,20 @@ export interface Server extends AsyncDisposable {
   readonly services: readonly string[];
   /** Connections that are open. */
   readonly connections: number;
+  /** Connections that were closed because of `maxConnections` or `maxHandshakes`. */
+  readonly refusedConnections: number;
+  /**
+   * Other certificates for connections to come; those that stand keep theirs. Also turns TLS on for a server that
+   * listens without. Throws HDL-1002 for what cannot be used, and goes on with what it had.
+   */
+  setTls(tls: ServerTlsOptions): void;
   /** Goes away gracefully; calls that still run after `drainMs` (default 10 000) are cut. Disposal does the same. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
   const server = new RunningServer(options);
-  await server.listen(options.listen ?? "127.0.0.1:0");
+  await server.listen(options.listen ?? "127.0.0.1:0", options.reusePort ?? false);
   return server;
 }
 
@@ -81,7 +111,11 @@ class RunningServer implements Server {
   readonly #runtime: Runtime;
   readonly #parts: ServerParts;
   readonly #start: (call: ServerCall) => void;
+  readonly #maxConnections: number;
+  readonly #handshakes: Handshakes;
   readonly #sessions = new Set<ServerSession>();
+  readonly #http1: Http1Server;
+  #refused = 0;
   #listener: Listener | undefined;
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
@@ -117,6 +151,28 @@ class RunningServer implements Server {
       onHandlerError: (error, call) => onHandlerError(error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
+    const { timers } = this.#runtime;
+    const { onPeerError = () => {}, maxConnections = 20_000, maxHandshakes = 1000 } = options;
+    this.#maxConnections = atLeast("maxConnections", maxConnections, 1);
+    this.#handshakes = new Handshakes({
+      ...this.#runtime,
+      tls: options.tls,
+      maxHandshakes: atLeast("maxHandshakes", maxHandshakes, 1),
+      timeoutMs: atLeast("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 10_000, 1),
+      onHttp2: (socket) => this.#openSession(socket),
+      onHttp1: (socket) => this.#http1.accept(socket),
+      onIdle: () => this.#checkIdle(),
+      onRefused: (error) => this.#refuse(error),
+      onPeerError,
+    });
+    this.#http1 = new Http1Server({
+      parts: this.#parts,
+      timers,
+      limits: resolveHttp1Limits(options.http1 ?? {}),
+      start: this.#start,
+      onIdle: () => this.#checkIdle(),
+      onPeerError,
+    });
   }
 
   get address(): string {
@@ -124,11 +180,19 @@ class RunningServer implements Server {
   }
 
   get connections(): number {
-    return this.#sessions.size;
+    return this.#handshakes.size + this.#sessions.size + this.#http1.size;
   }
 
-  async listen(address: string): Promise<void> {
-    this.#listener = await listen(address, (socket) => this.#accept(socket));
+  get refusedConnections(): number {
+    return this.#refused;
+  }
+
+  setTls(tls: ServerTlsOptions): void {
+    this.#handshakes.setTls(tls);
+  }
+
+  async listen(address: string, reusePort: boolean): Promise<void> {
+    this.#listener = await listen(address, { reusePort }, (socket) => this.#accept(socket));
   }
 
   close({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -141,6 +205,22 @@ class RunningServer implements Server {
   }
 
   #accept(socket: Duplex): void {
+    if (this.connections < this.#maxConnections && this.#closing === undefined)
+      return this.#handshakes.begin(socket);
+    socket.on("error", () => {});
+    socket.destroy();
+    if (this.#closing === undefined)
+      this.#refuse(
+        new HeddleError("connectionRefused", { reason: `${this.#maxConnections} connections are open` }),
+      );
+  }
+
+  #refuse(error: HeddleError): void {
+    this.#refused++;
+    this.#options.onPeerError?.(error);
+  }
+
+  #openSession(socket: Duplex): void {
     const { http2 = {}, handshakeTimeoutMs = 10_000, onPeerError = () => {} } = this.#options;
     const session = new ServerSession({
       ...this.#runtime,
@@ -151,20 +231,26 @@ class RunningServer implements Server {
       start: this.#start,
       onClose: (closed) => {
         this.#sessions.delete(closed);
-        if (this.#sessions.size === 0) this.#onIdle?.();
+        this.#checkIdle();
       },
       onPeerError,
     });
     this.#sessions.add(session);
-    if (this.#closing !== undefined) session.drain();
   }
 
   async #close(drainMs: number): Promise<void> {
     const stopped = this.#listener?.close();
+    this.#handshakes.close();
+    this.#http1.drain();
     for (const session of this.#sessions) session.drain();
-    if (this.#sessions.size > 0) await this.#idleWithin(drainMs);
+    if (this.connections > 0) await this.#idleWithin(drainMs);
     for (const session of this.#sessions) session.close("the server is closing");
+    this.#http1.close();
     await stopped;
+  }
+
+  #checkIdle(): void {
+    if (this.connections === 0) this.#onIdle?.();
   }
 
   #idleWithin(drainMs: number): Promise<void> {

@@ -1,0 +1,203 @@
+/**
+ * A call that came as a request of HTTP/1.1. `node:http` does the protocol; this gives it the shape of a call.
+ *
+ * An answer that is one piece leaves with its length, in one write; one that is flushed before its end is chunked. A
+ * request that is answered before it has come to its end is read on and dropped, so that the answer is not lost in a
+ * reset; a client that does not stop is cut off.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HeddleError } from "../call/errors.ts";
+import type { Fields } from "../call/metadata.ts";
+import type { RequestHead } from "../wire/http2/head.ts";
+import { ServerCall } from "./call.ts";
+import type { Http1Connection } from "./http1-server.ts";
+import type { ServerParts } from "./layer.ts";
+import type { Peer } from "./peer.ts";
+
+/** Bytes given to the reader that it has not dealt with, at which the client is held back. As the window of HTTP/2. */
+const MAX_UNREAD_BYTES = 512 * 1024;
+
+/** Bytes of a request that are read and dropped when it has been answered. */
+const MAX_DROPPED_BYTES = 1024 * 1024;
+
+interface Pending {
+  readonly status: number;
+  readonly fields: Fields;
+}
+
+export class Http1Call extends ServerCall {
+  readonly httpVersion = "1.1";
+  readonly #connection: Http1Connection;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  /** Head and first bytes of the answer, while it is open whether they are all of it. */
+  #head: Pending | undefined = undefined;
+  #firstBytes: Uint8Array | undefined = undefined;
+  #sentEnd = false;
+  #gone = false;
+  #unreadBytes = 0;
+  #droppedBytes = 0;
+  #wake: (() => void) | undefined = undefined;
+
+  constructor(
+    parts: ServerParts,
+    connection: Http1Connection,
+    head: RequestHead,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    super(parts, head, parts.clock.now());
+    this.#connection = connection;
+    this.#request = request;
+    this.#response = response;
+    response.on("drain", () => this.#wakeUp());
+    response.on("close", () => this.#onGone());
+    // A write to a connection that has just gone; `close` says so too.
+    response.on("error", () => {});
+  }
+
+  get peer(): Peer {
+    return this.#connection.peer;
+  }
+
+  /** Starts to read the body. To be called when the layers have been entered. */
+  read(): void {
+    this.#request.on("data", (chunk: Buffer) => this.#onData(chunk));
+    this.#request.on("end", () => {
+      if (!this.#sentEnd) this.reader?.onEnd();
+    });
+  }
+
+  get over(): boolean {
+    return this.#sentEnd || this.#gone;
+  }
+
+  take(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    if (this.#unreadBytes < MAX_UNREAD_BYTES && this.#request.isPaused()) this.#request.resume();
+  }
+
+  sendHead(status: number, fields: Fields): void {
+    if (!this.over) this.#head = { status, fields };
+  }
+
+  sendBody(bytes: Uint8Array): void {
+    if (this.over) return;
+    if (this.#head !== undefined && this.#firstBytes === undefined) this.#firstBytes = bytes;
+    else {
+      this.#sendPending();
+      this.#write(bytes);
+    }
+  }
+
+  sendEnd(trailers?: Fields): void {
+    if (this.over) return;
+    const whole = this.#head !== undefined && (trailers === undefined || trailers.length === 0);
+    if (whole) this.#sendWhole();
+    else {
+      this.#sendPending();
+      if (trailers !== undefined) this.#response.addTrailers(toPairs(trailers));
+      this.#response.end();
+    }
+    this.#sentEnd = true;
+    if (!this.#request.complete) this.#request.resume();
+  }
+
+  get full(): boolean {
+    return !this.ended && this.#response.writableNeedDrain;
+  }
+
+  async room(): Promise<void> {
+    while (this.full) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  flush(): void {
+    if (!this.over) this.#sendPending();
+  }
+
+  protected onSettled(): void {
+    this.#wakeUp();
+  }
+
+  #onData(chunk: Buffer): void {
+    const { length } = chunk;
+    if (this.#sentEnd) {
+      this.#droppedBytes += length;
+      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#request.socket.destroy();
+      return;
+    }
+    if (this.reader === undefined) return;
+    this.#unreadBytes += length;
+    // Plain bytes, not a `Buffer`: views of them reach the application as fields of messages.
+    this.reader.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, length), 0, length);
+    if (this.#unreadBytes >= MAX_UNREAD_BYTES && !this.#sentEnd) this.#request.pause();
+  }
+
+  #sendWhole(): void {
+    const { status, fields } = this.#head as Pending;
+    const body = this.#firstBytes ?? NOTHING;
+    const length = hasLength(status, fields) ? [] : ["content-length", String(body.length)];
+    this.#writeHead({ status, fields: [...fields, ...length] });
+    if (this.#canHaveBody(status)) this.#response.end(body);
+    else this.#response.end();
+  }
+
+  #sendPending(): void {
+    const head = this.#head;
+    if (head === undefined) return;
+    const first = this.#firstBytes;
+    this.#writeHead(head);
+    if (first !== undefined) this.#write(first);
+    else this.#response.flushHeaders();
+  }
+
+  #writeHead({ status, fields }: Pending): void {
+    this.#head = undefined;
+    this.#firstBytes = undefined;
+    if (this.#connection.draining) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, [...fields]);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (bytes.length > 0 && this.#canHaveBody(this.#response.statusCode)) this.#response.write(bytes);
+  }
+
+  #canHaveBody(status: number): boolean {
+    return this.head.method !== "HEAD" && status !== 204 && status !== 304;
+  }
+
+  /** Answered in full, or the client has gone. */
+  #onGone(): void {
+    this.#gone = true;
+    this.#connection.callEnded();
+    this.#wakeUp();
+    if (this.ended) return;
+    const reason = "its connection ended: closed by the peer";
+    this.abort(new HeddleError("cancelled", { method: this.name, reason }));
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** The answer says its length already, or must not (RFC 9110 §8.6). */
+function hasLength(status: number, fields: Fields): boolean {
+  if (status === 204 || status === 304) return true;
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === "content-length") return true;
+  return false;
+}
+
+function toPairs(fields: Fields): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i] as string, fields[i + 1] as string]);
+  return pairs;
+}

@@ -1,0 +1,193 @@
+/**
+ * HTTP/1.1: `node:http` with its strict parser, fed with sockets that the listener has accepted. Every request becomes
+ * a call of the same stack that HTTP/2 feeds.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { HeddleError, reasonText } from "../call/errors.ts";
+import type { Timers } from "../runtime/timer.ts";
+import type { ServerCall } from "./call.ts";
+import { Http1Call } from "./http1-call.ts";
+import { readHttp1Head } from "./http1-head.ts";
+import type { Http1Limits } from "./http1-limits.ts";
+import type { ServerParts } from "./layer.ts";
+import { Peer } from "./peer.ts";
+import { turnAway } from "./turn-away.ts";
+
+export interface Http1ServerOptions {
+  readonly parts: ServerParts;
+  readonly timers: Timers;
+  readonly limits: Http1Limits;
+  /** Enters the stack. */
+  readonly start: (call: ServerCall) => void;
+  /** The last connection has ended. */
+  readonly onIdle: () => void;
+  /** A client broke the protocol or a limit; its connection is being closed. */
+  readonly onPeerError: (error: HeddleError) => void;
+}
+
+/** How often heads and requests that take too long are looked for, in ms. */
+const CHECK_INTERVAL_MS = 1000;
+
+export class Http1Server {
+  readonly #options: Http1ServerOptions;
+  readonly #server: Server;
+  readonly #connections = new Map<Duplex, Http1Connection>();
+  draining = false;
+
+  constructor(options: Http1ServerOptions) {
+    this.#options = options;
+    const { limits } = options;
+    this.#server = createServer({
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+      rejectNonStandardBodyWrites: true,
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headerTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      keepAliveTimeoutBuffer: 0,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    });
+    this.#server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
+    // One more than is allowed: Node leaves out what is over its limit, which nobody would notice.
+    this.#server.maxHeadersCount = limits.maxHeaderFields + 1;
+    this.#server.on("request", (request, response) => this.#accept(request, response, false));
+    this.#server.on("checkContinue", (request, response) => this.#accept(request, response, true));
+    this.#server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
+      this.#refuse(socket, "405 Method Not Allowed", "it asks for a tunnel (CONNECT)"),
+    );
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket));
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  accept(socket: Duplex): void {
+    // Starts Node's watch over slow requests, which begins when a server listens; this one never does.
+    if (this.#connections.size === 0) this.#server.emit("listening");
+    this.#connections.set(socket, new Http1Connection(this, new Peer(socket)));
+    socket.once("close", () => {
+      this.#connections.delete(socket);
+      if (this.#connections.size > 0) return;
+      // Ends the watch.
+      this.#server.close();
+      this.#options.onIdle();
+    });
+    this.#server.emit("connection", socket);
+  }
+
+  /** Closes idle connections now, and each other one with its last answer. */
+  drain(): void {
+    this.draining = true;
+    this.closeIdle();
+  }
+
+  closeIdle(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  /** Closes at once. */
+  close(): void {
+    this.drain();
+    for (const socket of this.#connections.keys()) socket.destroy();
+  }
+
+  #accept(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { parts, start, limits } = this.#options;
+    const { socket } = request;
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return void socket.destroy();
+    connection.calls++;
+    if (connection.calls > limits.maxPipelinedRequests) {
+      this.#report(`${connection.calls} requests wait for their answers`);
+      return void socket.destroy();
+    }
+    const head = readHttp1Head(request, connection.peer.secure ? "https" : "http");
+    if (typeof head === "string" || request.rawHeaders.length > limits.maxHeaderFields * 2) {
+      const reason = typeof head === "string" ? head : `it has more than ${limits.maxHeaderFields} fields`;
+      response.on("close", () => connection.callEnded());
+      return this.#answerRefusal(response, typeof head === "string" ? 400 : 431, reason);
+    }
+    const call = new Http1Call(parts, connection, head, request, response);
+    start(call);
+    if (expectsContinue && !call.over) {
+      // A client that is refused need not send what it has.
+      if (call.error !== undefined) call.finish?.(call);
+      else response.writeContinue();
+    }
+    call.read();
+  }
+
+  #answerRefusal(response: ServerResponse, status: number, reason: string): void {
+    this.#report(reason);
+    response.shouldKeepAlive = false;
+    response.on("error", () => {});
+    response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
+    response.end(response.req.method === "HEAD" ? undefined : `${sentence(reason)}\n`);
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.refused) return;
+    if (GONE.has(error.code ?? "")) return void socket.destroy();
+    const reason = (error as { readonly reason?: string }).reason ?? reasonText(error);
+    connection.refused = true;
+    // An answer is under way: nothing can stand beside it.
+    if (connection.calls > 0) {
+      this.#report(reason);
+      return void socket.destroy();
+    }
+    this.#refuse(socket, STATUS[error.code ?? ""] ?? "400 Bad Request", reason);
+  }
+
+  #refuse(socket: Duplex, status: string, reason: string): void {
+    this.#report(reason);
+    turnAway(socket, status, sentence(reason), this.#options.timers);
+  }
+
+  #report(reason: string): void {
+    this.#options.onPeerError(new HeddleError("http1Invalid", { reason }));
+  }
+}
+
+/** One connection: what its calls need to know of it. */
+export class Http1Connection {
+  readonly peer: Peer;
+  /** Requests that have no complete answer. */
+  calls = 0;
+  /** It has been told why, and is being closed. */
+  refused = false;
+  readonly #server: Http1Server;
+
+  constructor(server: Http1Server, peer: Peer) {
+    this.#server = server;
+    this.peer = peer;
+  }
+
+  get draining(): boolean {
+    return this.#server.draining;
+  }
+
+  /** A request was answered in full, or its connection has gone. */
+  callEnded(): void {
+    this.calls--;
+    // An answer that began before the draining did not say that the connection closes.
+    if (this.draining && this.calls === 0) process.nextTick(() => this.#server.closeIdle());
+  }
+}
+
+function sentence(reason: string): string {
+  return `This request is refused: ${reason}.`;
+}
+
+/** The client has hung up: nobody is there to be told. */
+const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
+const STATUS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
