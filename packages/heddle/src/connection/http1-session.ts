@@ -36,6 +36,8 @@ export interface Http1SessionOptions {
 export class Http1Session implements Session {
   readonly httpVersion = "1.1";
   readonly address: string;
+  /** Never: it has a pool of connections of its own. */
+  readonly full = false;
   readonly #options: Http1SessionOptions;
   readonly #maxConnections: number;
   readonly #pool: Pool;
@@ -90,6 +92,14 @@ export class Http1Session implements Session {
   /** It makes further connections by itself. */
   get full(): boolean {
     return false;
+  }
+
+  get streams(): number {
+    return this.#exchanges.size;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   request(owner: StreamOwner): void {
