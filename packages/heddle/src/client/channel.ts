@@ -9,6 +9,7 @@ import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
 import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
+import { createClientTls } from "../connection/tls.ts";
 import { jsonMethodOf } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
 import type { Resolver } from "../discovery/resolver.ts";
@@ -54,6 +55,7 @@ export class Channel {
       http1Connections,
       protocol,
       useHttpGet,
+      tls = false,
     } = this.options;
     this.methodOf = codec === "json" ? jsonMethodOf : methodOf;
     this.#endpoints = new Endpoints({
@@ -64,6 +66,7 @@ export class Channel {
       waitForReadyMs,
       http,
       http1Connections,
+      tls: tls === false ? undefined : createClientTls(tls),
       balancer: createBalancer<Subchannel>(balancer, runtime),
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
@@ -73,7 +76,7 @@ export class Channel {
       endpoints: this.#endpoints,
       budget: retryBudget,
       authority: this.options.authority ?? authorityOf(target),
-      scheme: "http",
+      scheme: tls === false ? "http" : "https",
       userAgent: `heddle/${VERSION}`,
       protocol,
       useHttpGet,

@@ -10,6 +10,7 @@ import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/messa
 import type { CallRecord } from "../call/record.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import { type HttpVersionName, httpVersionNames } from "../connection/session.ts";
+import type { ClientTlsOptions } from "../connection/tls.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
@@ -43,6 +44,11 @@ export interface ClientOptions {
   readonly sendCompression?: EncodingName;
   /** Messages smaller than this are not compressed, in bytes. Default 1024. */
   readonly compressMinBytes?: number;
+  /**
+   * Speaks TLS: `true` trusts the authorities that come with Node, an object names others and the client's own
+   * certificate. The server's certificate must be for the host that is dialled. Default: plain text.
+   */
+  readonly tls?: ClientTlsOptions | boolean;
   /**
    * What is spoken: `grpc`, `grpc-web`, `connect`, or `auto`, which is gRPC over HTTP/2 and Connect over HTTP/1.1.
    * Default `auto`.
@@ -79,7 +85,7 @@ export type { HttpVersionName };
 
 export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames | "retryBudget">> &
   Pick<ClientOptions, OptionalNames> & { readonly retryBudget: RetryBudget };
-type OptionalNames = "sendCompression" | "authority" | "http2" | "observe";
+type OptionalNames = "sendCompression" | "authority" | "http2" | "observe" | "tls";
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
