@@ -36,8 +36,6 @@ export interface Http1SessionOptions {
 export class Http1Session implements Session {
   readonly httpVersion = "1.1";
   readonly address: string;
-  /** Never: it has a pool of connections of its own. */
-  readonly full = false;
   readonly #options: Http1SessionOptions;
   readonly #maxConnections: number;
   readonly #pool: Pool;
@@ -79,14 +77,6 @@ export class Http1Session implements Session {
           else done(null, result as never);
         }),
     });
-  }
-
-  get streams(): number {
-    return this.#exchanges.size;
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
   }
 
   /** It makes further connections by itself. */
