@@ -10,7 +10,9 @@ import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
 import { HeddleError, isHeddleError } from "./call/errors.ts";
 import { statusName } from "./call/status.ts";
 import { createTransport, type TransportOptions } from "./client/transport.ts";
-import { connectInMemory } from "./connection/memory.ts";
+import { createAuthority } from "../../../test/kit/certificates.ts";
+import { closeInMemory, connectInMemory, listenInMemory } from "./connection/memory.ts";
+import { type ClientTlsOptions, createClientTls, type ServerTlsOptions } from "./connection/tls.ts";
 import {
   connectScriptedClient,
   envelope,
@@ -123,6 +125,22 @@ async function breakHttp2(
   return error;
 }
 
+const authority = createAuthority();
+const leaf = authority.issue();
+
+/** Dials with TLS: as long as the server answers like this, no instance can be reached. */
+async function dialTls(tls: ClientTlsOptions | true, serverTls?: ServerTlsOptions): Promise<Shown> {
+  const listen = newAddress();
+  await using _ = await createServer({
+    services: [],
+    listen,
+    ...(serverTls === undefined ? {} : { tls: serverTls }),
+  });
+  return await new Promise((resolve) => {
+    dial({ address: listen, timeoutMs: 5000, timers: systemTimers, tls: createClientTls(tls) }, resolve);
+  });
+}
+
 function frame(
   type: number,
   flags: number,
@@ -177,6 +195,21 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
   connectionLost: () => callScripted((request) => request.peer.cut()),
   streamRefused: () => callScripted((request) => request.ended && request.reset(7)),
 
+  tlsFailed: async () => {
+    // A server that hangs up in the middle.
+    const name = newAddress().slice("memory:".length);
+    listenInMemory(name, (socket) => socket.end());
+    const tls = createClientTls(true);
+    const dialled = await new Promise((resolve) =>
+      dial({ address: `memory:${name}`, timeoutMs: 5000, timers: systemTimers, tls }, resolve),
+    );
+    closeInMemory(name);
+    return dialled;
+  },
+  certificateUntrusted: () => dialTls(true, leaf),
+  certificateName: () => dialTls({ ca: authority.cert, serverName: "payments.internal" }, leaf),
+  plainTextPort: () => dialTls(true),
+
   deadlineExceeded: async () => {
     using server = startScriptedServer(newAddress().slice("memory:".length), () => {});
     await using transport = createTransport({ target: server.address });
@@ -225,7 +258,15 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     breakHttp2(Buffer.concat(Array.from({ length: 20 }, () => frame(6, 0, 0, new Uint8Array(8)))), {
       http2: { pings: { burst: 10, perSecond: 1 } },
     }),
-  prefaceInvalid: () => breakHttp2(Buffer.from("GET / HTTP/1.1\r\n\r\n"), { opening: false }),
+  prefaceInvalid: () => breakHttp2(Buffer.from("*1\r\n$4\r\nPING\r\n"), { opening: false }),
+  http1Invalid: () => breakHttp2(Buffer.from("GET / HTTP/1.1\r\n\r\n"), { opening: false }),
+  connectionRefused: async () => {
+    const listen = newAddress();
+    const { promise, resolve } = Promise.withResolvers<HeddleError>();
+    await using _ = await createServer({ services: [], listen, maxConnections: 1, onPeerError: resolve });
+    for (let i = 0; i < 2; i++) connectInMemory(listen.slice("memory:".length))?.on("error", () => {});
+    return await promise;
+  },
 
   registryUnreachable: async () => {
     const { promise, resolve } = Promise.withResolvers<string>();

@@ -33,6 +33,7 @@ export function readHttp1Head(request: IncomingMessage, scheme: "http" | "https"
       fields.push(name, value);
     }
   }
+  if (host === undefined && request.httpVersion !== "1.0") return "it has no Host field";
   const target = readTarget(request.url ?? "", method);
   if (target === undefined) return "its target is neither a path nor a URL";
   const { path, authority = host ?? "" } = target;

@@ -40,7 +40,8 @@ export class Http1Server {
     const { limits } = options;
     this.#server = createServer({
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      // Looked at in `readHttp1Head`, which says why.
+      requireHostHeader: false,
       rejectNonStandardBodyWrites: true,
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headerTimeoutMs,
