@@ -8,6 +8,7 @@ import type { DescMessage, Message, MessageInitShape } from "@bufbuild/protobuf"
 import { ConnectError } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
 import { Inbox, type InboxMessage } from "../connection/inbox.ts";
+import { InboxMessages } from "../connection/inbox-messages.ts";
 import { Outbox } from "../connection/outbox.ts";
 import { type OutgoingLimits, type OutgoingMessage, toOutgoing } from "../connection/outgoing-message.ts";
 import type { SessionStream, StreamWriter } from "../connection/session.ts";
@@ -31,7 +32,8 @@ export class StreamingCall extends ClientCall {
   #single: Promise<OutgoingMessage> | undefined = undefined;
   #answerTouched = false;
   #over = false;
-  #inbox: Inbox;
+  /** One for all attempts: of an attempt that brought anything there is no other. */
+  readonly #inbox: Inbox;
   #outbox: Outbox | undefined = undefined;
   /** Resolves when the head of the answer is there, or the call is over. */
   readonly started: Promise<void>;
@@ -68,7 +70,6 @@ export class StreamingCall extends ClientCall {
     this.head = undefined;
     this.trailers = undefined;
     this.#outbox?.close();
-    this.#inbox = this.#newInbox();
   }
 
   onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
@@ -97,15 +98,14 @@ export class StreamingCall extends ClientCall {
   }
 
   /** The messages of the answer; throws the call's error at the end. Leaving the loop early cancels the call. */
-  async *messages(): AsyncGenerator<Message, void, undefined> {
-    try {
-      await this.started;
-      for (let next = await this.#inbox.next(); next !== undefined; next = await this.#inbox.next()) {
-        yield this.#open(next);
-      }
-    } finally {
-      if (!this.#over) this.cancel("the caller left its loop over the answer");
-    }
+  messages(): InboxMessages<Message> {
+    return new InboxMessages(
+      this.#inbox,
+      (message) => this.#open(message),
+      () => {
+        if (!this.#over) this.cancel("the caller left its loop over the answer");
+      },
+    );
   }
 
   #newInbox(): Inbox {
@@ -120,11 +120,13 @@ export class StreamingCall extends ClientCall {
     });
   }
 
-  #open({ flag, payload }: InboxMessage): Message {
+  #open({ flag, bytes, start, end }: InboxMessage): Message {
     try {
-      if (flag !== FLAG_COMPRESSED) return this.method.output.decode(payload);
+      if (flag !== FLAG_COMPRESSED) return this.method.output.decode(bytes, start, end);
       if (this.answerEncoding === undefined) throw undeclaredCompression(this);
-      return this.method.output.decode(this.answerEncoding.decompress(payload, this.maxReceiveBytes));
+      return this.method.output.decode(
+        this.answerEncoding.decompress(bytes.subarray(start, end), this.maxReceiveBytes),
+      );
     } catch (error) {
       const failure = toMessageError(error, this.method.name);
       this.abort(failure);

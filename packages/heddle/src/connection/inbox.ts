@@ -8,9 +8,12 @@
 import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader } from "../wire/envelope-reader.ts";
 import { SMALL_BYTES, SmallMessages } from "./small-messages.ts";
 
+/** A message that has arrived: `bytes[start, end)`. */
 export interface InboxMessage {
   readonly flag: number;
-  readonly payload: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface InboxOptions {
@@ -37,7 +40,9 @@ export class Inbox {
 
   constructor({ maxMessageBytes, take }: InboxOptions) {
     this.#take = take;
-    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, payload) => this.#add(flag, payload));
+    this.#reader = new EnvelopeReader(maxMessageBytes, (flag, bytes, start, end) =>
+      this.#add(flag, bytes, start, end),
+    );
   }
 
   /** True when no message is half received: the stream may end. */
@@ -72,9 +77,9 @@ export class Inbox {
 
   /** The next message; undefined at the end. Rejects with the error the stream ended with. */
   async next(): Promise<InboxMessage | undefined> {
-    this.#give(this.#owedInHand);
-    this.#owedInHand = 0;
-    while (this.#at === this.#messages.length) {
+    for (;;) {
+      const message = this.poll();
+      if (message !== undefined) return message;
       if (this.#error !== undefined) throw this.#error;
       if (this.#ended) return undefined;
       this.#takeAhead();
@@ -82,8 +87,15 @@ export class Inbox {
         this.#wake = resolve;
       });
     }
+  }
+
+  /** The next message, if one is here. The reader has no more use for the one before. */
+  poll(): InboxMessage | undefined {
+    this.#give(this.#owedInHand);
+    this.#owedInHand = 0;
+    if (this.#at === this.#messages.length) return undefined;
     const message = this.#removeFirst();
-    const size = message.payload.length + ENVELOPE_BYTES;
+    const size = message.end - message.start + ENVELOPE_BYTES;
     const covered = Math.min(size, this.#ahead);
     this.#ahead -= covered;
     this.#owedInHand = size - covered;
@@ -91,16 +103,16 @@ export class Inbox {
   }
 
   /** Keeps a message that has arrived; when a few wait already, small ones share a block. */
-  #add(flag: number, payload: Uint8Array): void {
+  #add(flag: number, bytes: Uint8Array, start: number, end: number): void {
     const messages = this.#messages;
-    if (payload.length >= SMALL_BYTES || messages.length - this.#at < FEW) {
-      messages.push({ flag, payload });
+    if (end - start >= SMALL_BYTES || messages.length - this.#at < FEW) {
+      messages.push({ flag, bytes, start, end });
       return;
     }
     const last = messages.at(-1);
-    if (last instanceof SmallMessages && last.add(flag, payload)) return;
+    if (last instanceof SmallMessages && last.add(flag, bytes, start, end)) return;
     const small = new SmallMessages();
-    small.add(flag, payload);
+    small.add(flag, bytes, start, end);
     messages.push(small);
   }
 
@@ -115,7 +127,7 @@ export class Inbox {
     if (this.#at === this.#messages.length) {
       this.#messages = [];
       this.#at = 0;
-    } else if (this.#at >= FEW && this.#at * 2 >= this.#messages.length) {
+    } else if (this.#at >= MANY_READ && this.#at * 2 >= this.#messages.length) {
       // A reader that never quite catches up must not keep what it has read.
       this.#messages.splice(0, this.#at);
       this.#at = 0;
@@ -143,5 +155,8 @@ export class Inbox {
   }
 }
 
-/** Messages that wait as they came; most readers never let more of them wait. */
-const FEW = 16;
+/** Messages that wait as they came. Those of one read of the socket are as many at most, unless they are tiny. */
+const FEW = 1024;
+
+/** Places of messages that were read, before the array is shortened. */
+const MANY_READ = 16;

@@ -56,8 +56,8 @@ export class SingleMessage {
       return undefined;
     }
     if (end === start) return undefined;
-    this.#reader ??= new EnvelopeReader(this.#maxBytes, (flag, payload) =>
-      this.#accept(flag, payload, 0, payload.length),
+    this.#reader ??= new EnvelopeReader(this.#maxBytes, (flag, from, at, to) =>
+      this.#accept(flag, from, at, to),
     );
     return this.#reader.push(bytes, start, end);
   }

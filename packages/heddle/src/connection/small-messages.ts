@@ -4,6 +4,7 @@
  * A peer that sends empty messages to a reader who does not read would otherwise make us keep an object and a
  * view for every five bytes: thirty times what it sent (measured), and windows count only what it sent.
  */
+import type { InboxMessage } from "./inbox.ts";
 
 /** A payload of this size or more is its own block: what keeping it costs no longer counts. */
 export const SMALL_BYTES = 1024;
@@ -24,27 +25,28 @@ export class SmallMessages {
   }
 
   /** Copies a message of less than `SMALL_BYTES` to the end; false when the block is full. */
-  add(flag: number, payload: Uint8Array): boolean {
-    const to = this.#to + PREFIX_BYTES + payload.length;
+  add(flag: number, from: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    const to = this.#to + PREFIX_BYTES + length;
     if (to > MAX_ROOM_BYTES) return false;
     if (to > this.#bytes.length) this.#grow(to);
     const bytes = this.#bytes;
     bytes[this.#to] = flag;
-    bytes[this.#to + 1] = payload.length >>> 8;
-    bytes[this.#to + 2] = payload.length & 255;
-    bytes.set(payload, this.#to + PREFIX_BYTES);
+    bytes[this.#to + 1] = length >>> 8;
+    bytes[this.#to + 2] = length & 255;
+    bytes.set(from.subarray(start, end), this.#to + PREFIX_BYTES);
     this.#to = to;
     return true;
   }
 
-  /** Takes the first message out; there is one. Its payload is a view that nothing writes to again. */
-  take(): { readonly flag: number; readonly payload: Uint8Array } {
+  /** Takes the first message out; there is one. Nothing writes to its bytes again. */
+  take(): InboxMessage {
     const bytes = this.#bytes;
     const flag = bytes[this.#from] as number;
     const start = this.#from + PREFIX_BYTES;
     const end = start + (((bytes[this.#from + 1] as number) << 8) | (bytes[this.#from + 2] as number));
     this.#from = end;
-    return { flag, payload: bytes.subarray(start, end) };
+    return { flag, bytes, start, end };
   }
 
   #grow(needed: number): void {

@@ -4,6 +4,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
 import { messageTooLarge } from "../call/message-limits.ts";
+import type { InboxMessage } from "../connection/inbox.ts";
 import { SingleMessage } from "../connection/single-message.ts";
 import { toMessageError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
@@ -54,9 +55,21 @@ export class SingleRequestReader implements RequestReader {
   }
 }
 
-/** The plain payload. Throws for one that is compressed without having said so. */
-export function expand(call: ServerCall, flag: number, payload: Uint8Array): Uint8Array {
-  if (flag !== FLAG_COMPRESSED) return payload;
+/** Throws `messageInvalid`, also for a message that is compressed without having said so, and `messageTooLarge`. */
+export function decodeRequest(
+  call: ServerCall,
+  { input, name }: Method,
+  { flag, bytes, start, end }: InboxMessage,
+): Message {
+  try {
+    if (flag !== FLAG_COMPRESSED) return input.decode(bytes, start, end);
+    return input.decode(expand(call, bytes.subarray(start, end)));
+  } catch (error) {
+    throw toMessageError(error, name);
+  }
+}
+
+function expand(call: ServerCall, payload: Uint8Array): Uint8Array {
   if (call.requestEncoding === undefined) throw undeclaredCompression(call);
   return call.requestEncoding.decompress(payload, call.parts.maxReceiveBytes);
 }

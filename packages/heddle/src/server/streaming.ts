@@ -15,13 +15,13 @@ import type {
 import { runInCall } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { Inbox } from "../connection/inbox.ts";
-import { toMessageError } from "../contract/message-error.ts";
+import { InboxMessages } from "../connection/inbox-messages.ts";
 import type { Method } from "../contract/method.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 import type { MethodFunction } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import type { ServerProtocol } from "./protocol.ts";
-import { expand, faultError, unfinishedRequest } from "./request-reader.ts";
+import { decodeRequest, faultError, unfinishedRequest } from "./request-reader.ts";
 
 /** Tells the handle layer how the handler ended. */
 export type Finish = (call: ServerCall, response: Message | undefined, thrown: unknown) => void;
@@ -35,7 +35,10 @@ export function startStream(
   request: Message | undefined,
   finish: Finish,
 ): void {
-  const input = request ?? readRequests(call, call.routed.method, openInbox(call, call.routed.method, parts));
+  const { method } = call.routed;
+  const input =
+    request ??
+    new InboxMessages(openInbox(call, method, parts), (message) => decodeRequest(call, method, message));
   runInCall(call, () => run(call, parts, input)).then(
     (response) => finish(call, response, undefined),
     (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
@@ -79,22 +82,6 @@ async function run(
 
 function callHandler(call: ServerCall, input: Message | Messages): ReturnType<MethodFunction> {
   return call.routed.handler(input, call);
-}
-
-async function* readRequests(
-  call: ServerCall,
-  method: Method,
-  inbox: Inbox,
-): AsyncGenerator<Message, void, undefined> {
-  for (let next = await inbox.next(); next !== undefined; next = await inbox.next()) {
-    let request: Message;
-    try {
-      request = method.input.decode(expand(call, next.flag, next.payload));
-    } catch (error) {
-      throw toMessageError(error, method.name);
-    }
-    yield request;
-  }
 }
 
 /** The one request of a method that takes one. */

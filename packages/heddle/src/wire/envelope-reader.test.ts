@@ -13,7 +13,9 @@ function envelope(flag: number, payload: Uint8Array): Uint8Array {
 /** Pushes `bytes` in pieces of the given sizes. */
 function read(bytes: Uint8Array, sizes: readonly number[], maxMessageBytes = 1 << 20) {
   const messages: { flag: number; payload: Uint8Array }[] = [];
-  const reader = new EnvelopeReader(maxMessageBytes, (flag, payload) => messages.push({ flag, payload }));
+  const reader = new EnvelopeReader(maxMessageBytes, (flag, bytes, start, end) =>
+    messages.push({ flag, payload: bytes.subarray(start, end) }),
+  );
   let fault: EnvelopeFault | undefined;
   for (let at = 0, n = 0; at < bytes.length && fault === undefined; n++) {
     const to = Math.min(bytes.length, at + (sizes[n % sizes.length] as number));

@@ -20,9 +20,12 @@ export type EnvelopeFault =
 const FIRST_ROOM_BYTES = 1024;
 const GROWTH = 8;
 
+/** Takes a whole message: `bytes[start, end)`, which stays as it is. */
+export type OnMessage = (flag: number, bytes: Uint8Array, start: number, end: number) => void;
+
 export class EnvelopeReader {
   readonly #maxMessageBytes: number;
-  readonly #onMessage: (flag: number, payload: Uint8Array) => void;
+  readonly #onMessage: OnMessage;
   readonly #flags: number;
   readonly #prefix = new Uint8Array(ENVELOPE_BYTES);
   #prefixBytes = 0;
@@ -32,11 +35,7 @@ export class EnvelopeReader {
   #payloadBytes = 0;
 
   /** `flags` are the bits that an envelope may have set; default: the one of a compressed message. */
-  constructor(
-    maxMessageBytes: number,
-    onMessage: (flag: number, payload: Uint8Array) => void,
-    flags = FLAG_COMPRESSED,
-  ) {
+  constructor(maxMessageBytes: number, onMessage: OnMessage, flags = FLAG_COMPRESSED) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#onMessage = onMessage;
     this.#flags = flags;
@@ -51,26 +50,40 @@ export class EnvelopeReader {
   push(bytes: Uint8Array, from: number, to: number): EnvelopeFault | undefined {
     let at = from;
     while (at < to || (this.#prefixBytes === ENVELOPE_BYTES && this.#missing === 0)) {
+      if (this.#prefixBytes === 0 && to - at >= ENVELOPE_BYTES) {
+        const flag = bytes[at] as number;
+        const fault = this.#begin(flag, envelopeLength(bytes, at));
+        if (fault !== undefined) return fault;
+        at += ENVELOPE_BYTES;
+        const end = at + this.#payloadBytes;
+        if (end <= to) {
+          this.#missing = 0;
+          this.#onMessage(flag, bytes, at, end);
+          at = end;
+        } else {
+          this.#prefix[0] = flag;
+          this.#prefixBytes = ENVELOPE_BYTES;
+        }
+        continue;
+      }
       if (this.#prefixBytes < ENVELOPE_BYTES) {
         this.#prefix[this.#prefixBytes++] = bytes[at++] as number;
         if (this.#prefixBytes === ENVELOPE_BYTES) {
-          const fault = this.#begin();
+          const fault = this.#begin(this.#prefix[0] as number, envelopeLength(this.#prefix, 0));
           if (fault !== undefined) return fault;
         }
         continue;
       }
       const count = Math.min(this.#missing, to - at);
-      if (count === this.#payloadBytes) this.#deliver(bytes.subarray(at, at + count));
+      if (count === this.#payloadBytes) this.#deliver(bytes, at, at + count);
       else this.#gather(bytes, at, count);
       at += count;
     }
     return undefined;
   }
 
-  #begin(): EnvelopeFault | undefined {
-    const flag = this.#prefix[0] as number;
+  #begin(flag: number, length: number): EnvelopeFault | undefined {
     if ((flag & ~this.#flags) !== 0) return { kind: "bad-flag", flag };
-    const length = envelopeLength(this.#prefix, 0);
     if (length > this.#maxMessageBytes) return { kind: "too-large", bytes: length };
     this.#missing = length;
     this.#payloadBytes = length;
@@ -89,15 +102,15 @@ export class EnvelopeReader {
     }
     gathered.set(bytes.subarray(at, at + count), had);
     this.#missing -= count;
-    if (this.#missing === 0) this.#deliver(gathered);
+    if (this.#missing === 0) this.#deliver(gathered, 0, gathered.length);
   }
 
-  #deliver(payload: Uint8Array): void {
+  #deliver(bytes: Uint8Array, start: number, end: number): void {
     const flag = this.#prefix[0] as number;
     this.#gathered = undefined;
     this.#missing = 0;
     this.#prefixBytes = 0;
-    this.#onMessage(flag, payload);
+    this.#onMessage(flag, bytes, start, end);
   }
 }
 

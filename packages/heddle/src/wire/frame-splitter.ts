@@ -5,7 +5,13 @@
  * where they lie and passed on as they come; only the last frame is put together here, within a limit, for it is
  * kept until the body has ended.
  */
-import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader, FLAG_COMPRESSED } from "./envelope-reader.ts";
+import {
+  ENVELOPE_BYTES,
+  type EnvelopeFault,
+  EnvelopeReader,
+  FLAG_COMPRESSED,
+  type OnMessage,
+} from "./envelope-reader.ts";
 
 export interface FinalFrame {
   readonly compressed: boolean;
@@ -60,9 +66,9 @@ export class FrameSplitter {
   }
 
   #finalReader(): EnvelopeReader {
-    const onFrame = (flag: number, payload: Uint8Array) => {
+    const onFrame: OnMessage = (flag, bytes, start, end) => {
       if (this.final !== undefined) this.fault = AFTER_END;
-      else this.final = { compressed: flag !== this.#finalFlag, payload };
+      else this.final = { compressed: flag !== this.#finalFlag, payload: bytes.subarray(start, end) };
     };
     return new EnvelopeReader(this.#maxFinalBytes, onFrame, this.#finalFlag | FLAG_COMPRESSED);
   }

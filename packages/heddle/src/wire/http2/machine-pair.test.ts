@@ -20,7 +20,9 @@ export class Seen {
   unprocessed = false;
   /** Bytes received that the reader has not taken. */
   untaken = 0;
-  readonly reader = new EnvelopeReader(1 << 24, (_flag, payload) => this.messages.push(payload.slice()));
+  readonly reader = new EnvelopeReader(1 << 24, (_flag, bytes, start, end) =>
+    this.messages.push(bytes.slice(start, end)),
+  );
 }
 
 export interface PairOptions {
