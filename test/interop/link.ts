@@ -20,7 +20,11 @@ export interface Pair {
 /** What a case may need and an implementation may lack. */
 export type Ability =
   /** The server compresses answers. */
-  "gzipAnswers";
+  | "compressedAnswers"
+  /** Both know brotli and zstd. */
+  | "newCompressions"
+  /** A message is as large as the bytes in it. */
+  | "exactSizes";
 
 export interface Link {
   readonly client: Client<typeof EchoService>;
@@ -34,7 +38,7 @@ export interface Link {
 export interface Case {
   readonly name: string;
   readonly settings?: LinkSettings;
-  readonly needs?: Ability;
+  readonly needs?: readonly Ability[];
   run(link: Link): Promise<void>;
 }
 
@@ -50,7 +54,7 @@ export function runSuite(pair: Pair, cases: readonly Case[]): void {
       return link;
     };
     for (const { name, settings = DEFAULTS, needs, run } of cases) {
-      if (needs !== undefined && pair.lacks?.[needs] !== undefined) continue;
+      if (needs?.some((ability) => pair.lacks?.[ability] !== undefined)) continue;
       test(name, async () => run(await linkFor(settings)));
     }
     after(async () => {

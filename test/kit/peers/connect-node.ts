@@ -1,30 +1,63 @@
-/** connect-node, speaking gRPC, as either end. */
+/** connect-node as either end: as server in all its protocols, as client in the one that is asked for. */
+import { createRegistry } from "@bufbuild/protobuf";
+import { DurationSchema, StringValueSchema, StructSchema } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
-  connectNodeAdapter,
+  compressionBrotli,
   compressionGzip,
+  connectNodeAdapter,
+  createConnectTransport,
   createGrpcTransport,
+  createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { once } from "node:events";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
-import type { StartCallee, StartCaller } from "./peer.ts";
+import type { Compression, StartCallee, StartCaller } from "./peer.ts";
 
 /** Node refuses streams beyond 10 MB in flight on a connection, and this suite sends 32 MiB messages. */
 const SESSION_MEGABYTES = 1000;
 
+/** What connect-node brings, and the others made of Node's own. */
+const compressions = {
+  gzip: compressionGzip,
+  br: compressionBrotli,
+  zstd: createCompression("zstd", zstdCompressSync, zstdDecompressSync),
+  deflate: createCompression("deflate", deflateSync, inflateSync),
+} satisfies Record<Compression, unknown>;
+
+type Convert = (bytes: Uint8Array, options?: { maxOutputLength: number }) => Uint8Array;
+
+function createCompression(name: Compression, compress: Convert, decompress: Convert) {
+  return {
+    name,
+    compress: async (bytes: Uint8Array) => Uint8Array.from(compress(bytes)),
+    async decompress(bytes: Uint8Array, readMaxBytes: number) {
+      try {
+        return Uint8Array.from(
+          bytes.length === 0 ? bytes : decompress(bytes, { maxOutputLength: readMaxBytes }),
+        );
+      } catch (error) {
+        throw ConnectError.from(error, Code.Internal);
+      }
+    },
+  };
+}
+
 export const connectCallee: StartCallee = async (
   echo,
-  { maxMessageBytes, maxRequestBytes = maxMessageBytes, gzip },
+  { maxMessageBytes, maxRequestBytes = maxMessageBytes, compression },
 ) => {
   const server = createServer(
     { maxSessionMemory: SESSION_MEGABYTES },
     connectNodeAdapter({
       routes: (router) => router.service(EchoService, echo),
-      acceptCompression: [compressionGzip],
+      acceptCompression: [compressions[compression ?? "gzip"]],
       // Answers are compressed from this size up, when the caller says that it understands.
-      compressMinBytes: gzip === true ? 0 : Number.MAX_SAFE_INTEGER,
+      compressMinBytes: compression === undefined ? Number.MAX_SAFE_INTEGER : 0,
       ...(maxRequestBytes === undefined ? {} : { readMaxBytes: maxRequestBytes, writeMaxBytes: 0xffffffff }),
     }),
   );
@@ -46,18 +79,33 @@ export const connectCallee: StartCallee = async (
   };
 };
 
-export const connectCaller: StartCaller = (
-  address,
-  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
-) => {
-  const baseUrl = `http://${address}`;
-  const sessionManager = new Http2SessionManager(baseUrl, undefined, { maxSessionMemory: SESSION_MEGABYTES });
-  const transport = createGrpcTransport({
-    baseUrl,
-    sessionManager,
-    acceptCompression: [compressionGzip],
-    ...(maxAnswerBytes === undefined ? {} : { readMaxBytes: maxAnswerBytes, writeMaxBytes: 0xffffffff }),
-    ...(gzip === true ? { sendCompression: compressionGzip, compressMinBytes: 0 } : {}),
-  });
-  return { transport, [Symbol.dispose]: () => sessionManager.abort() };
+/** The types that details of errors have in the suite. */
+const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
+
+const transports = {
+  gRPC: createGrpcTransport,
+  "gRPC-Web": createGrpcWebTransport,
+  Connect: createConnectTransport,
 };
+
+export function connectCaller(protocol: keyof typeof transports, form: "binary" | "JSON"): StartCaller {
+  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression }) => {
+    const baseUrl = `http://${address}`;
+    const sessionManager = new Http2SessionManager(baseUrl, undefined, {
+      maxSessionMemory: SESSION_MEGABYTES,
+    });
+    const transport = transports[protocol]({
+      baseUrl,
+      httpVersion: "2",
+      sessionManager,
+      useBinaryFormat: form === "binary",
+      jsonOptions: { registry },
+      acceptCompression: [compressions[compression ?? "gzip"]],
+      ...(maxAnswerBytes === undefined ? {} : { readMaxBytes: maxAnswerBytes, writeMaxBytes: 0xffffffff }),
+      ...(compression === undefined
+        ? {}
+        : { sendCompression: compressions[compression], compressMinBytes: 0 }),
+    });
+    return { transport, [Symbol.dispose]: () => sessionManager.abort() };
+  };
+}

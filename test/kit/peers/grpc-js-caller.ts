@@ -23,18 +23,18 @@ import {
 } from "@grpc/grpc-js";
 import { toConnectError, toDefinition, toHeaders, toMetadata } from "./grpc-js-words.ts";
 import type { EventEmitter } from "node:events";
-import type { StartCaller } from "./peer.ts";
+import type { Compression, StartCaller } from "./peer.ts";
 
-const GZIP = 2;
+const ALGORITHMS: Readonly<Partial<Record<Compression, number>>> = { deflate: 1, gzip: 2 };
 
 export const grpcJsCaller: StartCaller = (
   address,
-  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression },
 ) => {
   const client = new Client(address, credentials.createInsecure(), {
     ...(maxAnswerBytes === undefined ? {} : { "grpc.max_receive_message_length": maxAnswerBytes }),
     "grpc.max_send_message_length": -1,
-    ...(gzip === true ? { "grpc.default_compression_algorithm": GZIP } : {}),
+    ...(compression === undefined ? {} : { "grpc.default_compression_algorithm": ALGORITHMS[compression] }),
   });
   return { transport: new GrpcJsTransport(client), [Symbol.dispose]: () => client.close() };
 };

@@ -6,14 +6,14 @@ import type { StartCallee, StartCaller } from "./peer.ts";
 
 /** `listen` is called once a server: names and paths must differ. */
 export function heddleCallee(listen: () => string): StartCallee {
-  return async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, gzip }) => {
+  return async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, compression }) => {
     const server = await createServer({
       services: [implement(EchoService, echo)],
       listen: listen(),
       onHandlerError: () => {},
       onPeerError: (error) => assert.fail(`an honest peer was taken for a hostile one: ${error.message}`),
       ...(maxRequestBytes === undefined ? {} : { maxReceiveMessageBytes: maxRequestBytes }),
-      ...(gzip === true ? { sendCompression: "gzip" } : {}),
+      ...(compression === undefined ? {} : { sendCompression: compression, compressMinBytes: 0 }),
     } satisfies ServerOptions);
     return { address: server.address, [Symbol.asyncDispose]: () => server.close({ drainMs: 1000 }) };
   };
@@ -21,12 +21,12 @@ export function heddleCallee(listen: () => string): StartCallee {
 
 export const heddleCaller: StartCaller = (
   address,
-  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, gzip },
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression },
 ) => {
   const transport = createTransport({
     target: address,
     ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
-    ...(gzip === true ? { sendCompression: "gzip" } : {}),
+    ...(compression === undefined ? {} : { sendCompression: compression }),
   });
   return { transport, [Symbol.dispose]: () => transport.close("now") };
 };

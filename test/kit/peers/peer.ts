@@ -12,9 +12,11 @@ export interface LinkSettings {
   readonly maxRequestBytes?: number;
   /** Largest answer that the client alone accepts. */
   readonly maxAnswerBytes?: number;
-  /** Compress with gzip what this end sends. */
-  readonly gzip?: boolean;
+  /** Compress what both ends send. Absent: nothing. */
+  readonly compression?: Compression;
 }
+
+export type Compression = "gzip" | "br" | "zstd" | "deflate";
 
 export interface Callee extends AsyncDisposable {
   /** `host:port`, or what Heddle's clients take in its place. */
