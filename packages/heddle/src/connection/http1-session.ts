@@ -88,10 +88,6 @@ export class Http1Session implements Session {
     return this.#exchanges.size;
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   request(owner: StreamOwner): void {
     if (this.#closed || this.#draining) owner.onLost(this.#closed ? "it is closed" : "it is draining", false);
     else if (this.#waiting.size === 0 && this.#exchanges.size < this.#maxConnections) this.#open(owner);
@@ -185,7 +181,11 @@ export class Http1Session implements Session {
 
   #connect(onResult: (result: Duplex | HeddleError) => void): void {
     const first = this.#takeFirst();
-    if (first !== undefined && !first.destroyed && first.readable && first.writable) return onResult(first);
+    if (first?.destroyed === false && first.readable && first.writable) {
+      // Later, for undici does not expect it at once.
+      process.nextTick(onResult, first);
+      return;
+    }
     const dialing = this.#options.connect((result) => {
       this.#dialing.delete(dialing);
       onResult(result);
