@@ -22,6 +22,7 @@ import {
 } from "@bufbuild/protobuf";
 import { buildFunction, mayBuildFunctions } from "./build-function.ts";
 import type { ByteSink } from "./byte-sink.ts";
+import * as decodePacked from "./decode-packed.ts";
 import * as decodeRuntime from "./decode-runtime.ts";
 import { emitDecode, emitMake } from "./emit-decode.ts";
 import { emitEncode } from "./emit-encode.ts";
@@ -108,6 +109,7 @@ function generate(desc: DescMessage): Generated {
 const environment = {
   ...encodeRuntime,
   ...decodeRuntime,
+  ...decodePacked,
   toStruct,
   fromStruct,
   giveUp,

@@ -137,12 +137,23 @@ function emitList(field: DescField & { fieldKind: "list" }, name: string, linkOf
   }
   const type = scalarOf(field);
   const asString = field.listKind === "scalar" && field.longAsString;
-  const take = (end: string) => emitTake(type, end, field.utf8Validation, asString);
-  const single = `case ${tagOf(field.number, wireTypeOf(type))}: ${take("end")} m[${name}].push(v); continue;`;
+  const take = emitTake(type, "end", field.utf8Validation, asString);
+  const single = `case ${tagOf(field.number, wireTypeOf(type))}: ${take} m[${name}].push(v); continue;`;
   if (wireTypeOf(type) === wireLength) return single;
   return `${single}
-    case ${tagOf(field.number, wireLength)}: { ${emitLength("end")} const stop = at + n, l = m[${name}];
-      while (at < stop) { ${take("stop")} l.push(v); } continue; }`;
+    case ${tagOf(field.number, wireLength)}: { ${emitLength("end")} ${emitPacked(type, asString, name)} at += n; continue; }`;
+}
+
+/** The numbers in the next `n` bytes. */
+function emitPacked(type: ScalarType, asString: boolean, name: string): string {
+  if (!asString) return `m[${name}] = read${listNameOf(type)}(m[${name}], b, at, at + n);`;
+  return `for (const x of read${listNameOf(type)}([], b, at, at + n)) m[${name}].push(String(x));`;
+}
+
+/** As in the names of the readers of packed lists. */
+function listNameOf(type: ScalarType): string {
+  const name = ScalarType[type] ?? "";
+  return `${name.charAt(0)}${name.slice(1).toLowerCase()}s`;
 }
 
 function emitMapEntry(field: DescField & { fieldKind: "map" }, name: string, linkOf: LinkOf): string {
