@@ -9,6 +9,13 @@ export { implement, type Implementation, type MethodFunction } from "./server/im
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
 export type { ClientOptions } from "./client/options.ts";
+export type { ConnectionOptions } from "./client/connection-options.ts";
+export type {
+  ChannelStatus,
+  ConnectionStatus,
+  ConnectivityState,
+  InstanceStatus,
+} from "./client/status.ts";
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
 export type { Runtime } from "./runtime/runtime.ts";

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { HeddleError } from "./call/errors.ts";
 import { Channel } from "./client/channel.ts";
 import type { ClientOptions } from "./client/options.ts";
+import type { ChannelStatus } from "./client/status.ts";
 import { createStub } from "./client/stub.ts";
 import { type ClosableTransport, createTransport } from "./client/transport.ts";
 import { type Agent, type AgentEvent, createAgent } from "./control/agent/agent.ts";
@@ -37,6 +38,8 @@ export interface Mesh extends AsyncDisposable {
   client<Service extends DescService>(service: Service, options?: MeshClientOptions): Client<Service>;
   /** Listens, answers, and registers. */
   serve(services: Implementation | readonly Implementation[], options?: ServeOptions): Promise<MeshServer>;
+  /** What its clients see: a snapshot of each target, its instances and their connections. */
+  channels(): readonly ChannelStatus[];
   /** Drains and closes everything: servers first, then clients. Disposal does the same. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -165,6 +168,10 @@ class RunningMesh implements Mesh {
       },
     );
     return running;
+  }
+
+  channels(): readonly ChannelStatus[] {
+    return [...this.#channels].map((channel) => channel.describe());
   }
 
   close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {

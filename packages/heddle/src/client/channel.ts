@@ -21,6 +21,7 @@ import { Endpoints } from "./endpoints.ts";
 import type { ClientParts } from "./layer.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
 import { clientStack } from "./stack.ts";
+import type { ChannelStatus } from "./status.ts";
 
 export interface ChannelOptions {
   readonly target: Target;
@@ -43,7 +44,7 @@ export class Channel {
     this.options = resolveClientOptions(options);
     const {
       balancer,
-      connectTimeoutMs,
+      connections,
       waitForReadyMs,
       maxAttempts,
       http2,
@@ -62,7 +63,7 @@ export class Channel {
       ...runtime,
       target,
       resolver,
-      connectTimeoutMs,
+      ...connections,
       waitForReadyMs,
       http,
       http1Connections,
@@ -90,6 +91,11 @@ export class Channel {
   /** The instances that are known, with the state of the connection to each. */
   get subchannels(): ReadonlyMap<string, Subchannel> {
     return this.#endpoints.subchannels;
+  }
+
+  /** What it looks like now. */
+  describe(): ChannelStatus {
+    return this.#endpoints.describe();
   }
 
   /** Starts discovery and connections before the first call does. */

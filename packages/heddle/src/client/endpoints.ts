@@ -13,6 +13,7 @@ import { createEndpointSet, type EndpointChange } from "../discovery/endpoint-se
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import type { Timer } from "../runtime/timer.ts";
+import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
 /** Somebody who needs an instance. */
 export interface Waiter {
@@ -26,6 +27,8 @@ export interface EndpointsOptions extends Omit<SubchannelOptions, "id" | "addres
   readonly balancer: Balancer<Subchannel>;
   /** How long a waiter waits, in ms. */
   readonly waitForReadyMs: number;
+  /** Without a call for so long, connections are given up until the next one, in ms. */
+  readonly idleTimeoutMs: number;
 }
 
 export class Endpoints {
@@ -36,6 +39,11 @@ export class Endpoints {
   readonly #waiters = new Map<Waiter, number>();
   readonly #stop = new AbortController();
   #waitTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  /** Connections have been given up, for nobody calls. */
+  #resting = false;
+  /** When it was woken, or began. */
+  #wokenAtMs = 0;
   #watching = false;
   #resolveError = "";
 
@@ -53,6 +61,19 @@ export class Endpoints {
     if (this.#watching || this.#stop.signal.aborted) return;
     this.#watching = true;
     void this.#watch();
+    this.#wake();
+  }
+
+  describe(): ChannelStatus {
+    const instances = [...this.#subchannels.values()].map(describeSubchannel);
+    const closed = this.#stop.signal.aborted;
+    return {
+      target: this.#options.target.text,
+      state: closed ? "shutdown" : bestState(instances, this.#watching ? "connecting" : "idle"),
+      waiting: this.#waiters.size,
+      lastError: this.#resolveError,
+      instances,
+    };
   }
 
   /** An instance for the next attempt, one not in `tried` if possible; undefined when none is ready. */
@@ -64,6 +85,7 @@ export class Endpoints {
   /** Calls the waiter back when an instance is ready, or when its time is up. */
   wait(waiter: Waiter): void {
     this.start();
+    if (this.#resting) this.#wake();
     const { clock, waitForReadyMs } = this.#options;
     this.#waiters.set(waiter, clock.now() + waitForReadyMs);
     this.#armWaitTimer();
@@ -77,6 +99,7 @@ export class Endpoints {
   close(mode: "drain" | "now"): void {
     this.#stop.abort();
     this.#waitTimer?.cancel();
+    this.#idleTimer?.cancel();
     for (const subchannel of this.#subchannels.values()) {
       if (mode === "now") subchannel.destroy();
       else subchannel.shutdown();
@@ -131,7 +154,34 @@ export class Endpoints {
       onState: () => this.#updateReady(),
     });
     this.#subchannels.set(id, subchannel);
-    subchannel.connect();
+    if (!this.#resting) subchannel.connect();
+  }
+
+  #wake(): void {
+    this.#resting = false;
+    this.#wokenAtMs = this.#options.clock.now();
+    for (const subchannel of this.#subchannels.values()) subchannel.connect();
+    this.#armIdleTimer(this.#options.idleTimeoutMs);
+  }
+
+  #armIdleTimer(delayMs: number): void {
+    if (delayMs < Number.POSITIVE_INFINITY && !this.#stop.signal.aborted)
+      this.#idleTimer = this.#options.timers.after(delayMs, () => this.#restWhenIdle());
+  }
+
+  /** Looks only now and then when the last call was: no call pays for it. */
+  #restWhenIdle(): void {
+    const { clock, idleTimeoutMs } = this.#options;
+    const nowMs = clock.now();
+    const subchannels = [...this.#subchannels.values()];
+    const isBusy = this.#waiters.size > 0 || subchannels.some(({ inFlight }) => inFlight > 0);
+    const usedAtMs = isBusy
+      ? nowMs
+      : Math.max(this.#wokenAtMs, ...subchannels.map(({ usedAtMs }) => usedAtMs));
+    const leftMs = usedAtMs + idleTimeoutMs - nowMs;
+    if (leftMs > 0) return this.#armIdleTimer(Math.min(leftMs, idleTimeoutMs));
+    this.#resting = true;
+    for (const subchannel of subchannels) subchannel.rest();
   }
 
   #drop(id: string): void {

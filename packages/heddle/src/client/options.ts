@@ -9,12 +9,17 @@ import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
+import {
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+} from "./connection-options.ts";
 import { type HttpVersionName, httpVersionNames } from "../connection/session.ts";
 import type { ClientTlsOptions } from "../connection/tls.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 
-export interface ClientOptions {
+export interface ClientOptions extends ConnectionOptions {
   /**
    * Time for a whole call in ms, retries included, when the call names none. Default 15 000. `Infinity` for
    * none, which is for streams that stay open. gRPC: the deadline.
@@ -29,8 +34,6 @@ export interface ClientOptions {
   readonly maxAttempts?: number;
   /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
   readonly retryBudget?: RetryBudgetOptions;
-  /** Limit for one connection attempt in ms, HTTP/2 handshake included. Default 5 000. */
-  readonly connectTimeoutMs?: number;
   /**
    * How long a call waits, within its deadline, for an instance that can be reached before it fails with
    * HDL-2101 or HDL-2102, in ms. Default 3 000: long enough for a restart. gRPC: a bounded `wait_for_ready`.
@@ -83,8 +86,13 @@ export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as co
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
 export type { HttpVersionName };
 
-export type ResolvedClientOptions = Required<Omit<ClientOptions, OptionalNames | "retryBudget">> &
-  Pick<ClientOptions, OptionalNames> & { readonly retryBudget: RetryBudget };
+export type ResolvedClientOptions = Required<
+  Omit<ClientOptions, OptionalNames | "retryBudget" | keyof ConnectionOptions>
+> &
+  Pick<ClientOptions, OptionalNames> & {
+    readonly retryBudget: RetryBudget;
+    readonly connections: ResolvedConnectionOptions;
+  };
 type OptionalNames = "sendCompression" | "authority" | "http2" | "observe" | "tls";
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
@@ -99,7 +107,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
     balancer: knownBalancer(options.balancer ?? "least_request"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
-    connectTimeoutMs: finiteAtLeast("connectTimeoutMs", options.connectTimeoutMs ?? 5000, 1),
+    connections: resolveConnectionOptions(options),
     waitForReadyMs: finiteAtLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0),
     maxReceiveMessageBytes: atLeast(
       "maxReceiveMessageBytes",

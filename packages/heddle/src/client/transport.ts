@@ -9,6 +9,7 @@ import { parseTarget } from "../discovery/target.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { Channel } from "./channel.ts";
 import { channelTransport } from "./channel-transport.ts";
+import type { ChannelStatus } from "./status.ts";
 import type { ClientOptions } from "./options.ts";
 
 export interface TransportOptions extends ClientOptions {
@@ -23,6 +24,8 @@ export interface TransportOptions extends ClientOptions {
 export interface ClosableTransport extends Transport, AsyncDisposable {
   /** Refuses new calls; connections close when their calls have ended, or at once with `now`. */
   close(mode?: "drain" | "now"): void;
+  /** The instances behind it, with their connections, as they are now. */
+  describe(): ChannelStatus;
 }
 
 export function createTransport(options: TransportOptions): ClosableTransport {
@@ -31,5 +34,10 @@ export function createTransport(options: TransportOptions): ClosableTransport {
   const resolver = createResolvers([createStaticResolver(), ...resolvers]).find(target);
   const channel = new Channel({ target, resolver, runtime, options: clientOptions });
   const close = (mode: "drain" | "now" = "drain") => channel.close(mode);
-  return { ...channelTransport(channel), close, [Symbol.asyncDispose]: async () => close() };
+  return {
+    ...channelTransport(channel),
+    close,
+    describe: () => channel.describe(),
+    [Symbol.asyncDispose]: async () => close(),
+  };
 }

@@ -1,22 +1,22 @@
 /**
  * One HTTP/2 connection of a client: opens streams for calls and brings each the answers.
  *
- * A call that finds no free stream waits here, in order, until one is free or the connection goes away. What
+ * A call that finds no free stream waits, in order, until one is free here or on another connection to the same
+ * instance: they share one queue. What
  * the bytes mean (gRPC, its status, its messages) is the business of the stream's owner.
  */
 import type { Duplex } from "node:stream";
 import { isSecret } from "../call/metadata.ts";
 import type { Method } from "../contract/method.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Timers } from "../runtime/timer.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
-import { http2ErrorName } from "../wire/http2/constants.ts";
+import { ENHANCE_YOUR_CALM, http2ErrorName } from "../wire/http2/constants.ts";
 import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import type { Session, StreamOwner } from "./session.ts";
 import { SocketDriver } from "./socket-driver.ts";
+import { Upkeep, type UpkeepOwner, type UpkeepParts, type UpkeepRules } from "./upkeep.ts";
 
 /** A request head as it was last encoded on this connection. */
 export interface KeptRequestHead extends KeptBlock {
@@ -24,20 +24,35 @@ export interface KeptRequestHead extends KeptBlock {
   readonly timeoutMs: number;
 }
 
-export interface ClientSessionOptions {
+export interface ClientSessionOptions extends UpkeepParts {
   readonly socket: Duplex;
   readonly address: string;
-  readonly clock: Clock;
-  readonly timers: Timers;
   readonly limits?: Partial<Http2Limits>;
+  readonly upkeep: UpkeepRules;
+  /** Those who wait for a stream here or on another connection of the same queue. */
+  readonly queue: Set<StreamOwner>;
   /** The peer's settings have arrived: calls may go. Called once. */
   readonly onReady: () => void;
   /** No new streams here (GOAWAY, or stream ids used up); those open go on. Called at most once. */
   readonly onDraining: (reason: string) => void;
   readonly onClose: (reason: string) => void;
+  /** More than 80 % of the streams that the peer allows are open; called with each further one. */
+  readonly onFull: () => void;
+  /** No longer full, by a margin. */
+  readonly onRoom: () => void;
+  /** No call for as long as `setMaxIdleMs` said. */
+  readonly onIdle: () => void;
+  /** As old as the rules allow. Called once. */
+  readonly onAged: () => void;
+  /** The peer goes away because we have asked it too often for a sign of life. */
+  readonly onTooManyPings: () => void;
 }
 
-export class ClientSession implements Session {
+/** Shares of the peer's stream limit: above the first a connection is full, below the second it has room again. */
+const FULL_SHARE = 0.8;
+const ROOM_SHARE = 0.6;
+
+export class ClientSession implements Session, UpkeepOwner {
   readonly httpVersion = "2";
   readonly address: string;
   readonly machine: Http2Connection;
@@ -45,7 +60,11 @@ export class ClientSession implements Session {
   readonly requestHeads = new Map<Method, KeptRequestHead>();
   readonly #driver: SocketDriver;
   readonly #options: ClientSessionOptions;
-  readonly #waiting = new Set<StreamOwner>();
+  readonly #queue: Set<StreamOwner>;
+  readonly #upkeep: Upkeep;
+  /** Streams from which on it is full. */
+  #fullAt = Number.POSITIVE_INFINITY;
+  #full = false;
   #ready = false;
   #draining = false;
   #closed = false;
@@ -53,14 +72,16 @@ export class ClientSession implements Session {
   constructor(options: ClientSessionOptions) {
     const { socket, address, clock, timers, limits } = options;
     this.#options = options;
+    this.#queue = options.queue;
     this.address = address;
     this.machine = new Http2Connection("client", this.#events(), limits);
+    this.#upkeep = new Upkeep(this, options.upkeep, options);
     this.#driver = new SocketDriver({
       socket,
       machine: this.machine,
       clock,
       timers,
-      onRoom: () => this.#serveWaiting(),
+      onRoom: () => this.serveQueue(),
       onClose: (reason) => this.#lost(reason),
     });
     this.machine.open();
@@ -70,13 +91,58 @@ export class ClientSession implements Session {
   /** Gives the owner a stream: at once if one is free, else when one becomes free. */
   request(owner: StreamOwner): void {
     if (this.#closed || this.#draining) owner.onLost(this.#closed ? "it is closed" : "it is draining", false);
-    else if (this.#waiting.size === 0 && this.machine.canOpen) this.#open(owner);
-    else this.#waiting.add(owner);
+    else if (this.#queue.size === 0 && this.machine.canOpen) this.#open(owner);
+    else {
+      this.#queue.add(owner);
+      this.serveQueue();
+    }
   }
 
   /** Withdraws an owner that waits for a stream. */
   withdraw(owner: StreamOwner): void {
-    this.#waiting.delete(owner);
+    this.#queue.delete(owner);
+  }
+
+  get streams(): number {
+    return this.machine.streams.size;
+  }
+
+  get usedAtMs(): number {
+    return this.machine.dataAtMs;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** Gives streams to those who wait, as long as there are any. */
+  serveQueue(): void {
+    for (const owner of this.#queue) {
+      if (this.#closed || this.#draining || !this.machine.canOpen) return;
+      this.#queue.delete(owner);
+      this.#open(owner);
+    }
+  }
+
+  /** How long it may be without a call before `onIdle`; at first `Infinity`. */
+  setMaxIdleMs(maxIdleMs: number): void {
+    this.#upkeep.setMaxIdleMs(maxIdleMs);
+  }
+
+  onDead(reason: string): void {
+    this.close(reason);
+  }
+
+  onIdle(): void {
+    this.#options.onIdle();
+  }
+
+  onAged(): void {
+    this.#options.onAged();
+  }
+
+  onQuiet(): void {
+    this.#driver.release();
   }
 
   sendHead(stream: Http2Stream, fields: readonly string[], endStream: boolean): void {
@@ -146,15 +212,12 @@ export class ClientSession implements Session {
 
   #open(owner: StreamOwner): void {
     const stream = this.machine.openStream(owner);
+    if (this.#upkeep.dozing) this.#upkeep.wake();
     owner.onStream(this, stream);
     this.#driver.flushSoon();
-  }
-
-  #serveWaiting(): void {
-    for (const owner of this.#waiting) {
-      if (!this.machine.canOpen) return;
-      this.#waiting.delete(owner);
-      this.#open(owner);
+    if (this.machine.streams.size >= this.#fullAt) {
+      this.#full = true;
+      this.#options.onFull();
     }
   }
 
@@ -174,13 +237,16 @@ export class ClientSession implements Session {
       },
       onWritable: (stream) => (stream.owner as StreamOwner).onWritable(),
       onSettings: () => {
+        this.#fullAt = Math.max(1, Math.floor(this.machine.peerMaxConcurrentStreams * FULL_SHARE));
         if (!this.#ready) {
           this.#ready = true;
           this.#options.onReady();
+          this.#upkeep.start();
         }
-        this.#serveWaiting();
+        this.serveQueue();
       },
       onGoaway: (_lastStreamId, code, debug) => {
+        if (code === ENHANCE_YOUR_CALM && debug === "too_many_pings") this.#options.onTooManyPings();
         this.#startDraining(
           `the peer sent GOAWAY ${http2ErrorName(code)}${debug === "" ? "" : ` "${debug}"`}`,
         );
@@ -195,18 +261,22 @@ export class ClientSession implements Session {
   #streamEnded(): void {
     if (!this.#draining && !this.#closed && this.machine.idsUsedUp)
       this.#startDraining("its stream ids are used up");
-    if (this.#waiting.size > 0) process.nextTick(() => this.#serveWaiting());
+    if (this.#full) this.#lookForRoom();
+    if (this.#queue.size > 0) process.nextTick(() => this.serveQueue());
     if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
+  }
+
+  #lookForRoom(): void {
+    // The stream that ends may be counted still.
+    if (this.machine.streams.size - 1 > this.machine.peerMaxConcurrentStreams * ROOM_SHARE) return;
+    this.#full = false;
+    this.#options.onRoom();
   }
 
   #startDraining(reason: string): void {
     if (this.#draining || this.#closed) return;
     this.#draining = true;
     this.#options.onDraining(reason);
-    for (const owner of this.#waiting) {
-      this.#waiting.delete(owner);
-      owner.onLost(reason, false);
-    }
   }
 
   #closeWhenDrained(): void {
@@ -216,13 +286,10 @@ export class ClientSession implements Session {
   #lost(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#upkeep.stop();
     const owners = this.machine.abandon().map((stream) => stream.owner as StreamOwner);
     this.#options.onClose(reason);
     for (const owner of owners) owner.onLost(reason, true);
-    for (const owner of this.#waiting) {
-      this.#waiting.delete(owner);
-      owner.onLost(reason, false);
-    }
   }
 }
 

@@ -112,6 +112,8 @@ export class ScriptedPeer {
   readonly streams: ScriptedStream[] = [];
   closed = false;
   goaway: number | undefined;
+  /** PINGs that asked for a sign of life. */
+  pings = 0;
   readonly #socket: Duplex;
   readonly #driver: SocketDriver;
 
@@ -123,6 +125,9 @@ export class ScriptedPeer {
     limits: Partial<Http2Limits> = {},
   ) {
     this.#socket = socket;
+    socket.on("data", (chunk: Uint8Array) => {
+      if (Buffer.from(chunk).includes("hdlalive")) this.pings++;
+    });
     this.machine = new Http2Connection(
       role,
       {
@@ -175,6 +180,11 @@ export class ScriptedPeer {
 
   flush(): void {
     this.#driver.flushSoon();
+  }
+
+  /** Reads no more, and so answers nothing, not even PINGs: what a host without power does. */
+  hang(): void {
+    this.#socket.pause();
   }
 
   /** Drops the connection. */

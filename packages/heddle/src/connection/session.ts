@@ -57,9 +57,10 @@ export interface StreamWriter {
 export interface Session extends StreamWriter {
   readonly address: string;
   readonly httpVersion: "2" | "1.1";
-  /** Calls that have a stream, and calls that wait for one. */
+  /** When the last call was seen here, by the clock. HTTP/2 only. */
+  readonly usedAtMs?: number;
+  /** Calls that have a stream. */
   readonly streams: number;
-  readonly waiting: number;
   /** So many streams are open that the next calls should go elsewhere, if there is somewhere else. */
   readonly full: boolean;
   /** Gives the owner a stream: at once if one is free, else when one becomes free. */
@@ -74,8 +75,6 @@ export interface Session extends StreamWriter {
   drain(reason: string): void;
   /** Closes at once; open streams are lost. */
   close(reason: string): void;
-  /** Lets those who wait for a stream wait at `heir`, as long as that has room. HTTP/2 only. */
-  handOver?(heir: Session): void;
   /** How long it may be without a call, in ms, before it says so. HTTP/2 only. */
   setMaxIdleMs?(maxIdleMs: number): void;
 }

@@ -84,6 +84,12 @@ export class SocketDriver {
     this.#finish(reason);
   }
 
+  /** Gives up the buffers, which grow again with the next call. */
+  release(): void {
+    this.#otherBuffer = undefined;
+    this.#machine.out.release();
+  }
+
   #receive(chunk: Uint8Array): void {
     if (this.#closed) return;
     // Plain bytes, not a `Buffer`: views of them reach the application as fields of messages.

@@ -8,8 +8,17 @@ import { frame, settings, uint32 } from "../wire/http2/raw-frames.test.ts";
 import type { StreamOwner } from "./session.ts";
 import { closeInMemory, listenInMemory } from "./memory.ts";
 import { Subchannel } from "./subchannel.ts";
+import type { UpkeepRules } from "./upkeep.ts";
 
 const CONNECT_TIMEOUT_MS = 1000;
+
+const upkeep: UpkeepRules = {
+  keepaliveMs: 10_000,
+  keepaliveTimeoutMs: 5000,
+  keepaliveWithoutCalls: false,
+  maxIdleMs: Number.POSITIVE_INFINITY,
+  maxAgeMs: Number.POSITIVE_INFINITY,
+};
 
 /** The middle of every band. */
 const random: Random = { next: () => 0.5, below: () => 0 };
@@ -32,6 +41,8 @@ beforeEach(() => {
     address: "memory:subchannel",
     weight: 1,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxConnections: 1,
+    upkeep,
     clock: time,
     timers: time,
     random,
@@ -169,6 +180,8 @@ describe("a subchannel", () => {
       address: "memory:subchannel",
       weight: 1,
       connectTimeoutMs: 10,
+      maxConnections: 1,
+      upkeep,
       clock: time,
       timers: time,
       random,

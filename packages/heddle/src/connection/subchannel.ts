@@ -1,54 +1,37 @@
 /**
- * The way to one instance: at most one connection, kept up by itself.
+ * The way to one instance: a connection that is kept up by itself, and more of them while one does not suffice.
  *
- * States are gRPC's: `idle` (no connection wanted yet), `connecting`, `ready`, `transient_failure` (waiting to try
+ * States are gRPC's: `idle` (no connection wanted), `connecting`, `ready`, `transient_failure` (waiting to try
  * again), `shutdown`. A connection that was lost is tried again at once; failed attempts wait longer each
  * time (`connectionBackoff`), and so do connections that are lost as soon as they are there.
  * Source: https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
+ *
+ * Calls go to the first connection that has room, so that those which a peak has brought fall idle when it is
+ * over, and close. `session` is always the one for the next call: a call that fills it up moves it on.
  */
-import { isHeddleError } from "../call/errors.ts";
 import { backoffMs, connectionBackoff } from "../resilience/backoff.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Random } from "../runtime/random.ts";
-import type { Timer, Timers } from "../runtime/timer.ts";
-import type { Http2Limits } from "../wire/http2/limits.ts";
-import { ClientSession } from "./client-session.ts";
-import { type Dialing, type DialOptions, type Dialled, dial } from "./dial.ts";
-import type { HttpVersionName, Session } from "./session.ts";
-import type { ClientTls } from "./tls.ts";
+import type { Timer } from "../runtime/timer.ts";
+import { type OpenSessionOptions, OpeningSession, type SessionEvents } from "./open-session.ts";
+import type { Session, StreamOwner } from "./session.ts";
 
 export type SubchannelState = "idle" | "connecting" | "ready" | "transient_failure" | "shutdown";
 
-export interface SubchannelOptions {
+export interface SubchannelOptions extends Omit<OpenSessionOptions, "queue"> {
   readonly id: string;
-  readonly address: string;
   readonly weight: number;
-  /** Limit for one connection attempt, handshake included, in ms. */
-  readonly connectTimeoutMs: number;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  readonly limits?: Partial<Http2Limits>;
-  /** Speak TLS. Absent: plain text. */
-  readonly tls?: ClientTls | undefined;
-  /** What to speak. Default `auto`: what TLS agrees on; HTTP/2 without TLS. */
-  readonly http?: HttpVersionName;
-  /** Connections over HTTP/1.1, at most. Default 64. */
-  readonly http1Connections?: number;
+  /** Connections at most. */
+  readonly maxConnections: number;
   readonly onState: (subchannel: Subchannel) => void;
 }
 
-/** What is offered to a TLS server. */
-const OFFERED: Readonly<Record<HttpVersionName, readonly string[]>> = {
-  auto: ["h2", "http/1.1"],
-  "2": ["h2"],
-  "1.1": ["http/1.1"],
-};
-
 /** A connection that held this long was a good one. */
 const LASTING_MS = 1000;
+/** A connection that a peak of calls has brought closes after so long without one. */
+const SURPLUS_IDLE_MS = 30_000;
+/** gRPC's ceiling for a keepalive time that grows because the peer complains. */
+const MAX_KEEPALIVE_MS = 2 * 60 * 60 * 1000;
 
-export class Subchannel {
+export class Subchannel implements SessionEvents {
   readonly id: string;
   readonly address: string;
   /** Share of calls relative to the others; see `Candidate`. */
@@ -56,152 +39,248 @@ export class Subchannel {
   /** Calls in flight from this client. */
   inFlight = 0;
   state: SubchannelState = "idle";
+  /** When `state` became what it is, by the wall clock. */
+  sinceMs: number;
   /** Why the last attempt or connection failed. */
   lastError = "";
-  session: Session | undefined;
+  /** The connection that takes the next call. */
+  session: Session | undefined = undefined;
   readonly #options: SubchannelOptions;
+  /** Calls that wait for a stream, on whichever connection. */
+  readonly #queue = new Set<StreamOwner>();
+  /** Those that take calls, oldest first. */
+  readonly #sessions: Session[] = [];
+  /** Those that only finish the calls they have. */
+  readonly #draining = new Set<Session>();
+  /** Those of `#sessions` that go as soon as another has taken their place. */
+  readonly #aged = new Set<Session>();
   /** Attempts that failed, and connections that were lost early, one after the other. */
   #failures = 0;
   #readyAtMs = 0;
-  #dialing: Dialing | undefined;
-  #timer: Timer | undefined;
-  /** The connection being set up; it becomes `session` when the peer's settings arrive. */
-  #opening: Session | undefined;
+  #opening: OpeningSession | undefined = undefined;
+  #retryTimer: Timer | undefined = undefined;
+  #keepaliveMs: number;
+  /** When a connection that is no more saw its last call. */
+  #usedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SubchannelOptions) {
     this.#options = options;
     this.id = options.id;
     this.address = options.address;
     this.weight = options.weight;
+    this.sinceMs = options.clock.wallMs();
+    this.#keepaliveMs = options.upkeep.keepaliveMs;
+  }
+
+  /** When the last call was seen, by the clock: -Infinity when none was, Infinity when a connection cannot tell. */
+  get usedAtMs(): number {
+    return Math.max(
+      this.#usedAtMs,
+      ...this.#sessions.map(({ usedAtMs = Number.POSITIVE_INFINITY }) => usedAtMs),
+    );
+  }
+
+  /** All connections, those that drain last. */
+  get sessions(): readonly { readonly session: Session; readonly draining: boolean }[] {
+    return [
+      ...this.#sessions.map((session) => ({ session, draining: false })),
+      ...[...this.#draining].map((session) => ({ session, draining: true })),
+    ];
+  }
+
+  /** Calls that wait for a stream. */
+  get waiting(): number {
+    return this.#queue.size;
   }
 
   /** Starts connecting if nothing is under way. */
   connect(): void {
     if (this.state !== "idle") return;
     this.#become("connecting");
-    const { connectTimeoutMs, clock } = this.#options;
-    const until = clock.now() + connectTimeoutMs;
-    this.#dialing = dial(this.#dialOptions(), (result) => {
-      this.#dialing = undefined;
-      if (this.state === "shutdown") {
-        if (!isHeddleError(result)) result.socket.destroy();
-      } else if (isHeddleError(result)) this.#failed(result.rawMessage);
-      else if (this.#isHttp1(result)) void this.#openHttp1(result);
-      else this.#openHttp2(result, until);
-    });
+    this.#open();
   }
 
-  #dialOptions(): DialOptions {
-    const { address, timers, connectTimeoutMs, tls, http = "auto" } = this.#options;
-    return { address, timeoutMs: connectTimeoutMs, timers, tls, alpn: OFFERED[http] };
+  /** Gives up its connections until `connect` is called. */
+  rest(): void {
+    if (this.state === "shutdown") return;
+    this.#stopTrying();
+    this.#become("idle");
+    this.#drainAll("no calls for a while");
   }
 
-  #isHttp1({ alpn }: Dialled): boolean {
-    const { tls, http = "auto" } = this.#options;
-    // A TLS server that names no protocol knows only the one that was there before there were names.
-    return http === "1.1" || (http === "auto" && tls !== undefined && alpn !== "h2");
-  }
-
-  #openHttp2({ socket, alpn }: Dialled, until: number): void {
-    const { address, clock, timers, connectTimeoutMs, limits } = this.#options;
-    if (alpn === "http/1.1") {
-      socket.destroy();
-      return this.#failed(`cannot connect to ${address}: it speaks only HTTP/1.1`);
-    }
-    const session = new ClientSession({
-      socket,
-      address,
-      clock,
-      timers,
-      ...(limits === undefined ? {} : { limits }),
-      onReady: () => this.#opened(session),
-      onDraining: () => this.#gone(session, undefined),
-      onClose: (reason) => this.#gone(session, reason),
-    });
-    this.#opening = session;
-    this.#timer = timers.after(Math.max(1, until - clock.now()), () =>
-      session.close(`no HTTP/2 settings within ${connectTimeoutMs} ms`),
-    );
-  }
-
-  /** Loaded on first use, with the HTTP client that it brings. */
-  async #openHttp1({ socket }: Dialled): Promise<void> {
-    socket.on("error", () => {});
-    const { Http1Session } = await import("./http1-session.ts");
-    if (this.state === "shutdown") return void socket.destroy();
-    const { address, timers, limits, http1Connections } = this.#options;
-    const session = new Http1Session({
-      socket,
-      address,
-      timers,
-      maxConnections: http1Connections,
-      maxHeadBytes: limits?.maxHeaderListBytes,
-      connect: (onResult) =>
-        dial(this.#dialOptions(), (result) => onResult(isHeddleError(result) ? result : result.socket)),
-      onDraining: (reason) => this.#gone(session, reason),
-      onClose: (reason) => this.#gone(session, reason),
-    });
-    this.#opening = session;
-    this.#opened(session);
-  }
-
-  /** No new calls; the connection closes when those open have ended. */
+  /** No new calls; each connection closes when its calls have ended. */
   shutdown(): void {
     if (this.state === "shutdown") return;
     this.#become("shutdown");
-    this.#dialing?.cancel();
-    this.#timer?.cancel();
-    this.#opening?.close("shut down");
-    this.session?.drain("shut down");
+    this.#stopTrying();
+    this.#drainAll("shut down");
   }
 
   /** Closes at once; calls in flight are lost. */
   destroy(): void {
-    const { session } = this;
     this.shutdown();
-    session?.close("shut down");
+    for (const session of this.#draining) session.close("shut down");
   }
 
-  #opened(session: Session): void {
-    if (this.#opening !== session) return;
-    this.#timer?.cancel();
+  // What its connections tell.
+
+  onReady(session: Session): void {
     this.#opening = undefined;
     this.#readyAtMs = this.#options.clock.now();
-    this.session = session;
+    this.#sessions.push(session);
+    for (const aged of this.#aged) {
+      this.#retire(aged);
+      aged.drain("it is as old as it may be");
+    }
+    this.#arrange();
+    this.#limitIdleTime();
     this.#become("ready");
   }
 
-  /** The connection takes no more calls: it drains (`reason` undefined) or is gone. */
-  #gone(session: Session, reason: string | undefined): void {
-    if (this.state === "shutdown") return;
-    if (session === this.#opening) {
-      this.#timer?.cancel();
-      this.#opening = undefined;
-      this.#failed(`cannot connect to ${this.address}: ${reason ?? "the peer is going away"}`);
-    } else if (session === this.session) {
-      this.session = undefined;
-      const lost = `connection to ${this.address} was lost: ${reason ?? "the peer is going away"}`;
-      if (this.#options.clock.now() - this.#readyAtMs >= LASTING_MS) this.#failures = 0;
-      else if (this.#failures++ > 0) return this.#failed(lost);
-      this.lastError = lost;
-      this.#become("idle");
-      this.connect();
+  onFailed(reason: string): void {
+    this.#opening = undefined;
+    this.#retryLater(reason);
+  }
+
+  onDraining(session: Session, reason: string): void {
+    this.#gone(session, reason);
+  }
+
+  onClosed(session: Session, reason: string): void {
+    this.#gone(session, reason);
+    this.#draining.delete(session);
+  }
+
+  onFull(session: Session): void {
+    if (session !== this.session) return;
+    this.#arrange();
+    this.#openIfWanted();
+  }
+
+  onRoom(session: Session): void {
+    if (this.#sessions.includes(session)) this.#arrange();
+  }
+
+  /** More than one connection, and no call for this one. */
+  onIdle(session: Session): void {
+    if (this.#sessions.indexOf(session) <= 0) return;
+    this.#retire(session);
+    this.#arrange();
+    session.drain("not needed");
+  }
+
+  onAged(session: Session): void {
+    if (!this.#sessions.includes(session)) return;
+    this.#aged.add(session);
+    this.#openIfWanted();
+  }
+
+  onTooManyPings(): void {
+    this.#keepaliveMs = Math.min(this.#keepaliveMs * 2, MAX_KEEPALIVE_MS);
+  }
+
+  #open(): void {
+    const upkeep = { ...this.#options.upkeep, keepaliveMs: this.#keepaliveMs };
+    this.#opening = new OpeningSession({ ...this.#options, upkeep, queue: this.#queue }, this);
+  }
+
+  /** Another connection beside those there are: a peak of calls, or an old one to replace. */
+  #openIfWanted(): void {
+    if (this.#opening !== undefined || this.#retryTimer !== undefined || this.state !== "ready") return;
+    const wantsRoom =
+      this.#sessions.length < this.#options.maxConnections && this.#sessions.every(({ full }) => full);
+    if (wantsRoom || this.#aged.size > 0) this.#open();
+  }
+
+  /** Chooses the connection for the next call: the first with room, else the one with the fewest calls. */
+  #arrange(): void {
+    const sessions = this.#sessions;
+    let chosen = sessions[0];
+    for (let i = 1; i < sessions.length && chosen?.full === true; i++) {
+      const session = sessions[i] as Session;
+      if (!session.full || session.streams < chosen.streams) chosen = session;
+    }
+    this.session = chosen;
+  }
+
+  /** Takes a connection out of those that get calls. */
+  #retire(session: Session): void {
+    this.#usedAtMs = Math.max(this.#usedAtMs, session.usedAtMs ?? this.#usedAtMs);
+    this.#aged.delete(session);
+    const at = this.#sessions.indexOf(session);
+    if (at >= 0) this.#sessions.splice(at, 1);
+    this.#draining.add(session);
+    this.#limitIdleTime();
+  }
+
+  /** The oldest one stays, for the calls that are left go there. */
+  #limitIdleTime(): void {
+    this.#sessions.forEach((session, i) =>
+      session.setMaxIdleMs?.(i === 0 ? Number.POSITIVE_INFINITY : SURPLUS_IDLE_MS),
+    );
+  }
+
+  /** A connection takes no more calls: it drains or is gone. */
+  #gone(session: Session, reason: string): void {
+    if (!this.#sessions.includes(session)) return;
+    this.#retire(session);
+    this.#arrange();
+    this.lastError = `connection to ${this.address} was lost: ${reason}`;
+    if (this.#sessions.length > 0) return this.#openIfWanted();
+    this.#replaceLast();
+    this.#refuseQueue(reason);
+  }
+
+  #replaceLast(): void {
+    if (this.#options.clock.now() - this.#readyAtMs >= LASTING_MS) this.#failures = 0;
+    else if (this.#failures++ > 0) return this.#retryLater(this.lastError);
+    if (this.#opening !== undefined) return this.#become("connecting");
+    this.#stopTrying();
+    this.#become("idle");
+    this.connect();
+  }
+
+  /** Nothing of them was sent: they go elsewhere. */
+  #refuseQueue(reason: string): void {
+    for (const owner of this.#queue) {
+      this.#queue.delete(owner);
+      owner.onLost(reason, false);
     }
   }
 
-  #failed(reason: string): void {
+  #retryLater(reason: string): void {
     this.lastError = reason;
-    this.#become("transient_failure");
+    if (this.#sessions.length === 0) this.#become("transient_failure");
+    this.#retryTimer?.cancel();
     const delayMs = backoffMs(this.#failures++, connectionBackoff, this.#options.random);
-    this.#timer = this.#options.timers.after(delayMs, () => {
+    this.#retryTimer = this.#options.timers.after(delayMs, () => {
+      this.#retryTimer = undefined;
+      if (this.state === "ready") return this.#openIfWanted();
       this.#become("idle");
       this.connect();
     });
+  }
+
+  #stopTrying(): void {
+    this.#opening?.cancel();
+    this.#opening = undefined;
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
+  }
+
+  #drainAll(reason: string): void {
+    this.session = undefined;
+    const sessions = this.#sessions.splice(0);
+    this.#aged.clear();
+    for (const session of sessions) this.#draining.add(session);
+    for (const session of sessions) session.drain(reason);
+    this.#refuseQueue(reason);
   }
 
   #become(state: SubchannelState): void {
     if (this.state === state) return;
     this.state = state;
+    this.sinceMs = this.#options.clock.wallMs();
     this.#options.onState(this);
   }
 }

@@ -40,6 +40,11 @@ export class ByteWriter {
     if (this.bytes.length > LARGEST_KEPT_BYTES) this.bytes = new Uint8Array(LARGEST_KEPT_BYTES);
   }
 
+  /** Gives the storage back, if nothing stands in it. */
+  release(): void {
+    if (this.length === 0) this.bytes = NOTHING;
+  }
+
   /** What was written, without a copy: valid until the next write or `reset`. */
   view(): Uint8Array {
     return this.bytes.subarray(0, this.length);
@@ -53,6 +58,8 @@ export class ByteWriter {
     this.bytes = grown;
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** In bytes; twice what a connection gathers before it writes. */
 const LARGEST_KEPT_BYTES = 512 * 1024;

@@ -1,0 +1,77 @@
+/**
+ * What a client's channel looks like from outside, as plain data: for a page, a log line, a test.
+ */
+import type { Subchannel, SubchannelState } from "../connection/subchannel.ts";
+
+/**
+ * gRPC's connectivity states: `idle` (nothing is wanted), `connecting`, `ready` (calls go), `transient_failure`
+ * (waiting to try again), `shutdown`.
+ */
+export type ConnectivityState = SubchannelState;
+
+/** A client's side of one target. */
+export interface ChannelStatus {
+  readonly target: string;
+  /** The best state that an instance is in. */
+  readonly state: ConnectivityState;
+  /** Calls that wait for an instance. */
+  readonly waiting: number;
+  /** Why discovery failed last; empty when it did not. */
+  readonly lastError: string;
+  readonly instances: readonly InstanceStatus[];
+}
+
+/** A client's way to one instance. */
+export interface InstanceStatus {
+  readonly id: string;
+  readonly address: string;
+  readonly weight: number;
+  readonly state: ConnectivityState;
+  /** Since when it has been in that state, in ms since the epoch. */
+  readonly sinceMs: number;
+  /** Calls under way. */
+  readonly inFlight: number;
+  /** Those of them that wait for a stream, because the instance allows no more. */
+  readonly waiting: number;
+  /** Why the last attempt or connection failed; empty when none did. */
+  readonly lastError: string;
+  readonly connections: readonly ConnectionStatus[];
+}
+
+/** One connection; over HTTP/1.1 the few that are looked after together. */
+export interface ConnectionStatus {
+  readonly httpVersion: "2" | "1.1";
+  /** Calls on it. */
+  readonly streams: number;
+  /** It gets no new calls and closes with its last one. */
+  readonly draining: boolean;
+}
+
+export function describeSubchannel(subchannel: Subchannel): InstanceStatus {
+  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions } = subchannel;
+  return {
+    id,
+    address,
+    weight,
+    state,
+    sinceMs,
+    inFlight,
+    waiting,
+    lastError,
+    connections: sessions.map(({ session, draining }) => ({
+      httpVersion: session.httpVersion,
+      streams: session.streams,
+      draining,
+    })),
+  };
+}
+
+/** The best state of several; `otherwise` when there are none. */
+export function bestState(
+  instances: readonly InstanceStatus[],
+  otherwise: ConnectivityState,
+): ConnectivityState {
+  return STATES.find((state) => instances.some((instance) => instance.state === state)) ?? otherwise;
+}
+
+const STATES: readonly ConnectivityState[] = ["ready", "connecting", "idle", "transient_failure"];
