@@ -126,7 +126,7 @@ function checkOrigin(origin: string): string {
   } catch {
     // It is no URL at all.
   }
-  if (parsed !== origin || origin.endsWith("//"))
+  if (parsed !== origin || origin.endsWith("//") || origin.includes("*"))
     throw invalid(
       "cors.origins",
       `"${origin}" is no origin: write scheme, host and port, such as https://shop.example`,

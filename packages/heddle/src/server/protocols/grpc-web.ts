@@ -58,4 +58,4 @@ function answerType({ head }: ServerCall): string {
 const GRPC_WEB = /^(application\/grpc-web(?:-text)?(?:\+proto|\+json)?)\s*(?:$|;)/i;
 const JSON_FORM = /^[^;]*\+json/i;
 const TEXT = /^application\/grpc-web-text/i;
-const ACCEPTED = [...acceptedEncodings, "identity"].join(",");
+const ACCEPTED = acceptedEncodings.join(",");
