@@ -24,7 +24,9 @@ export type Ability =
   /** Both know brotli and zstd. */
   | "newCompressions"
   /** A message is as large as the bytes in it. */
-  | "exactSizes";
+  | "exactSizes"
+  /** Answers may come while requests are still sent. */
+  | "bidi";
 
 export interface Link {
   readonly client: Client<typeof EchoService>;
@@ -33,6 +35,8 @@ export interface Link {
   /** True when our server is at the other end, so that its texts can be expected. */
   readonly oursAnswers: boolean;
   readonly oursCalls: boolean;
+  /** For cases of which only a part needs it. */
+  can(ability: Ability): boolean;
 }
 
 export interface Case {
@@ -75,6 +79,7 @@ async function openLink(pair: Pair, settings: LinkSettings): Promise<OpenLink> {
     witness,
     oursAnswers: pair.name.endsWith("heddle"),
     oursCalls: pair.name.startsWith("heddle"),
+    can: (ability) => pair.lacks?.[ability] === undefined,
     async [Symbol.asyncDispose]() {
       caller[Symbol.dispose]();
       await callee[Symbol.asyncDispose]();

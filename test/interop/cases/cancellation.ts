@@ -7,13 +7,15 @@ import { rejectsWith } from "./errors.ts";
 
 type Call = (link: Link, id: string, signal: AbortSignal) => Promise<unknown>;
 
+const BIDI = "bidirectional stream";
+
 const calls: Readonly<Record<string, Call>> = {
   unary: ({ client }, id, signal) => client.unary({ plan: { id, hang: true } }, { signal }),
   "server stream": ({ client }, id, signal) =>
     collect(client.serverStream({ plan: { id, hang: true } }, { signal })),
   "client stream": ({ client }, id, signal) =>
     client.clientStream(new Requests({ plan: { id, hang: true } }), { signal }),
-  "bidirectional stream": ({ client }, id, signal) =>
+  [BIDI]: ({ client }, id, signal) =>
     collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { signal })),
 };
 
@@ -21,6 +23,7 @@ export const cancellation: readonly Case[] = [
   ...Object.entries(calls).map(
     ([kind, call]): Case => ({
       name: `the caller aborts a ${kind}: CANCELED there, the signal fires here`,
+      needs: kind === BIDI ? ["bidi"] : [],
       async run(link) {
         const id = link.witness.newId();
         const controller = new AbortController();
@@ -34,6 +37,7 @@ export const cancellation: readonly Case[] = [
   ),
   {
     name: "the caller aborts between two answers",
+    needs: ["bidi"],
     async run({ client, witness }) {
       const id = witness.newId();
       const controller = new AbortController();
@@ -70,6 +74,7 @@ export const cancellation: readonly Case[] = [
   },
   {
     name: "a cancelled call leaves its neighbours alone",
+    needs: ["bidi"],
     async run({ client, witness }) {
       const id = witness.newId();
       const controller = new AbortController();

@@ -7,6 +7,8 @@ import { rejectsWith } from "./errors.ts";
 
 type Hang = (link: Link, id: string, timeoutMs: number) => Promise<unknown>;
 
+const BIDI = "bidirectional stream";
+
 /** One call of each kind whose handler never answers. */
 export const hangs: Readonly<Record<string, Hang>> = {
   unary: ({ client }, id, timeoutMs) => client.unary({ plan: { id, hang: true } }, { timeoutMs }),
@@ -14,7 +16,7 @@ export const hangs: Readonly<Record<string, Hang>> = {
     collect(client.serverStream({ plan: { id, hang: true } }, { timeoutMs })),
   "client stream": ({ client }, id, timeoutMs) =>
     client.clientStream(requestsOf({ plan: { id, hang: true } }), { timeoutMs }),
-  "bidirectional stream": ({ client }, id, timeoutMs) =>
+  [BIDI]: ({ client }, id, timeoutMs) =>
     collect(client.bidiStream(new Requests({ plan: { id, hang: true } }), { timeoutMs })),
 };
 
@@ -31,6 +33,7 @@ export const deadlines: readonly Case[] = [
   ...Object.entries(hangs).map(
     ([kind, hang]): Case => ({
       name: `deadline of a ${kind}: the caller gets DEADLINE_EXCEEDED, the handler is told to stop`,
+      needs: kind === BIDI ? ["bidi"] : [],
       async run(link) {
         const id = link.witness.newId();
         await rejectsWith(hang(link, id, 200), Code.DeadlineExceeded);
@@ -40,6 +43,7 @@ export const deadlines: readonly Case[] = [
   ),
   {
     name: "deadline between two answers of a stream",
+    needs: ["bidi"],
     async run({ client, witness }) {
       const id = witness.newId();
       const requests = new Requests({ plan: { id }, payload: new Uint8Array(3) });

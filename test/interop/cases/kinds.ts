@@ -48,6 +48,7 @@ export const kinds: readonly Case[] = [
   },
   {
     name: "bidirectional stream, answers in order",
+    needs: ["bidi"],
     async run({ client }) {
       const requests = Array.from({ length: 100 }, (_, i) => ({ payload: filled(i) }));
       const answers = await collect(client.bidiStream(requestsOf(...requests)));
@@ -59,6 +60,7 @@ export const kinds: readonly Case[] = [
   },
   {
     name: "bidirectional stream, each question after the answer to the last",
+    needs: ["bidi"],
     async run({ client }) {
       const requests = new Requests({ payload: filled(0) });
       const sizes: number[] = [];
@@ -75,6 +77,7 @@ export const kinds: readonly Case[] = [
   },
   {
     name: "the server ends a stream with an error while the client still sends",
+    needs: ["bidi"],
     async run({ client }) {
       const requests = new Requests(
         { plan: { failure: { code: Code.FailedPrecondition, message: "enough", afterAnswers: 1 } } },
@@ -113,6 +116,7 @@ export const kinds: readonly Case[] = [
   },
   {
     name: "100 bidirectional streams at once",
+    needs: ["bidi"],
     async run({ client }) {
       const sizes = (stream: number) => Array.from({ length: 10 }, (_, i) => stream * 10 + i);
       const streams = Array.from({ length: 100 }, async (_, stream) => {

@@ -80,6 +80,7 @@ export const metadata: readonly Case[] = [
   },
   {
     name: "metadata of a bidirectional stream",
+    needs: ["bidi"],
     async run(link) {
       const { got, options } = gather();
       await collect(link.client.bidiStream(requestsOf({}, {}), options));

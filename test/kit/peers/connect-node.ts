@@ -16,10 +16,13 @@ import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
-import type { Compression, StartCallee, StartCaller } from "./peer.ts";
+import type { Compression, LinkSettings, StartCallee, StartCaller } from "./peer.ts";
 
 /** Node refuses streams beyond 10 MB in flight on a connection, and this suite sends 32 MiB messages. */
 const SESSION_MEGABYTES = 1000;
+
+/** The types that details of errors have in the suite. */
+const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
 
 /** What connect-node brings, and the others made of Node's own. */
 const compressions = {
@@ -47,19 +50,25 @@ function createCompression(name: Compression, compress: Convert, decompress: Con
   };
 }
 
-export const connectCallee: StartCallee = async (
-  echo,
-  { maxMessageBytes, maxRequestBytes = maxMessageBytes, compression },
-) => {
+/** What a server's adapter is told. */
+export function acceptedBy({
+  maxMessageBytes,
+  maxRequestBytes = maxMessageBytes,
+  compression,
+}: LinkSettings) {
+  return {
+    acceptCompression: [compressions[compression ?? "gzip"]],
+    // Answers are compressed from this size up, when the caller says that it understands.
+    compressMinBytes: compression === undefined ? Number.MAX_SAFE_INTEGER : 0,
+    ...(maxRequestBytes === undefined ? {} : { readMaxBytes: maxRequestBytes, writeMaxBytes: 0xffffffff }),
+    jsonOptions: { registry },
+  };
+}
+
+export const connectCallee: StartCallee = async (echo, settings) => {
   const server = createServer(
     { maxSessionMemory: SESSION_MEGABYTES },
-    connectNodeAdapter({
-      routes: (router) => router.service(EchoService, echo),
-      acceptCompression: [compressions[compression ?? "gzip"]],
-      // Answers are compressed from this size up, when the caller says that it understands.
-      compressMinBytes: compression === undefined ? Number.MAX_SAFE_INTEGER : 0,
-      ...(maxRequestBytes === undefined ? {} : { readMaxBytes: maxRequestBytes, writeMaxBytes: 0xffffffff }),
-    }),
+    connectNodeAdapter({ routes: (router) => router.service(EchoService, echo), ...acceptedBy(settings) }),
   );
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
@@ -78,9 +87,6 @@ export const connectCallee: StartCallee = async (
     },
   };
 };
-
-/** The types that details of errors have in the suite. */
-const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
 
 const transports = {
   gRPC: createGrpcTransport,

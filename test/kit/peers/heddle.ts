@@ -1,6 +1,6 @@
 /** Heddle as either end. */
 import assert from "node:assert/strict";
-import { createServer, createTransport, implement, type ServerOptions } from "heddle";
+import { type ClientOptions, createServer, createTransport, implement, type ServerOptions } from "heddle";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
 import type { StartCallee, StartCaller } from "./peer.ts";
 
@@ -19,14 +19,17 @@ export function heddleCallee(listen: () => string): StartCallee {
   };
 }
 
-export const heddleCaller: StartCaller = (
-  address,
-  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression },
-) => {
-  const transport = createTransport({
-    target: address,
-    ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
-    ...(compression === undefined ? {} : { sendCompression: compression }),
-  });
-  return { transport, [Symbol.dispose]: () => transport.close("now") };
-};
+/** Heddle's client with these options besides. */
+export function heddleCallerWith(options: ClientOptions): StartCaller {
+  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression }) => {
+    const transport = createTransport({
+      ...options,
+      target: address,
+      ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
+      ...(compression === undefined ? {} : { sendCompression: compression }),
+    });
+    return { transport, [Symbol.dispose]: () => transport.close("now") };
+  };
+}
+
+export const heddleCaller = heddleCallerWith({});
