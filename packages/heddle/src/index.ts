@@ -9,6 +9,7 @@ export { implement, type Implementation, type MethodFunction } from "./server/im
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
 export type { ClientOptions } from "./client/options.ts";
+export type { ServerConnectionOptions } from "./server/connection-options.ts";
 export type { ConnectionOptions } from "./client/connection-options.ts";
 export type {
   ChannelStatus,

@@ -19,7 +19,7 @@ export interface UpkeepRules {
   readonly keepaliveTimeoutMs: number;
   /** Ask also while no call is open. */
   readonly keepaliveWithoutCalls: boolean;
-  /** Time without a call after which `onIdle` is told, in ms. */
+  /** Time without a call after which `onIdle` is told, in ms; up to twice as long after a call that lasted. */
   readonly maxIdleMs: number;
   /** Age at which `onAged` is told, in ms, give or take a tenth: connections made together must not end together. */
   readonly maxAgeMs: number;
@@ -56,8 +56,9 @@ export class Upkeep {
   #maxIdleMs: number;
   #timer: Timer | undefined = undefined;
   #stopped = false;
-  /** When the last call was seen, as far as checks have seen one. */
+  /** When checks last had seen a call. */
   #activeAtMs = 0;
+  #hadCalls = false;
   #agesAtMs = Number.POSITIVE_INFINITY;
   /** Streams opened here until the last check: a call that began and ended since is a reason to ask, too. */
   #opened = 0;
@@ -108,8 +109,10 @@ export class Upkeep {
     const nowMs = this.#parts.clock.now();
     const { machine } = this.#owner;
     const hasCalls = machine.streams.size > 0;
-    if (hasCalls) this.#activeAtMs = nowMs;
-    else if (nowMs - machine.nowMs >= QUIET_MS) this.#owner.onQuiet();
+    // When the last call ended is not noted, for that would cost each call something: it counts from when it was seen.
+    if (hasCalls || this.#hadCalls) this.#activeAtMs = nowMs;
+    this.#hadCalls = hasCalls;
+    if (!hasCalls && nowMs - machine.nowMs >= QUIET_MS) this.#owner.onQuiet();
     const nextMs = Math.min(
       this.#checkKeepalive(nowMs, hasCalls),
       this.#checkIdle(nowMs, hasCalls),

@@ -22,11 +22,16 @@ import { Http1Server } from "./http1-server.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
+import {
+  resolveServerUpkeep,
+  type ServerConnectionOptions,
+  type ServerUpkeepRules,
+} from "./connection-options.ts";
 import { createRouter } from "./router.ts";
 import { ServerSession } from "./session.ts";
 import { serverStack } from "./stack.ts";
 
-export interface ServerOptions {
+export interface ServerOptions extends ServerConnectionOptions {
   /** What is served: results of `implement`. */
   readonly services: readonly Implementation[];
   /** `host:port`, `[ipv6]:port`, `unix:/path` or `memory:name`; port 0 lets the system choose. Default `127.0.0.1:0`. */
@@ -112,6 +117,7 @@ class RunningServer implements Server {
   readonly #parts: ServerParts;
   readonly #start: (call: ServerCall) => void;
   readonly #maxConnections: number;
+  readonly #upkeep: ServerUpkeepRules;
   readonly #handshakes: Handshakes;
   readonly #sessions = new Set<ServerSession>();
   readonly #http1: Http1Server;
@@ -153,6 +159,7 @@ class RunningServer implements Server {
     this.#start = linkLayers(serverStack, this.#parts, () => {});
     const { timers } = this.#runtime;
     const { onPeerError = () => {}, maxConnections = 20_000, maxHandshakes = 1000 } = options;
+    this.#upkeep = resolveServerUpkeep(options);
     this.#maxConnections = atLeast("maxConnections", maxConnections, 1);
     this.#handshakes = new Handshakes({
       ...this.#runtime,
@@ -227,6 +234,7 @@ class RunningServer implements Server {
       socket,
       parts: this.#parts,
       limits: http2,
+      upkeep: this.#upkeep,
       handshakeTimeoutMs,
       start: this.#start,
       onClose: (closed) => {

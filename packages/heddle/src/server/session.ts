@@ -4,8 +4,8 @@
 import type { Duplex } from "node:stream";
 import { HeddleError } from "../call/errors.ts";
 import { SocketDriver } from "../connection/socket-driver.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Timer, Timers } from "../runtime/timer.ts";
+import { Upkeep, type UpkeepOwner, type UpkeepParts } from "../connection/upkeep.ts";
+import type { Timer } from "../runtime/timer.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
 import {
@@ -19,15 +19,15 @@ import { areTrailersValid, parseRequestHead } from "../wire/http2/head.ts";
 import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
+import type { ServerUpkeepRules } from "./connection-options.ts";
 import { Http2Call } from "./http2-call.ts";
 import type { ServerParts } from "./layer.ts";
 
-export interface ServerSessionOptions {
+export interface ServerSessionOptions extends UpkeepParts {
   readonly socket: Duplex;
-  readonly clock: Clock;
-  readonly timers: Timers;
   readonly parts: ServerParts;
   readonly limits: Partial<Http2Limits>;
+  readonly upkeep: ServerUpkeepRules;
   /** A peer must have sent its preface and settings by then, in ms. */
   readonly handshakeTimeoutMs: number;
   /** Enters the stack. */
@@ -42,20 +42,24 @@ const GOAWAY_GRACE_MS = 1000;
 
 const DRAIN_PING = Uint8Array.from("hdldrain", (c) => c.charCodeAt(0));
 
-export class ServerSession {
+export class ServerSession implements UpkeepOwner {
   readonly machine: Http2Connection;
   /** Heads and trailers that are the same in every answer; see `grpc-answer.ts`. */
   readonly blocks = new Map<string, KeptBlock>();
   readonly #options: ServerSessionOptions;
   readonly #driver: SocketDriver;
   #handshake: Timer;
+  #isEstablished = false;
   #goingAway: "no" | "announced" | "final" = "no";
   #graceTimer: Timer | undefined;
+  readonly #upkeep: Upkeep;
+  #ageTimer: Timer | undefined;
 
   constructor(options: ServerSessionOptions) {
     const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
     this.#options = options;
     this.machine = new Http2Connection("server", this.#events(), limits);
+    this.#upkeep = new Upkeep(this, options.upkeep, options);
     this.#driver = new SocketDriver({
       socket,
       machine: this.machine,
@@ -92,6 +96,27 @@ export class ServerSession {
   close(reason: string): void {
     this.machine.goaway();
     this.#driver.end(reason);
+  }
+
+  onDead(reason: string): void {
+    this.#driver.end(reason);
+  }
+
+  onIdle(): void {
+    this.drain();
+  }
+
+  onAged(): void {
+    this.drain();
+    const { timers, upkeep } = this.#options;
+    if (upkeep.graceMs < Number.POSITIVE_INFINITY)
+      this.#ageTimer = timers.after(upkeep.graceMs, () =>
+        this.close("the connection is as old as it may be"),
+      );
+  }
+
+  onQuiet(): void {
+    this.#driver.release();
   }
 
   #goawayFinal(): void {
@@ -139,9 +164,11 @@ export class ServerSession {
         this.streamEnded();
       },
       onWritable: (stream) => (stream.owner as Http2Call | undefined)?.onWritable(),
-      onSettings: () => this.#handshake.cancel(),
+      onSettings: () => this.#established(),
       onGoaway: () => {},
-      onPong: () => this.#goawayFinal(),
+      onPong: (opaque) => {
+        if (DRAIN_PING.every((byte, i) => byte === opaque[i])) this.#goawayFinal();
+      },
       onConnectionError: (error) => {
         this.#options.onPeerError(error);
         this.#driver.end(error.rawMessage);
@@ -154,8 +181,18 @@ export class ServerSession {
     if (this.#goingAway === "final") process.nextTick(() => this.#closeWhenDrained());
   }
 
+  /** The client's settings are there, for the first time or changed. */
+  #established(): void {
+    if (this.#isEstablished) return;
+    this.#isEstablished = true;
+    this.#handshake.cancel();
+    this.#upkeep.start();
+  }
+
   #lost(reason: string): void {
     this.#handshake.cancel();
+    this.#upkeep.stop();
+    this.#ageTimer?.cancel();
     this.#graceTimer?.cancel();
     for (const stream of this.machine.abandon()) {
       const call = stream.owner as Http2Call | undefined;

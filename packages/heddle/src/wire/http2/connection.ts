@@ -88,7 +88,7 @@ export class Http2Connection {
   peerMaxConcurrentStreams = 100;
   peerInitialWindow = DEFAULT_WINDOW;
   /** The distance of PINGs that the peer puts up with, in ms. */
-  peerPingIntervalMs = DEFAULT_PERMITTED_MS;
+  peerPingIntervalMs: number;
   /** Highest stream id that the peer opened. */
   lastPeerStreamId = 0;
   /** Highest stream id of the peer that we serve: all, until our GOAWAY says otherwise. */
@@ -108,6 +108,8 @@ export class Http2Connection {
 
   constructor(role: Http2Role, events: Http2Events, limits: Partial<Http2Limits> = {}) {
     this.role = role;
+    // No client complains of its server's PINGs.
+    this.peerPingIntervalMs = role === "client" ? DEFAULT_PERMITTED_MS : 0;
     this.events = events;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.decoder = new HpackDecoder({ maxHeaderListBytes: this.limits.maxHeaderListBytes });
