@@ -51,6 +51,7 @@ const cases = [
   ["bench/a.ts", 'import "../packages/heddle/src/call/word.ts";', "outside-uses-the-public-surface"],
   ["examples/a.ts", 'import "../packages/heddle/dist/call/word.js";', "outside-uses-the-public-surface"],
   ["test/a.ts", 'import "../packages/heddle/dist/client/index.js";', undefined],
+  ["test/fuzz/a.ts", 'import "../../packages/heddle/src/call/word.ts";', undefined],
   ["packages/heddle/dist/call/word.js", "", undefined],
   ["packages/heddle/dist/client/index.js", "", undefined],
 ];
