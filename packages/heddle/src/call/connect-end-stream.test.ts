@@ -48,6 +48,9 @@ test("what is no end of a stream is refused, and nothing throws", () => {
     { metadata: [] },
     { metadata: { a: "b" } },
     { metadata: { a: [1] } },
+    { metadata: { "a b": ["1"] } },
+    { metadata: { a: ["日"] } },
+    { metadata: { a: ["1\n"] } },
   ])
     assert.equal(decodeEndStream(bytes(json)), undefined, JSON.stringify(json));
   assert.equal(decodeEndStream(new TextEncoder().encode("{")), undefined);

@@ -55,11 +55,16 @@ function readMetadata(json: unknown): Fields | undefined {
   if (!isJsonObject(json)) return undefined;
   const fields: string[] = [];
   for (const [name, values] of Object.entries(json)) {
-    if (!Array.isArray(values)) return undefined;
+    if (!Array.isArray(values) || !NAME.test(name)) return undefined;
     for (const value of values) {
-      if (typeof value !== "string") return undefined;
+      if (typeof value !== "string" || !VALUE.test(value)) return undefined;
       fields.push(name.toLowerCase(), value);
     }
   }
   return fields;
 }
+
+/** What `Headers` takes: trailers are shown as such. */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no field may have.
+const VALUE = /^[^\0\r\n\u0100-\uffff]*$/;

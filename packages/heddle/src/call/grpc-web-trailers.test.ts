@@ -42,3 +42,10 @@ test("a line that is no field is refused, and nothing throws", () => {
     assert.equal(decodeGrpcWebTrailers(bytes(text)), undefined, JSON.stringify(text));
   fc.assert(fc.property(fc.uint8Array(), (payload) => (decodeGrpcWebTrailers(payload), true)));
 });
+
+test("values are shown as `Headers`, whatever octets they have", () => {
+  const trailers = decodeGrpcWebTrailers(bytes("x-a: é日\r\n"));
+  assert.deepEqual(trailers, ["x-a", "\u00c3\u00a9\u00e6\u0097\u00a5"]);
+  assert.equal(new Headers([trailers as [string, string]]).get("x-a"), trailers?.[1]);
+  assert.deepEqual(decodeGrpcWebTrailers(encodeGrpcWebTrailers(trailers ?? [])), trailers);
+});

@@ -11,13 +11,16 @@ export const FLAG_TRAILERS = 0x80;
 export function encodeGrpcWebTrailers(trailers: Fields): Uint8Array {
   let text = "";
   for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
-  return new TextEncoder().encode(text);
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Names come back lower-case, whatever they were. Undefined when a line is no field. */
+/**
+ * Names come back lower-case, whatever they were; values with one octet per character, as HTTP/2 has them, for
+ * `Headers` takes no others. Undefined when a line is no field.
+ */
 export function decodeGrpcWebTrailers(payload: Uint8Array): Fields | undefined {
   const fields: string[] = [];
-  for (const line of new TextDecoder().decode(payload).split(/\r?\n/)) {
+  for (const line of latin1(payload).split(/\r?\n/)) {
     if (line === "") continue;
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
@@ -26,6 +29,12 @@ export function decodeGrpcWebTrailers(payload: Uint8Array): Fields | undefined {
     fields.push(name, value);
   }
   return fields;
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
