@@ -111,6 +111,21 @@ test("varints of every length are read alike, in fields and in tags", () => {
   }
 });
 
+test("a float that is too large by less than half a step is refused, alone and in a list", () => {
+  const desc = typeOf("Floats", [
+    { name: "one", number: 1, label: Label.OPTIONAL, type: Type.FLOAT },
+    { name: "many", number: 2, label: Label.REPEATED, type: Type.FLOAT },
+  ]);
+  for (const value of [3.4028234663852886e38, 3.4028234663852889e38, -3.4028235e38, 1e39, -Infinity]) {
+    for (const init of [{ one: value }, { many: [1, value] }]) {
+      assert.deepStrictEqual(
+        outcome(() => codecOf(desc).encode(init)),
+        outcome(() => toBinary(desc, create(desc, init))),
+      );
+    }
+  }
+});
+
 test("names in a descriptor are property keys and never code", () => {
   const hostile = '"];globalThis.__codecEscaped=1;//`${globalThis.__codecEscaped=1}\\\n\u2028';
   // protobuf-es refuses such names, so the descriptor is forged.

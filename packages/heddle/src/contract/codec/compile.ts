@@ -26,6 +26,7 @@ import * as decodePacked from "./decode-packed.ts";
 import * as decodeRuntime from "./decode-runtime.ts";
 import { emitDecode, emitMake } from "./emit-decode.ts";
 import { emitEncode } from "./emit-encode.ts";
+import * as encodePacked from "./encode-packed.ts";
 import * as encodeRuntime from "./encode-runtime.ts";
 import { giveUp } from "./give-up.ts";
 import { fromStruct, toStruct } from "./struct-json.ts";
@@ -108,14 +109,13 @@ function generate(desc: DescMessage): Generated {
 /** The names that generated code may use, besides those of one message. */
 const environment = {
   ...encodeRuntime,
+  ...encodePacked,
   ...decodeRuntime,
   ...decodePacked,
   toStruct,
   fromStruct,
   giveUp,
   isArray: Array.isArray,
-  isFinite: Number.isFinite,
-  fround: Math.fround,
   keysOf: Object.keys,
   getPrototypeOf: Object.getPrototypeOf,
   objectPrototype: Object.prototype,

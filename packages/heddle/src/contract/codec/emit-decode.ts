@@ -9,6 +9,7 @@
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import {
   isLong,
+  listNameOf,
   localFormOf,
   quote,
   scalarOf,
@@ -148,12 +149,6 @@ function emitList(field: DescField & { fieldKind: "list" }, name: string, linkOf
 function emitPacked(type: ScalarType, asString: boolean, name: string): string {
   if (!asString) return `m[${name}] = read${listNameOf(type)}(m[${name}], b, at, at + n);`;
   return `for (const x of read${listNameOf(type)}([], b, at, at + n)) m[${name}].push(String(x));`;
-}
-
-/** As in the names of the readers of packed lists. */
-function listNameOf(type: ScalarType): string {
-  const name = ScalarType[type] ?? "";
-  return `${name.charAt(0)}${name.slice(1).toLowerCase()}s`;
 }
 
 function emitMapEntry(field: DescField & { fieldKind: "map" }, name: string, linkOf: LinkOf): string {

@@ -11,6 +11,7 @@ import {
   isImplicit,
   isLong,
   isRequired,
+  listNameOf,
   localFormOf,
   quote,
   scalarOf,
@@ -126,13 +127,13 @@ function emitList(field: DescField & { fieldKind: "list" }, linkOf: LinkOf): str
     return `const l = v; for (let i = 0; i < l.length; i++) { ${hole} ${message} }`;
   }
   const type = scalarOf(field);
-  const each = (before: string) =>
-    `for (let i = 0; i < l.length; i++) { let x = l[i]; ${check(type, "x")} ${before} ${put(type, "x")} }`;
-  if (!field.packed) {
-    return `const l = v; ${each(emitTag(tagOf(field.number, wireTypeOf(type)), roomFor(type)))}`;
+  const tag = (more: number) =>
+    emitTag(tagOf(field.number, field.packed ? wireLength : wireTypeOf(type)), more);
+  if (field.packed) {
+    return `if (v.length > 0) { ${tag(0)} at = write${listNameOf(type)}(sink, at, v); b = sink.bytes; cap = b.length; }`;
   }
-  return `const l = v; if (l.length > 0) { ${emitTag(tagOf(field.number, wireLength), 1)} const mark = at++;
-    ${each(makeRoom(roomFor(type)))} ${closeLength("mark")} }`;
+  return `const l = v; for (let i = 0; i < l.length; i++) {
+    let x = l[i]; ${check(type, "x")} ${tag(roomFor(type))} ${put(type, "x")} }`;
 }
 
 function emitMap(field: DescField & { fieldKind: "map" }, linkOf: LinkOf): string {
@@ -197,7 +198,7 @@ function check(type: ScalarType, x: string): string {
     case ScalarType.DOUBLE:
       return `if (typeof ${x} !== "number") throw giveUp;`;
     case ScalarType.FLOAT:
-      return `if (typeof ${x} !== "number" || (isFinite(${x}) && !isFinite(fround(${x})))) throw giveUp;`;
+      return `if (typeof ${x} !== "number" || isOverFloat(${x})) throw giveUp;`;
     case ScalarType.UINT32:
     case ScalarType.FIXED32:
       return `if (typeof ${x} !== "number" || ${x} >>> 0 !== ${x}) throw giveUp;`;

@@ -48,6 +48,13 @@ export function writeFixed32(bytes: Uint8Array, at: number, value: number): numb
 /** The scratch pad on which numbers are turned into bits and back. Nothing on it outlives a call. */
 const pad = new DataView(new ArrayBuffer(8));
 
+/** A finite number beyond what a float holds, which protobuf-es refuses, be it by less than rounding would forgive. */
+export function isOverFloat(value: number): boolean {
+  return (value > LARGEST_FLOAT || value < -LARGEST_FLOAT) && Number.isFinite(value);
+}
+
+const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+
 export function writeFloat(bytes: Uint8Array, at: number, value: number): number {
   pad.setFloat32(0, value, true);
   return writeFixed32(bytes, at, pad.getInt32(0, true));
@@ -230,7 +237,7 @@ export function toBoolKey(key: string): boolean {
   throw giveUp;
 }
 
-function varintSize(value: number): number {
+export function varintSize(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
   if (value < 0x200000) return 3;

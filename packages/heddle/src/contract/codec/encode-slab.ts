@@ -8,10 +8,10 @@
  */
 import type { ByteSink } from "./byte-sink.ts";
 
-const BLOCK_BYTES = 32 * 1024;
+const BLOCK_BYTES = 64 * 1024;
 
 /** With less than this left a new block begins, so that most small messages fit. */
-const LEAST_LEFT = 1024;
+const LEAST_LEFT = 4096;
 
 /** Storage for large messages that is kept from one to the next; a giant one is not to stay for ever. */
 const MOST_KEPT = 1024 * 1024;

@@ -52,6 +52,12 @@ export function isLong(type: ScalarType): boolean {
   }
 }
 
+/** As in the names of the functions for packed lists: `Sfixed32s`. */
+export function listNameOf(type: ScalarType): string {
+  const name = ScalarType[type] ?? "";
+  return `${name.charAt(0)}${name.slice(1).toLowerCase()}s`;
+}
+
 /** Whether absence and the zero value are the same thing. Else the message's own property tells. */
 export function isImplicit(field: DescField): boolean {
   return field.presence === Presence.IMPLICIT;
