@@ -100,7 +100,10 @@ function certificate(
   );
   const signature = sign("sha256", body, issuer.key);
   const whole = sequence(body, algorithm, der(0x03, concat([Uint8Array.of(0), signature])));
-  const lines = Buffer.from(whole).toString("base64").match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(whole)
+      .toString("base64")
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
@@ -129,7 +132,8 @@ function nameEntry(name: string): Uint8Array {
 /** Sixteen bytes; `::` stands for as many zeros as are missing. */
 function ipv6(text: string): Uint8Array {
   const [head = "", tail = ""] = text.split("::");
-  const groups = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const groups = (part: string) =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
   const [before, after] = [groups(head), groups(tail)];
   const all = [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
   return Uint8Array.from(all.flatMap((group) => [group >> 8, group & 0xff]));
@@ -148,7 +152,9 @@ function time(date: Date): Uint8Array {
 }
 
 function keyIdOf(publicKey: KeyObject): Uint8Array {
-  return createHash("sha1").update(publicKey.export({ type: "spki", format: "der" })).digest();
+  return createHash("sha1")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest();
 }
 
 function pem(key: KeyObject): string {

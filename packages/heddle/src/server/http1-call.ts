@@ -68,6 +68,18 @@ export class Http1Call extends ServerCall {
     });
   }
 
+  /** The request has not come to its end, and no byte of its answer has left. */
+  get isComing(): boolean {
+    return !this.#request.complete && !this.#response.headersSent && !this.over;
+  }
+
+  /** Answers in the place of the handler: what follows in the request cannot be read. */
+  turnDown(status: number, sentence: string): void {
+    this.#sentEnd = true;
+    writeRefusal(this.#response, status, sentence);
+    this.abort(new HeddleError("cancelled", { method: this.name, reason: "its request was not valid HTTP" }));
+  }
+
   get over(): boolean {
     return this.#sentEnd || this.#gone;
   }
@@ -185,6 +197,18 @@ export class Http1Call extends ServerCall {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+/** Refuses a request in words, and closes the connection. */
+export function writeRefusal(response: ServerResponse, status: number, sentence: string): void {
+  const body = Buffer.from(`${sentence}\n`);
+  response.shouldKeepAlive = false;
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": body.length,
+  });
+  if (response.req.method === "HEAD") response.end();
+  else response.end(body);
 }
 
 const NOTHING = new Uint8Array(0);

@@ -41,7 +41,10 @@ export function readHttp1Head(request: IncomingMessage, scheme: "http" | "https"
 }
 
 /** Path and query, and the authority of a URL, which counts more than Host. */
-function readTarget(url: string, method: string): { readonly path: string; readonly authority?: string } | undefined {
+function readTarget(
+  url: string,
+  method: string,
+): { readonly path: string; readonly authority?: string } | undefined {
   if (url.startsWith("/") || (url === "*" && method === "OPTIONS")) return { path: url };
   const parts = /^https?:\/\/([^/?#@]+)(\/[^#]*|\?[^#]*)?$/i.exec(url);
   if (parts === null || !HOST.test(parts[1] as string)) return undefined;

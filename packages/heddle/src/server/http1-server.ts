@@ -2,12 +2,18 @@
  * HTTP/1.1: `node:http` with its strict parser, fed with sockets that the listener has accepted. Every request becomes
  * a call of the same stack that HTTP/2 feeds.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Timers } from "../runtime/timer.ts";
 import type { ServerCall } from "./call.ts";
-import { Http1Call } from "./http1-call.ts";
+import { Http1Call, writeRefusal } from "./http1-call.ts";
 import { readHttp1Head } from "./http1-head.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
@@ -55,10 +61,17 @@ export class Http1Server {
     this.#server.maxHeadersCount = limits.maxHeaderFields + 1;
     this.#server.on("request", (request, response) => this.#accept(request, response, false));
     this.#server.on("checkContinue", (request, response) => this.#accept(request, response, true));
+    this.#server.on("checkExpectation", (request, response) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection === undefined) return void request.socket.destroy();
+      this.#turnDown(connection, response, 417, "it expects what is not known here");
+    });
     this.#server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
       this.#refuse(socket, "405 Method Not Allowed", "it asks for a tunnel (CONNECT)"),
     );
-    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket));
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
+      this.#onClientError(error, socket),
+    );
   }
 
   /** Connections that are open. */
@@ -98,21 +111,21 @@ export class Http1Server {
 
   #accept(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const { parts, start, limits } = this.#options;
-    const { socket } = request;
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return void socket.destroy();
-    connection.calls++;
-    if (connection.calls > limits.maxPipelinedRequests) {
-      this.#report(`${connection.calls} requests wait for their answers`);
-      return void socket.destroy();
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) return void request.socket.destroy();
+    if (connection.calls >= limits.maxPipelinedRequests) {
+      this.#report(`${connection.calls} others wait for their answers`);
+      return void request.socket.destroy();
     }
+    if (request.rawHeaders.length > limits.maxHeaderFields * 2)
+      return this.#turnDown(connection, response, 431, `it has more than ${limits.maxHeaderFields} fields`);
     const head = readHttp1Head(request, connection.peer.secure ? "https" : "http");
-    if (typeof head === "string" || request.rawHeaders.length > limits.maxHeaderFields * 2) {
-      const reason = typeof head === "string" ? head : `it has more than ${limits.maxHeaderFields} fields`;
-      response.on("close", () => connection.callEnded());
-      return this.#answerRefusal(response, typeof head === "string" ? 400 : 431, reason);
-    }
+    if (typeof head === "string") return this.#turnDown(connection, response, 400, head);
+    // Not upgraded (RFC 9113 §3.1 has taken h2c back) but served; what follows it, Node takes for the other protocol.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     const call = new Http1Call(parts, connection, head, request, response);
+    connection.calls++;
+    connection.latest = call;
     start(call);
     if (expectsContinue && !call.over) {
       // A client that is refused need not send what it has.
@@ -122,26 +135,29 @@ export class Http1Server {
     call.read();
   }
 
-  #answerRefusal(response: ServerResponse, status: number, reason: string): void {
+  /** Refuses a request whose head has come: the refusal waits its turn behind the answers before it. */
+  #turnDown(connection: Http1Connection, response: ServerResponse, status: number, reason: string): void {
+    connection.refused = true;
     this.#report(reason);
-    response.shouldKeepAlive = false;
     response.on("error", () => {});
-    response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
-    response.end(response.req.method === "HEAD" ? undefined : `${sentence(reason)}\n`);
+    writeRefusal(response, status, sentence(reason));
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const { code = "" } = error;
     const connection = this.#connections.get(socket);
     if (connection === undefined || connection.refused) return;
-    if (GONE.has(error.code ?? "")) return void socket.destroy();
-    const reason = (error as { readonly reason?: string }).reason ?? reasonText(error);
+    if (GONE.has(code)) return void socket.destroy();
     connection.refused = true;
-    // An answer is under way: nothing can stand beside it.
-    if (connection.calls > 0) {
+    const reason = (error as { readonly reason?: string }).reason ?? reasonText(error);
+    const status = STATUS[code] ?? 400;
+    const { latest } = connection;
+    if (latest !== undefined && latest.isComing) {
       this.#report(reason);
-      return void socket.destroy();
+      latest.turnDown(status, sentence(reason));
+    } else {
+      connection.whenAnswered(() => this.#refuse(socket, `${status} ${STATUS_CODES[status] ?? ""}`, reason));
     }
-    this.#refuse(socket, STATUS[error.code ?? ""] ?? "400 Bad Request", reason);
   }
 
   #refuse(socket: Duplex, status: string, reason: string): void {
@@ -159,9 +175,12 @@ export class Http1Connection {
   readonly peer: Peer;
   /** Requests that have no complete answer. */
   calls = 0;
+  /** The request that came last. */
+  latest: Http1Call | undefined = undefined;
   /** It has been told why, and is being closed. */
   refused = false;
   readonly #server: Http1Server;
+  #onAnswered: (() => void) | undefined = undefined;
 
   constructor(server: Http1Server, peer: Peer) {
     this.#server = server;
@@ -172,11 +191,20 @@ export class Http1Connection {
     return this.#server.draining;
   }
 
+  /** Runs `done` when all requests so far have their answers. */
+  whenAnswered(done: () => void): void {
+    if (this.calls === 0) done();
+    else this.#onAnswered = done;
+  }
+
   /** A request was answered in full, or its connection has gone. */
   callEnded(): void {
     this.calls--;
+    if (this.calls > 0) return;
+    this.latest = undefined;
+    if (this.#onAnswered !== undefined) process.nextTick(this.#onAnswered);
     // An answer that began before the draining did not say that the connection closes.
-    if (this.draining && this.calls === 0) process.nextTick(() => this.#server.closeIdle());
+    if (this.draining) process.nextTick(() => this.#server.closeIdle());
   }
 }
 
@@ -184,11 +212,16 @@ function sentence(reason: string): string {
   return `This request is refused: ${reason}.`;
 }
 
-/** The client has hung up: nobody is there to be told. */
-const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+/** The client has hung up, maybe within a request, which is how calls of HTTP/1.1 are cancelled: nobody is there to be told. */
+const GONE: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ECONNABORTED",
+  "HPE_INVALID_EOF_STATE",
+]);
 
-const STATUS: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+const STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
 };

@@ -22,7 +22,8 @@ const cases: readonly (readonly [string, string, Sniffed | undefined])[] = [
 ];
 
 for (const [what, bytes, expected] of cases) {
-  test(`${what}: ${expected ?? "undecided"}`, () => assert.equal(sniff(Buffer.from(bytes, "latin1")), expected));
+  test(`${what}: ${expected ?? "undecided"}`, () =>
+    assert.equal(sniff(Buffer.from(bytes, "latin1")), expected));
 }
 
 test("four bytes always decide, and more change nothing", () => {
