@@ -122,11 +122,12 @@ export function writeBools(sink: ByteSink, at: number, list: readonly boolean[])
 export function writeDoubles(sink: ByteSink, at: number, list: readonly number[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 8);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 8);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const value = list[i] as number;
     if (typeof value !== "number") throw giveUp;
-    view.setFloat64(i * 8, value, true);
+    view.setFloat64(first + i * 8, value, true);
   }
   return to + count * 8;
 }
@@ -134,11 +135,12 @@ export function writeDoubles(sink: ByteSink, at: number, list: readonly number[]
 export function writeFloats(sink: ByteSink, at: number, list: readonly number[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 4);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 4);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const value = list[i] as number;
     if (typeof value !== "number" || isOverFloat(value)) throw giveUp;
-    view.setFloat32(i * 4, value, true);
+    view.setFloat32(first + i * 4, value, true);
   }
   return to + count * 4;
 }
@@ -146,11 +148,12 @@ export function writeFloats(sink: ByteSink, at: number, list: readonly number[])
 export function writeFixed32s(sink: ByteSink, at: number, list: readonly number[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 4);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 4);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const value = list[i] as number;
     if (typeof value !== "number" || value >>> 0 !== value) throw giveUp;
-    view.setUint32(i * 4, value, true);
+    view.setUint32(first + i * 4, value, true);
   }
   return to + count * 4;
 }
@@ -158,11 +161,12 @@ export function writeFixed32s(sink: ByteSink, at: number, list: readonly number[
 export function writeSfixed32s(sink: ByteSink, at: number, list: readonly number[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 4);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 4);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const value = list[i] as number;
     if (typeof value !== "number" || (value | 0) !== value) throw giveUp;
-    view.setInt32(i * 4, value, true);
+    view.setInt32(first + i * 4, value, true);
   }
   return to + count * 4;
 }
@@ -170,12 +174,13 @@ export function writeSfixed32s(sink: ByteSink, at: number, list: readonly number
 export function writeFixed64s(sink: ByteSink, at: number, list: readonly bigint[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 8);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 8);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const given = list[i] as bigint;
     const value = typeof given === "bigint" ? given : toLong(given);
     if (BigInt.asUintN(64, value) !== value) throw giveUp;
-    view.setBigUint64(i * 8, value, true);
+    view.setBigUint64(first + i * 8, value, true);
   }
   return to + count * 8;
 }
@@ -183,12 +188,13 @@ export function writeFixed64s(sink: ByteSink, at: number, list: readonly bigint[
 export function writeSfixed64s(sink: ByteSink, at: number, list: readonly bigint[]): number {
   const count = list.length;
   const to = openFixed(sink, at, count * 8);
-  const view = new DataView(sink.bytes.buffer, sink.bytes.byteOffset + to, count * 8);
+  const view = viewOf(sink.bytes);
+  const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
     const given = list[i] as bigint;
     const value = typeof given === "bigint" ? given : toLong(given);
     if (BigInt.asIntN(64, value) !== value) throw giveUp;
-    view.setBigInt64(i * 8, value, true);
+    view.setBigInt64(first + i * 8, value, true);
   }
   return to + count * 8;
 }
@@ -206,6 +212,22 @@ function closeList(sink: ByteSink, at: number, start: number, end: number): numb
   writeUint32(sink.bytes, at, size);
   return to + size;
 }
+
+let viewed: ArrayBufferLike = new ArrayBuffer(0);
+let view: DataView = new DataView(viewed);
+
+/** A view of the whole storage: the same one as long as the storage is the same, unless that is too large to be kept. */
+function viewOf({ buffer }: Uint8Array): DataView {
+  if (viewed === buffer) return view;
+  const fresh = new DataView(buffer);
+  if (buffer.byteLength <= MOST_VIEWED) {
+    viewed = buffer;
+    view = fresh;
+  }
+  return fresh;
+}
+
+const MOST_VIEWED = 256 * 1024;
 
 function room(sink: ByteSink, at: number, extra: number): Uint8Array {
   return at + extra > sink.bytes.length ? grow(sink, at, extra) : sink.bytes;
