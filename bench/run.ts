@@ -4,9 +4,13 @@
  * 2 that the command line was not understood.
  */
 import { parseArgs } from "node:util";
+import { type FixtureName, fixtureNames, isFixtureName } from "./codec/fixtures.ts";
+import { type CodecResult, toMarkdown as toCodecMarkdown, toText as toCodecText } from "./codec/report.ts";
+import { runCodecSuite, toCodecRatios } from "./codec/suite.ts";
 import { type Report, type RunResult, toMarkdown, toText, writeSection } from "./harness/report.ts";
 import { runRounds, toRatios } from "./harness/rounds.ts";
 import { loadSuite, type SuiteName } from "./harness/suite.ts";
+import { idleLimitBytes, runIdleSuite } from "./idle/suite.ts";
 import { describeMachine } from "./machine.ts";
 import { report as payloadReport } from "./payload/report.ts";
 import { runMemorySuite } from "./rpc/memory.ts";
@@ -24,7 +28,9 @@ type LevelOption = "inflight" | "streams" | "bytes";
 const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
        npm run bench -- stream [--quick] [--json] [--only name,name] [--streams 1,16] [--write]
        npm run bench -- payload [--quick] [--json] [--only name,name] [--bytes 1024,1048576] [--write]
-       npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]`;
+       npm run bench -- codec [--quick] [--json] [--fixtures small,maps] [--write]
+       npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
+       npm run bench -- idle [--json] [--connections 10000]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -47,7 +53,9 @@ async function main(args: readonly string[]): Promise<number> {
   const { suite, options } = parse(args);
   if (suite !== undefined && Object.hasOwn(roundSuites, suite))
     return runSuite(suite as SuiteName, options, args);
+  if (suite === "codec") return runCodec(options, args);
   if (suite === "memory") return runMemory(options);
+  if (suite === "idle") return runIdle(options);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
 
@@ -64,7 +72,9 @@ function parse(args: readonly string[]) {
         inflight: { type: "string" },
         streams: { type: "string" },
         bytes: { type: "string" },
+        fixtures: { type: "string" },
         calls: { type: "string", default: "1000000" },
+        connections: { type: "string", default: "10000" },
       },
     });
     if (positionals.length > 1) throw new UsageError("one suite at a time");
@@ -104,6 +114,47 @@ async function runSuite(suite: SuiteName, options: Options, args: readonly strin
   print(options.json ? JSON.stringify(result) : toText(result, report));
   if (options.write) await writeSection(toMarkdown(result, report));
   return 0;
+}
+
+async function runCodec(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && (options.quick || options.fixtures !== undefined))
+    throw new UsageError("--write records a full run: leave the other choices out");
+  const chosen = toFixtures(options.fixtures) ?? fixtureNames;
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const timing = options.quick
+    ? { rounds: 3, warmUpMs: 150, measureMs: 60 }
+    : { rounds: 9, warmUpMs: 600, measureMs: 150 };
+  const rows = await runCodecSuite({ fixtures: chosen, ...timing, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const ratios = toCodecRatios(rows);
+  const result: CodecResult = { suite: "codec", node: process.version, date, command, machine, rows, ratios };
+  print(options.json ? JSON.stringify(result) : toCodecText(result));
+  if (options.write) await writeSection(toCodecMarkdown(result));
+  return 0;
+}
+
+async function runIdle(options: Options): Promise<number> {
+  const [connections = 0] = toNumbers(options.connections);
+  const result = await runIdleSuite(connections);
+  const { heapBytes, bufferBytes, rssBytes, withinLimit } = result;
+  const toKiB = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
+  if (options.json)
+    print(JSON.stringify({ suite: "idle", node: process.version, machine: describeMachine(), ...result }));
+  else {
+    print(
+      `${connections} idle connections, each: heap ${toKiB(heapBytes)}, buffers ${toKiB(bufferBytes)}, RSS ${toKiB(rssBytes)}`,
+    );
+  }
+  if (!withinLimit) say(`heap and buffers are over ${toKiB(idleLimitBytes)} a connection`);
+  return withinLimit ? 0 : 1;
+}
+
+function toFixtures(list: string | undefined): FixtureName[] | undefined {
+  return list?.split(",").map((name) => {
+    if (!isFixtureName(name)) throw new UsageError(`there is no fixture "${name}"`);
+    return name;
+  });
 }
 
 async function runMemory(options: Options): Promise<number> {

@@ -68,8 +68,8 @@ export class Http2Connection {
   readonly role: Http2Role;
   readonly limits: Http2Limits;
   readonly events: Http2Events;
-  /** Bytes for the socket. Empty it after each turn with `out.reset()`. */
-  readonly out = new ByteWriter(16_384);
+  /** Bytes for the socket. Empty it after each turn with `out.reset()`. Small at first: many connections only idle. */
+  readonly out = new ByteWriter(128);
   readonly encoder = new HpackEncoder();
   readonly decoder: HpackDecoder;
   readonly sender: Sender;
