@@ -37,11 +37,7 @@ function choose(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefu
   const path = pathOf(head.path);
   const route = parts.router.find(path);
   const protocol = protocolOf(call, route);
-  if (protocol !== undefined) {
-    if (protocol !== grpc && httpVersion === "1.1" && route?.method.desc.methodKind === "bidi_streaming")
-      return { ...NEEDS_HTTP2, error: () => new HeddleError("contentType", { contentType, path }) };
-    return { protocol, request: protocol.readRequest(head, parts) };
-  }
+  if (protocol !== undefined) return { protocol, request: protocol.readRequest(head, parts) };
   if (route === undefined) {
     const served = parts.router.services.join(", ");
     return { status: 404, fields: [], error: () => new HeddleError("methodUnknown", { path, served }) };
@@ -82,9 +78,6 @@ function isUnary({ method }: Route): boolean {
 function allowsGet(route: Route): boolean {
   return isUnary(route) && route.method.desc.idempotency === Idempotency.NO_SIDE_EFFECTS;
 }
-
-/** A caller that expects to write and read at once would wait for ever over HTTP/1.1, so its connection is closed. */
-const NEEDS_HTTP2 = { status: 505, fields: ["connection", "close"] };
 
 /** The value of `accept-post` (W3C, Linked Data Platform §7.1). */
 function acceptedTypes(route: Route, httpVersion: ServerCall["httpVersion"]): string {
