@@ -82,6 +82,7 @@ export class Channel {
       protocol,
       useHttpGet,
       sendEncoding: encodingNamed(sendCompression ?? "identity"),
+      compressMinBytes: this.options.compressMinBytes,
       maxAttempts,
       observe,
     };

@@ -29,6 +29,8 @@ export interface ClientParts {
   readonly useHttpGet: boolean;
   /** Compression of requests. */
   readonly sendEncoding: Encoding | undefined;
+  /** Messages smaller than this are not compressed, in bytes. */
+  readonly compressMinBytes: number;
   /** Attempts that a call may make in all when its method may be repeated. */
   readonly maxAttempts: number;
   /** Called with the record of every call that ends; undefined spares making it. */

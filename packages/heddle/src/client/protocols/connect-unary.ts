@@ -57,7 +57,10 @@ export class ConnectUnaryTranslator extends Translator {
   ): void {
     const session = this.#session as Session;
     const message = bytes.subarray(start, end);
-    const encoding = flag === FLAG_COMPRESSED ? this.parts.sendEncoding?.name : undefined;
+    const { sendEncoding, compressMinBytes } = this.parts;
+    // Nothing compressed is nothing: where all messages are compressed, an empty one is said to be.
+    const compressed = flag === FLAG_COMPRESSED || (message.length === 0 && compressMinBytes === 0);
+    const encoding = compressed ? sendEncoding?.name : undefined;
     const path = this.#getPath(message, encoding);
     if (path === undefined) {
       session.sendHead(stream, this.#postFields(encoding), message.length === 0);
