@@ -78,14 +78,14 @@ export function chooseEncoding(
 
 /**
  * The message compressed, or undefined when it is better sent as it is: it is smaller than `minBytes`, or did not
- * become smaller. With a `minBytes` of 0 all messages are compressed, except empty ones.
+ * become smaller. With a `minBytes` of 0 all messages are compressed, empty ones too: the peer may count on it.
  */
 export function compressIfWorth(
   bytes: Uint8Array,
   encoding: Encoding,
   minBytes: number,
 ): Uint8Array | undefined {
-  if (bytes.length === 0 || bytes.length < minBytes) return undefined;
+  if (bytes.length < minBytes) return undefined;
   const compressed = encoding.compress(bytes);
   return minBytes > 0 && compressed.length >= bytes.length ? undefined : compressed;
 }
