@@ -11,6 +11,7 @@ import { type ClientCompatRequest, ClientCompatRequestSchema, ClientCompatRespon
 const CONCURRENCY = 16;
 
 /** The suite's enumerations, by number. */
+const HTTP_VERSIONS = [undefined, "1.1", "2"] as const;
 const PROTOCOLS = [undefined, "connect", "grpc", "grpc-web"] as const;
 const CODECS = [undefined, "proto", "json"] as const;
 const COMPRESSIONS = [undefined, undefined, "gzip", "br", "zstd", "deflate"] as const;
@@ -55,11 +56,22 @@ function optionsFor(request: ClientCompatRequest): TransportOptions {
   return {
     target: `${host}:${port}`,
     protocol: known("protocol", PROTOCOLS[request.protocol]),
+    http: known("version of HTTP", HTTP_VERSIONS[request.httpVersion]),
     codec: known("codec", CODECS[request.codec]),
+    useHttpGet: request.useGetHttpMethod,
     // A call of the suite has the deadline that its description names, or none.
     defaultTimeoutMs: Number.POSITIVE_INFINITY,
     ...(sendCompression === undefined ? {} : { sendCompression, compressMinBytes: 0 }),
     ...(messageReceiveLimit > 0 ? { maxReceiveMessageBytes: messageReceiveLimit } : {}),
+    ...(request.serverTlsCert.length > 0 ? { tls: tlsFor(request) } : {}),
+  };
+}
+
+function tlsFor({ serverTlsCert, clientTlsCreds }: ClientCompatRequest): NonNullable<TransportOptions["tls"]> {
+  const pem = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+  return {
+    ca: pem(serverTlsCert),
+    ...(clientTlsCreds === undefined ? {} : { cert: pem(clientTlsCreds.cert), key: pem(clientTlsCreds.key) }),
   };
 }
 

@@ -82,11 +82,11 @@ interface Unary<Input extends Message, Output extends Message> {
   output: GenMessage<Output>;
 }
 
-type Credentials = Suite<"TLSCreds"> & { cert: Uint8Array; key: Uint8Array };
+/** A certificate and its key, PEM. */
+export type Credentials = Suite<"TLSCreds"> & { cert: Uint8Array; key: Uint8Array };
 
 export const ServerCompatRequestSchema = message<
   Suite<"ServerCompatRequest"> & {
-    useTls: boolean;
     clientTlsCert: Uint8Array;
     messageReceiveLimit: number;
     serverCreds?: Credentials;
