@@ -2,29 +2,18 @@
 import "../kit/trap.ts";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { UnaryRequestSchema, UnaryResponseSchema } from "../gen/heddle/test/v1/echo_pb.ts";
 import { filled } from "../kit/bytes.ts";
+import { runProgram } from "../kit/program.ts";
 import { startEcho } from "../kit/running.ts";
 
 const METHOD = "heddle.test.v1.EchoService/Unary";
 const HEADERS = ["content-type: application/grpc", "te: trailers"];
 const flags = (flag: string) => HEADERS.flatMap((header) => [flag, header]);
-
-async function run(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (output += chunk.toString("latin1")));
-  const [code] = (await once(child, "close")) as [number | null];
-  assert.equal(code, 0, `${program} ended with ${code}: ${output}`);
-  return output;
-}
 
 /** A file with one request in its envelope, and a server that answers it. */
 async function prepare(t: TestContext, payload: Uint8Array) {
@@ -56,7 +45,7 @@ for (const size of [90, 1_000_000]) {
       "--dump-header",
       head,
     ];
-    await run("curl", [...args, `${url}/${METHOD}`]);
+    await runProgram("curl", [...args, `${url}/${METHOD}`]);
     const headers = readFileSync(head, "latin1");
     assert.match(headers, /^HTTP\/2 200/);
     assert.match(headers, /^grpc-status: 0\r?$/m);
@@ -71,7 +60,7 @@ for (const size of [90, 1_000_000]) {
 
 test("curl asks for what is not served and gets a status in the head", async (t) => {
   const { request, url } = await prepare(t, filled(10));
-  const output = await run("curl", [
+  const output = await runProgram("curl", [
     "--silent",
     "--show-error",
     "--http2-prior-knowledge",
@@ -86,7 +75,7 @@ test("curl asks for what is not served and gets a status in the head", async (t)
 
 test("nghttp sees valid frames, padded and with dependencies", async (t) => {
   const { request, url } = await prepare(t, filled(90));
-  const output = await run("nghttp", [
+  const output = await runProgram("nghttp", [
     "--verbose",
     "--no-dep",
     "--padding=32",
@@ -100,7 +89,7 @@ test("nghttp sees valid frames, padded and with dependencies", async (t) => {
 
 test("h2load: 10 000 calls on 4 connections, all answered", async (t) => {
   const { request, url } = await prepare(t, filled(90));
-  const output = await run("h2load", [
+  const output = await runProgram("h2load", [
     "-n",
     "10000",
     "-c",

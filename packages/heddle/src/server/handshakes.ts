@@ -188,7 +188,9 @@ class Handshake {
     socket.off("end", this.#onGone);
     socket.pause();
     if (decision === "unknown") {
-      return this.#refuse(`no protocol of this port begins with byte ${this.#seen[0]}`);
+      // No answer: whatever the peer speaks, it would not understand.
+      this.#report("prefaceInvalid", `no protocol of this port begins with ${quoted(this.#seen)}`);
+      return this.destroy();
     }
     if (decision === "tls") {
       if (this.#phase !== "first bytes") return this.#refuse("there is TLS inside TLS");
@@ -241,6 +243,11 @@ class Handshake {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** The first bytes as text, escaped. */
+function quoted(bytes: Uint8Array): string {
+  return JSON.stringify(Buffer.from(bytes.subarray(0, SNIFF_BYTES)).toString("latin1"));
+}
 
 /** A client that came and went, as port scanners and health checks do. */
 function isHangUp(error: unknown): boolean {

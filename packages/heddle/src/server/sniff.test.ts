@@ -10,10 +10,12 @@ const cases: readonly (readonly [string, string, Sniffed | undefined])[] = [
   ["a record that is no TLS", "\x16\x02\x01", "unknown"],
   ["the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"],
   ["the beginning of the preface", "PRI", undefined],
-  ["PROPFIND, which begins like the preface", "PRO", "http1"],
-  ["a method that begins like the preface", "PRIOR / HTTP/1.1", "http1"],
+  ["a word that begins like the preface", "PRIOR / HTTP/1.1", "unknown"],
+  ["a preface that is none", "INVALID CONNECTION PREFACE\r\n\r\n", "unknown"],
   ["GET", "GET / HTTP/1.1\r\n", "http1"],
-  ["one letter", "G", "http1"],
+  ["one letter", "G", undefined],
+  ["a method and no space", "PATCH", undefined],
+  ["a longer word", "POSTAL", "unknown"],
   ["POST", "POST /a.B/C HTTP/1.1\r\n", "http1"],
   ["a method in lower case", "get / HTTP/1.1", "unknown"],
   ["an empty line before the request", "\r\nGET / HTTP/1.1", "unknown"],
@@ -26,7 +28,7 @@ for (const [what, bytes, expected] of cases) {
     assert.equal(sniff(Buffer.from(bytes, "latin1")), expected));
 }
 
-test("four bytes always decide, and more change nothing", () => {
+test("so many bytes always decide, and more change nothing", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: SNIFF_BYTES, maxLength: 64 }), (bytes) => {
       const decision = sniff(bytes);
