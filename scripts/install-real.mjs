@@ -8,20 +8,23 @@ import { cacheDirectory, toolPath } from "./workspace.mjs";
 
 const bin = join(cacheDirectory, "bin");
 
-/** Command → Debian package. */
-const programs = { h2load: "nghttp2-client", nghttp: "nghttp2-client", curl: "curl" };
+/** Debian package → a command that succeeds when it is there. */
+const packages = {
+  curl: ["curl", "--version"],
+  "nghttp2-client": ["h2load", "--version"],
+  "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],
+};
 
-const isMissing = (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).error !== undefined;
-const missing = Object.keys(programs).filter(isMissing);
+const isMissing = (name) =>
+  spawnSync(packages[name][0], packages[name].slice(1), { stdio: "ignore" }).status !== 0;
+const missing = Object.keys(packages).filter(isMissing);
 
 if (missing.length > 0) {
-  const packages = [...new Set(missing.map((command) => programs[command]))];
-  console.log(`install-real: ${missing.join(", ")} from ${packages.join(", ")}`);
+  console.log(`install-real: ${missing.join(", ")} from Debian`);
   run("apt-get", "update", "-qq");
-  run("apt-get", "install", "-y", "-qq", "--no-install-recommends", ...packages);
+  run("apt-get", "install", "-y", "-qq", "--no-install-recommends", ...missing);
   const still = missing.filter(isMissing);
-  if (still.length > 0)
-    fail(`${still.join(", ")} cannot be run although apt-get installed ${packages.join(", ")}`);
+  if (still.length > 0) fail(`${still.join(", ")} cannot be used although apt-get installed it`);
 }
 
 // The conformance test of HTTP/2 is a Go program. 2.2.1 is the newest version that the module proxy serves.
