@@ -153,7 +153,6 @@ const refused: readonly (readonly [what: string, bytes: string, status?: number]
   ["a space in the target", lines("GET /a b HTTP/1.1", "Host: here", "", "")],
   ["another version", lines(`POST ${UNARY} HTTP/1.2`, "Host: here", "", "")],
   ["a version of two digits", lines(`POST ${UNARY} HTTP/1.10`, "Host: here", "", "")],
-  ["an unknown method", lines(`QUUX ${UNARY} HTTP/1.1`, "Host: here", "", "")],
   ["a chunk size that is no number", lines(...chunked, "", "zz\r\n")],
   ["a chunk size with a sign", lines(...chunked, "", "+2\r\n{}\r\n0\r\n\r\n")],
   ["a chunk size with 0x", lines(...chunked, "", "0x2\r\n{}\r\n0\r\n\r\n")],
