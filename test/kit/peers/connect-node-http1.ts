@@ -1,25 +1,26 @@
-/** connect-node as a server of HTTP/1.1. */
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
-import { acceptedBy } from "./connect-node.ts";
-import type { StartCallee } from "./peer.ts";
+/** connect-node's clients over HTTP/1.1, as a browser or a proxy would come. */
+import { createRegistry } from "@bufbuild/protobuf";
+import { DurationSchema, StringValueSchema, StructSchema } from "@bufbuild/protobuf/wkt";
+import { compressionGzip, createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { Agent } from "node:http";
+import type { StartCaller } from "./peer.ts";
 
-export const connectHttp1Callee: StartCallee = async (echo, settings) => {
-  const server = createServer(
-    connectNodeAdapter({ routes: (router) => router.service(EchoService, echo), ...acceptedBy(settings) }),
-  );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
+const transports = { "gRPC-Web": createGrpcWebTransport, Connect: createConnectTransport };
+
+export function connectHttp1Caller(protocol: keyof typeof transports, form: "binary" | "JSON"): StartCaller {
+  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression }) => {
+    const agent = new Agent({ keepAlive: true });
+    const transport = transports[protocol]({
+      baseUrl: `http://${address}`,
+      httpVersion: "1.1",
+      nodeOptions: { agent },
+      useBinaryFormat: form === "binary",
+      jsonOptions: { registry },
+      acceptCompression: [compressionGzip],
+      ...(maxAnswerBytes === undefined ? {} : { readMaxBytes: maxAnswerBytes, writeMaxBytes: 0xffffffff }),
+      ...(compression === "gzip" ? { sendCompression: compressionGzip, compressMinBytes: 0 } : {}),
+    });
+    return { transport, [Symbol.dispose]: () => agent.destroy() };
   };
-};
+}
