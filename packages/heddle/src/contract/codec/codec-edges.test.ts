@@ -9,6 +9,8 @@ import {
   type DescField,
   type DescMessage,
   fromBinary,
+  getExtension,
+  setExtension,
   toBinary,
 } from "@bufbuild/protobuf";
 import {
@@ -124,6 +126,46 @@ test("a float that is too large by less than half a step is refused, alone and i
       );
     }
   }
+});
+
+test("extensions are kept, read by protobuf-es, and written again", () => {
+  const base = { name: "Base", extensionRange: [{ start: 100, end: 1000 }] };
+  const extension = [Type.STRING, Type.BYTES, Type.SINT64, Type.DOUBLE, Type.BOOL, Type.FIXED32].map(
+    (type, i) => ({
+      name: `ext_${i}`,
+      number: 100 + i,
+      label: i % 2 === 0 ? Label.OPTIONAL : Label.REPEATED,
+      type,
+      extendee: ".edge.Base",
+    }),
+  );
+  const self = {
+    name: "ext_self",
+    number: 200,
+    label: Label.OPTIONAL,
+    type: Type.GROUP,
+    typeName: ".edge.Base",
+  };
+  const file = create(FileDescriptorProtoSchema, {
+    name: "edge.proto",
+    package: "edge",
+    syntax: "proto2",
+    messageType: [base],
+    extension: [...extension, { ...self, extendee: ".edge.Base" }],
+  });
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] }));
+  const desc = registry.getMessage("edge.Base") as DescMessage;
+  const values = ["é", [Uint8Array.of(1)], -5n, [1.5, -0], true, [7, 8], create(desc)];
+  const extensions = [...registry].filter((type) => type.kind === "extension");
+  assert.equal(extensions.length, values.length);
+  const message = create(desc);
+  extensions.forEach((type, i) => setExtension(message, type, values[i] as never));
+  const bytes = codecOf(desc).encode(message);
+  assert.deepStrictEqual(bytes, toBinary(desc, message));
+  const decoded = codecOf(desc).decode(bytes);
+  assert.deepStrictEqual(decoded, fromBinary(desc, bytes));
+  extensions.forEach((type, i) => assert.deepStrictEqual(getExtension(decoded, type), values[i]));
+  assert.deepStrictEqual(codecOf(desc).encode(decoded), bytes);
 });
 
 test("names in a descriptor are property keys and never code", () => {

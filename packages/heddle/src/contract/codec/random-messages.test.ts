@@ -1,8 +1,9 @@
 /**
  * Material for the tests of the codecs: random message types and random messages of them, all from one
- * seed, so that a failing seed is the whole report. Types cover proto2, proto3 and editions: presence,
- * required, packed and expanded lists, maps, oneofs, groups, closed enums, defaults, jstype, UTF-8
- * validation, recursion, and the well-known types that protobuf-es treats in its own way.
+ * seed, so that a failing seed is the whole report. Types cover proto2, proto3 and all editions, features of
+ * fields and of whole files: presence, required, packed and expanded lists, maps, oneofs, groups, closed enums,
+ * enums that do not begin with zero, defaults, jstype, UTF-8 validation, recursion, odd names, and the well-known
+ * types that protobuf-es treats in its own way.
  */
 import {
   createFileRegistry,
@@ -89,9 +90,16 @@ const wellKnown = [
 ];
 const messageCount = 4;
 
+/** The newest edition that protobuf-es knows is among those of its registry. */
+const editions = [Edition.EDITION_2023, Edition.EDITION_2024, Edition.EDITION_2026];
+
+/** What an object has already and what JavaScript keeps for itself. (`has_own_property` protobuf-es cannot encode.) */
+const oddNames = ["constructor", "to_string", "value_of", "__proto__", "then", "case", "default"];
+
 /** A few message types that refer to each other. */
 export function randomTypes(dice: Dice): DescMessage[] {
-  const syntax = dice.pick<Syntax>(["proto2", "proto3", "editions", "proto3"]);
+  const syntax = dice.pick<Syntax>(["proto2", "proto3", "editions", "editions"]);
+  const edition = dice.pick(editions);
   const imports = [
     file_google_protobuf_struct,
     file_google_protobuf_timestamp,
@@ -105,18 +113,32 @@ export function randomTypes(dice: Dice): DescMessage[] {
           name: "random.proto",
           package: "random",
           syntax: syntax === "proto2" ? "" : syntax,
-          ...(syntax === "editions" ? { edition: Edition.EDITION_2023 } : {}),
+          ...(syntax === "editions" ? { edition, options: { features: fileFeatures(dice) } } : {}),
           dependency: imports.map((file) => file.proto.name),
           messageType: Array.from({ length: messageCount }, (_, i) => randomType(dice, syntax, `M${i}`)),
           enumType: [
             enumType("Mood", [0, 1, 2, -7, 1 << 20], false),
             enumType("Strict", [0, 3, 200], syntax === "editions"),
+            ...(syntax === "proto3" ? [] : [enumType("Late", [3, 0, 200], syntax === "editions")]),
           ],
         },
       ],
     }),
   );
   return Array.from({ length: messageCount }, (_, i) => registry.getMessage(`random.M${i}`) as DescMessage);
+}
+
+/** What holds for a whole file unless a field says otherwise. */
+function fileFeatures(dice: Dice): object {
+  return {
+    ...(dice.chance(30) ? { fieldPresence: dice.pick([Presence.IMPLICIT, Presence.EXPLICIT]) } : {}),
+    ...(dice.chance(30) ? { enumType: dice.pick([EnumType.OPEN, EnumType.CLOSED]) } : {}),
+    ...(dice.chance(30)
+      ? { repeatedFieldEncoding: dice.pick([ListEncoding.PACKED, ListEncoding.EXPANDED]) }
+      : {}),
+    ...(dice.chance(30) ? { utf8Validation: dice.pick([Utf8.NONE, Utf8.VERIFY]) } : {}),
+    ...(dice.chance(30) ? { messageEncoding: MessageEncoding.DELIMITED } : {}),
+  };
 }
 
 function enumType(name: string, numbers: number[], closed: boolean) {
@@ -132,23 +154,26 @@ function randomType(dice: Dice, syntax: Syntax, name: string) {
   const nested: object[] = [];
   const oneofs = [{ name: "one" }, { name: "other" }].slice(0, dice.below(3));
   const used = new Set<number>();
+  const names = new Set<string>();
   const optional: object[] = [];
   for (let i = dice.below(9); i >= 0; i--) {
     let number = dice.pick([1 + dice.below(15), 1 + dice.below(40), 1 + dice.below(3000), 536_870_911]);
     while (used.has(number)) number = 1 + dice.below(18_000);
     used.add(number);
-    const field = `f_${number}`;
+    const free = oddNames.filter((odd) => !names.has(odd));
+    const field = dice.chance(6) && free.length > 0 ? dice.pick(free) : `f_${number}`;
+    names.add(field);
     const kind = dice.below(10);
     if (kind === 0) {
       const entry = `F${number}Entry`;
       const key = { name: "key", number: 1, label: Label.OPTIONAL, type: dice.pick(mapKeys) };
-      const value = { name: "value", number: 2, label: Label.OPTIONAL, ...randomValueType(dice) };
+      const value = { name: "value", number: 2, label: Label.OPTIONAL, ...randomValueType(dice, syntax) };
       nested.push({ name: entry, field: [key, value], options: { mapEntry: true } });
       const typeName = `.random.${name}.${entry}`;
       fields.push({ name: field, number, label: Label.REPEATED, type: Type.MESSAGE, typeName });
       continue;
     }
-    const valueType = randomValueType(dice);
+    const valueType = randomValueType(dice, syntax);
     const options: Record<string, unknown> = {};
     const features: Record<string, unknown> = {};
     const isMessage = valueType.type === Type.MESSAGE;
@@ -178,11 +203,16 @@ function randomType(dice: Dice, syntax: Syntax, name: string) {
     } else {
       if (syntax === "proto2") {
         if (!isMessage && dice.chance(15)) base["label"] = Label.REQUIRED;
-        if (!isMessage && valueType.type !== Type.ENUM && dice.chance(40))
-          base["defaultValue"] = defaultOf(valueType.type);
+        if (!isMessage && dice.chance(40)) base["defaultValue"] = defaultOf(dice, valueType);
       }
-      if (syntax === "editions" && !isMessage && valueType.type !== Type.ENUM && dice.chance(40)) {
-        features["fieldPresence"] = dice.pick([Presence.IMPLICIT, Presence.LEGACY_REQUIRED]);
+      if (syntax === "editions" && !isMessage && dice.chance(40)) {
+        features["fieldPresence"] = dice.pick([
+          Presence.IMPLICIT,
+          Presence.LEGACY_REQUIRED,
+          Presence.EXPLICIT,
+        ]);
+        if (features["fieldPresence"] === Presence.EXPLICIT)
+          base["defaultValue"] = defaultOf(dice, valueType);
       }
       if (syntax === "proto3" && dice.chance(25)) optional.push(base);
     }
@@ -205,17 +235,46 @@ function randomType(dice: Dice, syntax: Syntax, name: string) {
   return { name, field: fields, nestedType: nested, oneofDecl };
 }
 
-function randomValueType(dice: Dice): { type: Type; typeName: string } {
+interface ValueType {
+  type: Type;
+  readonly typeName: string;
+}
+
+function randomValueType(dice: Dice, syntax: Syntax): ValueType {
   const roll = dice.below(10);
   if (roll < 6) return { type: dice.pick(scalars), typeName: "" };
-  if (roll === 6) return { type: Type.ENUM, typeName: dice.pick([".random.Mood", ".random.Strict"]) };
+  if (roll === 6) {
+    const enums = [".random.Mood", ".random.Strict", ...(syntax === "proto3" ? [] : [".random.Late"])];
+    return { type: Type.ENUM, typeName: dice.pick(enums) };
+  }
   if (roll === 7) return { type: Type.MESSAGE, typeName: dice.pick(wellKnown) };
   return { type: Type.MESSAGE, typeName: `.random.M${dice.below(messageCount)}` };
 }
 
-function defaultOf(type: Type): string {
-  if (type === Type.BOOL) return "true";
-  return type === Type.STRING || type === Type.BYTES ? "abc" : "7";
+/** As a descriptor spells defaults. */
+function defaultOf(dice: Dice, { type, typeName }: ValueType): string {
+  switch (type) {
+    case Type.ENUM:
+      return `${typeName.slice(".random.".length).toUpperCase()}_${dice.below(3)}`;
+    case Type.BOOL:
+      return dice.pick(["true", "false"]);
+    case Type.STRING:
+      return dice.pick(["abc", "", `"\\'\`${"$"}{0}\n\u2028`, "é"]);
+    case Type.BYTES:
+      return dice.pick(["abc", "", "\\001\\377\\n"]);
+    case Type.DOUBLE:
+    case Type.FLOAT:
+      return dice.pick(["7", "-0", "1.5", "inf", "-inf", "nan"]);
+    case Type.INT64:
+    case Type.SINT64:
+    case Type.SFIXED64:
+      return dice.pick(["7", "-9223372036854775808"]);
+    case Type.UINT64:
+    case Type.FIXED64:
+      return dice.pick(["7", "18446744073709551615"]);
+    default:
+      return dice.pick(["0", "7"]);
+  }
 }
 
 const strings = [
