@@ -16,7 +16,7 @@ export class ByteWriter {
     this.bytes = new Uint8Array(initialCapacity);
   }
 
-  /** Makes room for `extra` more bytes by doubling the storage as often as needed. */
+  /** Makes room for `extra` more bytes; the storage at least doubles. */
   ensure(extra: number): void {
     if (this.length + extra > this.bytes.length) this.#grow(this.length + extra);
   }
@@ -51,9 +51,8 @@ export class ByteWriter {
   }
 
   #grow(needed: number): void {
-    let capacity = Math.max(this.bytes.length, 64);
-    while (capacity < needed) capacity *= 2;
-    const grown = new Uint8Array(capacity);
+    // A leap means one large field: it gets what it needs, and not up to twice as much.
+    const grown = new Uint8Array(Math.max(64, 2 * this.bytes.length, needed + (needed >>> 4)));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }

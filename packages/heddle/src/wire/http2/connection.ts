@@ -229,6 +229,7 @@ export class Http2Connection {
 
   /** Runs `write` (which writes the header block of `call`'s trailers) after all queued data. */
   afterData<Call>(stream: Http2Stream, write: (call: Call) => void, call: Call): void {
+    if (stream.localClosed) return;
     if (stream.queue === undefined) write(call);
     else stream.trailersQueued = () => write(call);
   }

@@ -6,7 +6,7 @@
  * one large stream cannot starve the others.
  */
 import { messageTooLarge } from "../../call/message-limits.ts";
-import type { ByteWriter } from "../byte-writer.ts";
+import { ByteWriter } from "../byte-writer.ts";
 import { ENVELOPE_BYTES } from "../envelope-reader.ts";
 import {
   DEFAULT_MAX_FRAME_BYTES,
@@ -48,6 +48,9 @@ export class Sender {
   /** Window updates and pings that our data gives the peer reason to send: two for each DATA frame. */
   #feedbackCredit = 0;
   readonly #out: ByteWriter;
+  /** Where messages are encoded: the storage of the output, for as long as that takes. */
+  readonly #sink = new ByteWriter(0);
+  #encoding = false;
   readonly #events: SenderEvents;
   /** Streams with queued data, in the order they take turns. */
   readonly #waiting = new Set<Http2Stream>();
@@ -78,29 +81,57 @@ export class Sender {
   /**
    * Encodes a message straight into the output, behind the space for frame header and prefix, and sends it.
    * Throws what the encoder throws, and `messageTooLarge` for more than `maxBytes`; nothing is sent then.
+   *
+   * A message of plain objects may have getters, and these may do anything: close the server, say, and so write a
+   * GOAWAY into this very output. So the encoder has the storage to itself meanwhile; what others write is put
+   * before the message.
    */
   sendEncoded<T>(stream: Http2Stream, encoder: MessageEncoder<T>, message: T, maxBytes: number): void {
+    if (this.#encoding) return this.#sendEncodedWithin(stream, encoder, message, maxBytes);
     const out = this.#out;
-    const frameStart = out.length;
+    const sink = this.#sink;
+    const { bytes, length: frameStart } = out;
+    const { corked } = this;
+    sink.bytes = bytes;
+    sink.length = frameStart;
+    sink.ensure(FRAME_HEADER_BYTES + ENVELOPE_BYTES);
     const payloadStart = frameStart + FRAME_HEADER_BYTES + ENVELOPE_BYTES;
-    out.ensure(FRAME_HEADER_BYTES + ENVELOPE_BYTES);
-    out.length = payloadStart;
+    sink.length = payloadStart;
+    out.bytes = EMPTY;
+    out.length = 0;
+    this.corked = true;
+    this.#encoding = true;
     let payloadBytes = -1;
+    let encoded = bytes;
+    let meanwhile: Uint8Array | undefined;
     try {
-      encoder.encodeInto(message, out);
-      payloadBytes = out.length - payloadStart;
+      encoder.encodeInto(message, sink);
+      payloadBytes = sink.length - payloadStart;
     } finally {
+      encoded = sink.bytes;
+      sink.bytes = EMPTY;
+      this.#encoding = false;
+      this.corked = corked;
+      if (out.length > 0) meanwhile = out.view();
+      out.bytes = bytes;
       out.length = frameStart;
+      if (meanwhile !== undefined) out.write(meanwhile);
     }
     if (payloadBytes > maxBytes) throw messageTooLarge(payloadBytes, maxBytes, "sent");
-    if (this.#fits(stream, ENVELOPE_BYTES + payloadBytes, frameStart)) {
-      writeFrameHeader(out, ENVELOPE_BYTES + payloadBytes, FRAME_DATA, 0, stream.id);
+    if (stream.localClosed) return;
+    const total = ENVELOPE_BYTES + payloadBytes;
+    if (meanwhile === undefined && this.#fits(stream, total, frameStart)) {
+      out.bytes = encoded;
+      writeFrameHeader(out, total, FRAME_DATA, 0, stream.id);
       writeEnvelopePrefix(out.bytes, out.length, 0, payloadBytes);
       out.length = payloadStart + payloadBytes;
-      this.#account(stream, ENVELOPE_BYTES + payloadBytes, false);
-    } else {
-      this.#enqueueMessage(stream, 0, out.bytes.slice(payloadStart, payloadStart + payloadBytes), false);
+      this.#account(stream, total, false);
+      return;
     }
+    // A message that made the storage grow keeps what it has grown to: large ones are not copied once more.
+    const end = payloadStart + payloadBytes;
+    const payload = encoded === bytes ? bytes.slice(payloadStart, end) : encoded.subarray(payloadStart, end);
+    this.#enqueueMessage(stream, 0, payload, false);
   }
 
   /** Sends bytes that are no gRPC message. */
@@ -118,6 +149,14 @@ export class Sender {
     }
     writeData(this.#out, stream.id, EMPTY, 0, 0, true);
     this.#events.onSent(stream);
+  }
+
+  /** What a getter of a message sends that is being encoded. */
+  #sendEncodedWithin<T>(stream: Http2Stream, encoder: MessageEncoder<T>, message: T, maxBytes: number): void {
+    const own = new ByteWriter(256);
+    encoder.encodeInto(message, own);
+    if (own.length > maxBytes) throw messageTooLarge(own.length, maxBytes, "sent");
+    this.sendMessage(stream, 0, own.bytes, 0, own.length, false);
   }
 
   /** Moves waiting data into the output buffer as far as windows and socket allow. */
