@@ -1,11 +1,29 @@
-/** connect-node's clients over HTTP/1.1, as a browser or a proxy would come. */
-import { createRegistry } from "@bufbuild/protobuf";
-import { DurationSchema, StringValueSchema, StructSchema } from "@bufbuild/protobuf/wkt";
-import { compressionGzip, createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { Agent } from "node:http";
-import type { StartCaller } from "./peer.ts";
+/** connect-node over HTTP/1.1: as server in all its protocols, as client the way a browser or a proxy would come. */
+import { connectNodeAdapter, createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { once } from "node:events";
+import { Agent, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
+import { acceptedBy, compressions, registry } from "./connect-node.ts";
+import type { StartCallee, StartCaller } from "./peer.ts";
 
-const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
+export const connectHttp1Callee: StartCallee = async (echo, settings) => {
+  const server = createServer(
+    connectNodeAdapter({ routes: (router) => router.service(EchoService, echo), ...acceptedBy(settings) }),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+};
+
 const transports = { "gRPC-Web": createGrpcWebTransport, Connect: createConnectTransport };
 
 export function connectHttp1Caller(protocol: keyof typeof transports, form: "binary" | "JSON"): StartCaller {
@@ -17,9 +35,11 @@ export function connectHttp1Caller(protocol: keyof typeof transports, form: "bin
       nodeOptions: { agent },
       useBinaryFormat: form === "binary",
       jsonOptions: { registry },
-      acceptCompression: [compressionGzip],
+      acceptCompression: [compressions[compression ?? "gzip"]],
       ...(maxAnswerBytes === undefined ? {} : { readMaxBytes: maxAnswerBytes, writeMaxBytes: 0xffffffff }),
-      ...(compression === "gzip" ? { sendCompression: compressionGzip, compressMinBytes: 0 } : {}),
+      ...(compression === undefined
+        ? {}
+        : { sendCompression: compressions[compression], compressMinBytes: 0 }),
     });
     return { transport, [Symbol.dispose]: () => agent.destroy() };
   };

@@ -22,10 +22,10 @@ import type { Compression, LinkSettings, StartCallee, StartCaller } from "./peer
 const SESSION_MEGABYTES = 1000;
 
 /** The types that details of errors have in the suite. */
-const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
+export const registry = createRegistry(DurationSchema, StringValueSchema, StructSchema);
 
 /** What connect-node brings, and the others made of Node's own. */
-const compressions = {
+export const compressions = {
   gzip: compressionGzip,
   br: compressionBrotli,
   zstd: createCompression("zstd", zstdCompressSync, zstdDecompressSync),
