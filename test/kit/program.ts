@@ -7,24 +7,30 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { within } from "./within.ts";
 
-/** Runs it to its end, which must be 0, and gives what it wrote to both outputs, a byte a character. */
+/** Runs it to its end, which must be 0, and gives what it wrote to both outputs. */
 export async function runProgram(program: string, args: readonly string[]): Promise<string> {
   const { code, output } = await runToEnd(program, args);
   assert.equal(code, 0, `${program} ${args.join(" ")} ended with ${code}: ${output.slice(-4000)}`);
   return output;
 }
 
+export interface Ending {
+  readonly code: number | null;
+  /** What it wrote to standard output. */
+  readonly answer: string;
+  /** What it wrote to both outputs. */
+  readonly output: string;
+}
+
 /** Runs it to whatever end. */
-export async function runToEnd(
-  program: string,
-  args: readonly string[],
-): Promise<{ readonly code: number | null; readonly output: string }> {
+export async function runToEnd(program: string, args: readonly string[]): Promise<Ending> {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
+  const chunks: { readonly answers: boolean; readonly chunk: Buffer }[] = [];
   for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (output += chunk.toString("latin1")));
+    stream.on("data", (chunk: Buffer) => chunks.push({ answers: stream === child.stdout, chunk }));
   const [code] = (await once(child, "close")) as [number | null];
-  return { code, output };
+  const text = (some: typeof chunks) => Buffer.concat(some.map(({ chunk }) => chunk)).toString();
+  return { code, answer: text(chunks.filter(({ answers }) => answers)), output: text(chunks) };
 }
 
 export interface RunningProgram {
