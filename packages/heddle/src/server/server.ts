@@ -8,6 +8,7 @@ import type { Interceptor } from "@connectrpc/connect";
 import type { Duplex } from "node:stream";
 import { atLeast, oneOf } from "../call/check-option.ts";
 import { HeddleError } from "../call/errors.ts";
+import { tell } from "../call/tell.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { ServerTlsOptions } from "../connection/tls.ts";
@@ -154,11 +155,12 @@ class RunningServer implements Server {
       ),
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
-      onHandlerError: (error, call) => onHandlerError(error, { method: call.name }),
+      onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
     const { timers } = this.#runtime;
-    const { onPeerError = () => {}, maxConnections = 20_000, maxHandshakes = 1000 } = options;
+    const { maxConnections = 20_000, maxHandshakes = 1000 } = options;
+    const onPeerError = (error: HeddleError) => this.#tellPeerError(error);
     this.#upkeep = resolveServerUpkeep(options);
     this.#maxConnections = atLeast("maxConnections", maxConnections, 1);
     this.#handshakes = new Handshakes({
@@ -224,11 +226,16 @@ class RunningServer implements Server {
 
   #refuse(error: HeddleError): void {
     this.#refused++;
-    this.#options.onPeerError?.(error);
+    this.#tellPeerError(error);
+  }
+
+  #tellPeerError(error: HeddleError): void {
+    const { onPeerError } = this.#options;
+    if (onPeerError !== undefined) tell(onPeerError, error);
   }
 
   #openSession(socket: Duplex): void {
-    const { http2 = {}, handshakeTimeoutMs = 10_000, onPeerError = () => {} } = this.#options;
+    const { http2 = {}, handshakeTimeoutMs = 10_000 } = this.#options;
     const session = new ServerSession({
       ...this.#runtime,
       socket,
@@ -241,7 +248,7 @@ class RunningServer implements Server {
         this.#sessions.delete(closed);
         this.#checkIdle();
       },
-      onPeerError,
+      onPeerError: (error) => this.#tellPeerError(error),
     });
     this.#sessions.add(session);
   }

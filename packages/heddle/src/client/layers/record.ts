@@ -1,4 +1,5 @@
-import { attachRecord, type CallRecord } from "../../call/record.ts";
+import { attachRecord } from "../../call/record.ts";
+import { tell } from "../../call/tell.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /** Starts the clock of the call, gives its record to the error it ends with, and to whoever observes. */
@@ -23,14 +24,3 @@ export const record: ClientLayer = {
     },
   }),
 };
-
-/** An observer that throws must not break the call: its error surfaces as the uncaught exception that it is. */
-function tell(observe: (record: CallRecord) => void, record: CallRecord): void {
-  try {
-    observe(record);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}
