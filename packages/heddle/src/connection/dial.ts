@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { type Address, parseAddress } from "../call/address.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
+import { ConnectFirst } from "./happy-eyeballs.ts";
 import { connectInMemory } from "./memory.ts";
 import { type Alpn, alpnOf, type ClientTls, toTlsError } from "./tls.ts";
 
@@ -42,6 +43,8 @@ class Attempt implements Dialing {
   readonly #onResult: (result: Dialled | HeddleError) => void;
   readonly #timer: Timer;
   #socket: Duplex | undefined;
+  /** Of the addresses of a host. */
+  #race: ConnectFirst | undefined;
   #phase: "connecting" | "shaking hands" = "connecting";
   #settled = false;
 
@@ -71,17 +74,22 @@ class Attempt implements Dialing {
   }
 
   #connect(parsed: Exclude<Address, { kind: "memory" }>): void {
-    const socket: Socket =
-      parsed.kind === "unix"
-        ? connect({ path: parsed.path })
-        : connect({ host: parsed.host, port: parsed.port, noDelay: true, autoSelectFamily: true });
+    if (parsed.kind === "tcp") {
+      const { host, port } = parsed;
+      this.#race = new ConnectFirst({ host, port, timers: this.#options.timers }, (result) => {
+        if (result instanceof Error) this.#fail(reasonText(result), result);
+        else this.#connected(result, host);
+      });
+      return;
+    }
+    const socket: Socket = connect({ path: parsed.path });
     this.#socket = socket;
     const onError = (error: Error) => this.#fail(reasonText(error), error);
     socket.on("error", onError);
     socket.once("connect", () => {
       if (this.#settled) return;
       socket.off("error", onError);
-      this.#connected(socket, parsed.kind === "unix" ? "localhost" : parsed.host);
+      this.#connected(socket, "localhost");
     });
   }
 
@@ -111,6 +119,7 @@ class Attempt implements Dialing {
     if (this.#settled) return;
     this.#settled = true;
     this.#timer.cancel();
+    this.#race?.cancel();
     if (result === undefined || result instanceof HeddleError) {
       // A destroyed socket may still report its error.
       this.#socket?.on("error", () => {});
