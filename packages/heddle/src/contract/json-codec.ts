@@ -65,6 +65,7 @@ function jsonCodec(desc: DescMessage, registry: Registry): Codec {
   return {
     desc,
     kind: "reflective",
+    create: (init) => create(desc, init),
     encode,
     encodeInto(message, sink) {
       const bytes = encode(message);

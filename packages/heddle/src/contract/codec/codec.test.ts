@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { codecOf } from "./codec.ts";
 import { compiledMessageOf } from "./compile.ts";
@@ -58,6 +59,42 @@ test("encodes what protobuf-es encodes, from messages and from plain objects", (
     }),
     { numRuns: 120 },
   );
+});
+
+test("makes of plain objects what protobuf-es makes of them", () => {
+  fc.assert(
+    fc.property(seeds, (seed) => {
+      const dice = new Dice(seed);
+      for (const desc of randomTypes(dice)) {
+        const init = randomInit(dice, desc);
+        const message = codecOf(desc).create(init);
+        assert.deepStrictEqual(message, create(desc, init));
+        assert.equal(codecOf(desc).create(message), message);
+        // What is no value of the field is not looked at, there as here.
+        const member = dice.pick(desc.members);
+        const values = [
+          null,
+          1,
+          "x",
+          [1, 2],
+          {},
+          [{}],
+          { $typeName: "other" },
+          { case: "x" },
+          { case: null },
+        ];
+        for (const value of values) {
+          const odd = { ...init, [member.localName]: value };
+          assert.deepStrictEqual(
+            outcome(() => codecOf(desc).create(odd)),
+            outcome(() => create(desc, odd)),
+          );
+        }
+      }
+    }),
+    { numRuns: 120 },
+  );
+  assert.deepStrictEqual(codecOf(TimestampSchema).create(), create(TimestampSchema));
 });
 
 test("decodes what protobuf-es decodes, without its help unless an enum is closed", () => {

@@ -21,6 +21,8 @@ import { refuseStructBomb } from "./struct-guard.ts";
 
 export interface Codec<Desc extends DescMessage = DescMessage> {
   readonly desc: Desc;
+  /** A message of what is given, as protobuf-es's `create` makes it; a message of this type is returned itself. */
+  create(init?: MessageShape<Desc> | MessageInitShape<Desc>): MessageShape<Desc>;
   /**
    * Appends the binary form of a message, or of the plain object that it can be made of. Throws what
    * protobuf-es's `create` and `toBinary` throw; `sink.length` is then what it was.
@@ -78,6 +80,7 @@ function createCodec(desc: DescMessage): Codec {
   return {
     desc,
     kind: compiled.kind,
+    create: (init) => (isMessage(init, desc) ? init : compiled.create(init)),
     encodeInto,
     encode(message) {
       const slab = takeSlab();

@@ -1,6 +1,6 @@
 /**
- * Turns the descriptor of a message into code: one function that makes an empty message, one that encodes,
- * one that decodes. A message is compiled when it is first used, so recursive types need no care and types
+ * Turns the descriptor of a message into code: one function that makes an empty message, one that makes it of
+ * a plain object, one that encodes, one that decodes. A message is compiled when it is first used, so recursive types need no care and types
  * that never travel cost nothing.
  *
  * Compiled code gives up (throws) on all that is rare or wrong; the codec then asks protobuf-es, which is
@@ -22,8 +22,10 @@ import {
 } from "@bufbuild/protobuf";
 import { buildFunction, mayBuildFunctions } from "./build-function.ts";
 import type { ByteSink } from "./byte-sink.ts";
+import * as createRuntime from "./create-runtime.ts";
 import * as decodePacked from "./decode-packed.ts";
 import * as decodeRuntime from "./decode-runtime.ts";
+import { emitCreate } from "./emit-create.ts";
 import { emitDecode, emitMake } from "./emit-decode.ts";
 import { emitEncode } from "./emit-encode.ts";
 import * as encodePacked from "./encode-packed.ts";
@@ -35,6 +37,8 @@ import { fromStruct, toStruct } from "./struct-json.ts";
 export interface CompiledMessage {
   readonly kind: "compiled" | "reflective";
   make(): Message;
+  /** As protobuf-es's `create`, for what is not a message of this type already. */
+  create(init: unknown): Message;
   /** Appends behind `at`; returns the position after. `sink.length` means nothing meanwhile. */
   write(message: unknown, sink: ByteSink, at: number, initAllowed: boolean): number;
   /** Merges [at, end) into the message; returns where it stopped. */
@@ -59,13 +63,17 @@ function isCompilable(desc: DescMessage): boolean {
   return mayGenerateCode && desc.members.every((member) => !(member.localName in Object.prototype));
 }
 
-/** Compiles at the first call of any of the three, and puts the compiled functions in its own place. */
+/** Compiles at the first call of any of them, and puts the compiled functions in its own place. */
 function lazy(desc: DescMessage): CompiledMessage {
   const message = {
     kind: "compiled" as const,
     make(): Message {
       Object.assign(message, generate(desc));
       return message.make();
+    },
+    create(init: unknown): Message {
+      Object.assign(message, generate(desc));
+      return message.create(init);
     },
     write(value: unknown, sink: ByteSink, at: number, initAllowed: boolean): number {
       Object.assign(message, generate(desc));
@@ -79,7 +87,7 @@ function lazy(desc: DescMessage): CompiledMessage {
   return message;
 }
 
-type Generated = Pick<CompiledMessage, "make" | "write" | "read">;
+type Generated = Pick<CompiledMessage, "make" | "create" | "write" | "read">;
 
 function generate(desc: DescMessage): Generated {
   const sample = create(desc);
@@ -92,6 +100,7 @@ function generate(desc: DescMessage): Generated {
   };
   const functions = [
     emitMake(desc, sample, hasPrototype),
+    emitCreate(desc, linkOf),
     emitEncode(desc, hasPrototype, linkOf),
     emitDecode(desc, linkOf),
   ];
@@ -103,11 +112,12 @@ function generate(desc: DescMessage): Generated {
   desc.fields.forEach((field, i) => {
     if (field.enum) scope[`enum${i}`] = new Set(field.enum.values.map((value) => value.number));
   });
-  return buildFunction(`${functions.join("\n")}\nreturn { make, write, read };`, scope) as Generated;
+  return buildFunction(`${functions.join("\n")}\nreturn { make, create, write, read };`, scope) as Generated;
 }
 
 /** The names that generated code may use, besides those of one message. */
 const environment = {
+  ...createRuntime,
   ...encodeRuntime,
   ...encodePacked,
   ...decodeRuntime,
@@ -127,6 +137,7 @@ function reflective(desc: DescMessage): CompiledMessage {
   return {
     kind: "reflective",
     make: () => create(desc),
+    create: (init) => create(desc, init as Record<string, unknown>),
     write(value, sink, at, initAllowed) {
       if (typeof value !== "object" || value === null || Array.isArray(value)) throw giveUp;
       const message =
