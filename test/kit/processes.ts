@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { ServerOptions } from "heddle";
 import { within } from "./within.ts";
 
 export interface Instance {
@@ -14,8 +15,33 @@ export interface Instance {
 
 /** An echo server in a process of its own. With `registry: "off"` it is known to nobody. */
 export async function startInstance(t: TestContext, name: string, registry: string): Promise<Instance> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./echo-process.ts", import.meta.url))], {
-    env: { ...process.env, HEDDLE_REGISTRY: registry, HEDDLE_INSTANCE: name, HEDDLE_LISTEN: "127.0.0.1:0" },
+  return await start(t, name, "./echo-process.ts", {
+    HEDDLE_REGISTRY: registry,
+    HEDDLE_INSTANCE: name,
+    HEDDLE_LISTEN: "127.0.0.1:0",
+  });
+}
+
+/** An echo server without a mesh, in a process of its own. */
+export async function startServerProcess(
+  t: TestContext,
+  name: string,
+  options: Partial<Omit<ServerOptions, "services">>,
+): Promise<Instance> {
+  return await start(t, name, "./server-process.ts", {
+    ECHO_INSTANCE: name,
+    ECHO_OPTIONS: JSON.stringify(options),
+  });
+}
+
+async function start(
+  t: TestContext,
+  name: string,
+  program: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<Instance> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(program, import.meta.url))], {
+    env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const kill = () => end(child);

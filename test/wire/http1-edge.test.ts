@@ -41,7 +41,6 @@ const chunked = [
 ];
 
 let server: Server;
-let other: RawHttp1;
 let errors: HeddleError[] = [];
 
 before(async () => {

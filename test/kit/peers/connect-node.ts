@@ -12,7 +12,7 @@ import {
   Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { once } from "node:events";
-import { createServer, type ServerHttp2Session } from "node:http2";
+import { createSecureServer, createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
@@ -66,10 +66,19 @@ export function acceptedBy({
 }
 
 export const connectCallee: StartCallee = async (echo, settings) => {
-  const server = createServer(
-    { maxSessionMemory: SESSION_MEGABYTES },
-    connectNodeAdapter({ routes: (router) => router.service(EchoService, echo), ...acceptedBy(settings) }),
-  );
+  const options = { maxSessionMemory: SESSION_MEGABYTES };
+  const { tls } = settings;
+  const adapter = connectNodeAdapter({
+    routes: (router) => router.service(EchoService, echo),
+    ...acceptedBy(settings),
+  });
+  const server =
+    tls === undefined
+      ? createServer(options, adapter)
+      : createSecureServer(
+          { ...options, ...tls.server, ca: tls.ca, requestCert: tls.client !== undefined },
+          adapter,
+        );
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     sessions.add(session);
@@ -95,10 +104,11 @@ const transports = {
 };
 
 export function connectCaller(protocol: keyof typeof transports, form: "binary" | "JSON"): StartCaller {
-  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression }) => {
-    const baseUrl = `http://${address}`;
+  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression, tls }) => {
+    const baseUrl = `${tls === undefined ? "http" : "https"}://${address}`;
     const sessionManager = new Http2SessionManager(baseUrl, undefined, {
       maxSessionMemory: SESSION_MEGABYTES,
+      ...(tls === undefined ? {} : { ca: tls.ca, ...tls.client }),
     });
     const transport = transports[protocol]({
       baseUrl,

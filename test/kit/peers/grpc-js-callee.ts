@@ -17,7 +17,7 @@ import { type EventEmitter, once } from "node:events";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
 import { outcomeOf } from "../within.ts";
 import { toDefinition, toHeaders, toMetadata, toStatus } from "./grpc-js-words.ts";
-import type { StartCallee } from "./peer.ts";
+import type { LinkTls, StartCallee } from "./peer.ts";
 
 type AnyCall =
   | ServerUnaryCall<Message, Message>
@@ -30,7 +30,7 @@ type AnyHandler = (input: unknown, context: HandlerContext) => Promise<Message> 
 
 export const grpcJsCallee: StartCallee = async (
   echo,
-  { maxMessageBytes, maxRequestBytes = maxMessageBytes },
+  { maxMessageBytes, maxRequestBytes = maxMessageBytes, tls },
 ) => {
   const server = new Server({
     ...(maxRequestBytes === undefined ? {} : { "grpc.max_receive_message_length": maxRequestBytes }),
@@ -54,12 +54,19 @@ export const grpcJsCallee: StartCallee = async (
     );
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync("127.0.0.1:0", credentialsOf(tls), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });
   return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: async () => server.forceShutdown() };
 };
+
+function credentialsOf(tls: LinkTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { ca, server, client } = tls;
+  const pair = { cert_chain: Buffer.from(server.cert), private_key: Buffer.from(server.key) };
+  return ServerCredentials.createSsl(Buffer.from(ca), [pair], client !== undefined);
+}
 
 /** grpc-js's names of the kinds of call. */
 const KINDS: Readonly<Record<DescMethod["methodKind"], string>> = {

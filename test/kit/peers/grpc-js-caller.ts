@@ -23,21 +23,29 @@ import {
 } from "@grpc/grpc-js";
 import { toConnectError, toDefinition, toHeaders, toMetadata } from "./grpc-js-words.ts";
 import type { EventEmitter } from "node:events";
-import type { Compression, StartCaller } from "./peer.ts";
+import type { Compression, LinkTls, StartCaller } from "./peer.ts";
 
 const ALGORITHMS: Readonly<Partial<Record<Compression, number>>> = { deflate: 1, gzip: 2 };
 
 export const grpcJsCaller: StartCaller = (
   address,
-  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression },
+  { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression, tls },
 ) => {
-  const client = new Client(address, credentials.createInsecure(), {
+  const client = new Client(address, credentialsOf(tls), {
     ...(maxAnswerBytes === undefined ? {} : { "grpc.max_receive_message_length": maxAnswerBytes }),
     "grpc.max_send_message_length": -1,
     ...(compression === undefined ? {} : { "grpc.default_compression_algorithm": ALGORITHMS[compression] }),
   });
   return { transport: new GrpcJsTransport(client), [Symbol.dispose]: () => client.close() };
 };
+
+function credentialsOf(tls: LinkTls | undefined) {
+  if (tls === undefined) return credentials.createInsecure();
+  const { ca, client } = tls;
+  return client === undefined
+    ? credentials.createSsl(Buffer.from(ca))
+    : credentials.createSsl(Buffer.from(ca), Buffer.from(client.key), Buffer.from(client.cert));
+}
 
 class GrpcJsTransport implements Transport {
   readonly #client: Client;

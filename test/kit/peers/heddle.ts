@@ -6,7 +6,7 @@ import type { StartCallee, StartCaller } from "./peer.ts";
 
 /** `listen` is called once a server: names and paths must differ. */
 export function heddleCallee(listen: () => string): StartCallee {
-  return async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, compression }) => {
+  return async (echo, { maxMessageBytes, maxRequestBytes = maxMessageBytes, compression, tls }) => {
     const server = await createServer({
       services: [implement(EchoService, echo)],
       listen: listen(),
@@ -14,6 +14,9 @@ export function heddleCallee(listen: () => string): StartCallee {
       onPeerError: (error) => assert.fail(`an honest peer was taken for a hostile one: ${error.message}`),
       ...(maxRequestBytes === undefined ? {} : { maxReceiveMessageBytes: maxRequestBytes }),
       ...(compression === undefined ? {} : { sendCompression: compression, compressMinBytes: 0 }),
+      ...(tls === undefined
+        ? {}
+        : { tls: { ...tls.server, ...(tls.client === undefined ? {} : { ca: tls.ca }) } }),
     } satisfies ServerOptions);
     return { address: server.address, [Symbol.asyncDispose]: () => server.close({ drainMs: 1000 }) };
   };
@@ -21,12 +24,13 @@ export function heddleCallee(listen: () => string): StartCallee {
 
 /** Heddle's client with these options besides. */
 export function heddleCallerWith(options: ClientOptions): StartCaller {
-  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression }) => {
+  return (address, { maxMessageBytes, maxAnswerBytes = maxMessageBytes, compression, tls }) => {
     const transport = createTransport({
       ...options,
       target: address,
       ...(maxAnswerBytes === undefined ? {} : { maxReceiveMessageBytes: maxAnswerBytes }),
       ...(compression === undefined ? {} : { sendCompression: compression }),
+      ...(tls === undefined ? {} : { tls: { ca: tls.ca, ...tls.client } }),
     });
     return { transport, [Symbol.dispose]: () => transport.close("now") };
   };

@@ -3,6 +3,7 @@
  * `Transport`, and a callee runs the one EchoService.
  */
 import type { Transport } from "@connectrpc/connect";
+import type { Certificate } from "../certificates.ts";
 import type { EchoImplementation } from "../echo-service.ts";
 
 export interface LinkSettings {
@@ -14,6 +15,16 @@ export interface LinkSettings {
   readonly maxAnswerBytes?: number;
   /** Compress what both ends send. Absent: nothing. */
   readonly compression?: Compression;
+  /** Over TLS. Absent: plain text. */
+  readonly tls?: LinkTls;
+}
+
+export interface LinkTls {
+  /** The authority that both ends trust, PEM. */
+  readonly ca: string;
+  readonly server: Certificate;
+  /** What the caller shows, and then must: mutual TLS. */
+  readonly client?: Certificate;
 }
 
 export type Compression = "gzip" | "br" | "zstd" | "deflate";
