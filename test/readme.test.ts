@@ -1,7 +1,8 @@
 /**
  * Runs the README. Its `console` blocks marked `<!-- run -->` are typed in as they stand, in order, and must print
  * what stands below each command. What differs from run to run (numbers, ports, instance names) is compared by
- * its shape; a line with `…` stands for any lines. A command that ends in `&` stays, and `kill %n` ends it, as
+ * its shape; a line with `…` stands for any lines. An address that stands in a line of output is from then on the one
+ * that was printed there, in commands too. A command that ends in `&` stays, and `kill %n` ends it, as
  * in a shell. Three things differ from a terminal: the registry listens on a port of the test's own, tools are
  * started without `npx`, and `npm` scripts without npm and its set-up step, which has run before the tests.
  */
@@ -23,6 +24,9 @@ const blocks = [...readme.matchAll(/<!-- run -->\n```console\n([\s\S]*?)\n```/g)
 
 /** Jobs of the whole README, in the order they were started: `%1` is the first. */
 const jobs: Job[] = [];
+/** Addresses as the README has them, and those in their place. */
+const addresses = new Map<string, string>();
+const ADDRESS = /\b127\.0\.0\.1:\d+/g;
 let registry: string;
 let stateFolder: string;
 let scripts: Record<string, string>;
@@ -87,7 +91,9 @@ async function type(command: string, expected: readonly string[]): Promise<void>
 
 /** The words of a command as the test starts it; none for what has been done before. */
 function toWords(command: string): string[] {
-  const [program = "", ...args] = command.split(" ");
+  const [program = "", ...args] = (command.match(/'[^']*'|\S+/g) ?? []).map((word) =>
+    word.replaceAll("'", "").replace(ADDRESS, (address) => addresses.get(address) ?? address),
+  );
   if (program === "npx") return args.join(" ") === "heddle control" ? [...args, "--listen", registry] : args;
   if (program !== "npm") return [program, ...args];
   const [name = "", ...rest] = args[0] === "run" ? args.slice(1) : args;
@@ -154,7 +160,8 @@ class Job {
 
 /** Whether the lines stand one below the other in the output, with any lines in the place of `…`. */
 function showsLines(output: string, expected: readonly string[]): boolean {
-  const printed = output.split("\n").map(toShape);
+  const lines = output.split("\n");
+  const printed = lines.map(toShape);
   let at = 0;
   let maySkip = true;
   for (const line of expected) {
@@ -162,11 +169,18 @@ function showsLines(output: string, expected: readonly string[]): boolean {
     else {
       const found = printed.indexOf(toShape(line), at);
       if (found === -1 || (!maySkip && found !== at)) return false;
+      learnAddresses(line, lines[found] ?? "");
       at = found + 1;
       maySkip = false;
     }
   }
   return true;
+}
+
+function learnAddresses(expected: string, printed: string): void {
+  const actual = printed.match(ADDRESS) ?? [];
+  for (const [i, address] of (expected.match(ADDRESS) ?? []).entries())
+    addresses.set(address, actual[i] ?? address);
 }
 
 /** What stays the same from run to run. */
