@@ -64,6 +64,25 @@ test("a caller that cancels cancels the whole chain", async (t) => {
   await witness.aborted(id);
 });
 
+test("a handler that goes on after it was cancelled sets nobody to work any more", async (t) => {
+  const late = Promise.withResolvers<unknown>();
+  const serving = Promise.withResolvers<void>();
+  const { witness, client } = await startChain(t, async (_, call, { signal }) => {
+    serving.resolve();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    await call().then(late.resolve, late.reject);
+  });
+  const id = witness.newId();
+  const controller = new AbortController();
+  const call = rejectsWith(client.unary({ plan: { id } }, { signal: controller.signal }), Code.Canceled);
+  await serving.promise;
+  controller.abort();
+  await call;
+  await rejectsWith(late.promise, Code.Canceled);
+  assert.equal(witness.saw(id), false, "the call inside was not sent");
+});
+
 test("trace and marked metadata go on; unmarked metadata does not", async (t) => {
   const { witness, client } = await startChain(t, inside);
   const id = witness.newId();

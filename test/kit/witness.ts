@@ -49,6 +49,11 @@ export class Witness {
 
   // For tests.
 
+  /** Whether a handler has reported under this name. */
+  saw(id: string): boolean {
+    return this.#sightings.has(id);
+  }
+
   started(id: string): Promise<Start> {
     return within(this.#of(id).started.promise, `the handler of ${id} starting`);
   }

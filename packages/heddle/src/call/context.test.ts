@@ -6,6 +6,7 @@ const served: AmbientCall = {
   deadlineAtMs: 5,
   traceId: "t",
   propagated: [],
+  failed: false,
   adopt: () => {},
   release: () => {},
 };

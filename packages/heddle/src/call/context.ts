@@ -15,11 +15,16 @@ export interface AmbientCall {
   readonly traceId: string;
   /** Incoming metadata that travels on. */
   readonly propagated: Fields;
+  /** It has ended with an error, its cancellation or its deadline among them: nobody waits for what it still does. */
+  readonly failed: boolean;
   /** Ties an outgoing call to this one: it is cancelled when this one is. */
   adopt(child: CancellableCall): void;
   /** The outgoing call is over. */
   release(child: CancellableCall): void;
 }
+
+/** Why a call made inside a served one was cancelled. */
+export const SERVED_CALL_ENDED = "the call being served has ended";
 
 export interface CancellableCall {
   cancel(reason: string): void;

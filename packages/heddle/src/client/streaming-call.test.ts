@@ -129,6 +129,7 @@ test("inside a served call: what is left of its deadline, its trace and its meta
     deadlineAtMs: world.client.time.now() + 700,
     traceId,
     propagated: ["baggage", "tenant=a"],
+    failed: false,
     adopt: (child: { cancel(reason: string): void }) => void children.add(child),
     release: (child: { cancel(reason: string): void }) => void children.delete(child),
   };
@@ -148,5 +149,7 @@ test("inside a served call: what is left of its deadline, its trace and its meta
     runInCall({ ...served, deadlineAtMs: world.client.time.now() - 1 }, () => world.client.echo.say({})),
   );
   assert.equal((await late).code, Code.DeadlineExceeded);
-  assert.equal(world.server.requests.length, 1, "a call without time is not sent");
+  const orphaned = failureOf(runInCall({ ...served, failed: true }, () => world.client.echo.say({})));
+  assert.equal((await orphaned).code, Code.Canceled);
+  assert.equal(world.server.requests.length, 1, "a call without time, or for nobody, is not sent");
 });

@@ -13,7 +13,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import type { AmbientCall, CancellableCall } from "../call/context.ts";
+import { type AmbientCall, type CancellableCall, SERVED_CALL_ENDED } from "../call/context.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { newTraceId, parseTraceparent } from "../call/trace.ts";
@@ -188,6 +188,10 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
     return this.#propagated;
   }
 
+  get failed(): boolean {
+    return this.ended && this.error !== undefined;
+  }
+
   adopt(child: CancellableCall): void {
     this.#children ??= new Set();
     this.#children.add(child);
@@ -219,7 +223,7 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
     this.ended = true;
     this.onSettled();
     if (this.#children !== undefined && this.error !== undefined) {
-      for (const child of this.#children) child.cancel("the call being served has ended");
+      for (const child of this.#children) child.cancel(SERVED_CALL_ENDED);
     }
     this.#controller?.abort(this.error);
   }

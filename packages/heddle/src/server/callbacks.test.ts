@@ -11,10 +11,13 @@ before(() => process.setUncaughtExceptionCaptureCallback((error: Error) => loose
 after(() => process.setUncaughtExceptionCaptureCallback(null));
 beforeEach(() => (loose = []));
 
-const fields = [
-  ...[":method", "POST", ":scheme", "http", ":path", "/heddle.unit.Echo/Say"],
-  ...["te", "trailers", "content-type", "application/grpc"],
-];
+const fields = Object.entries({
+  ":method": "POST",
+  ":scheme": "http",
+  ":path": "/heddle.unit.Echo/Say",
+  te: "trailers",
+  "content-type": "application/grpc",
+}).flat();
 
 test("`onPeerError` throws: the peer's connection is closed as if it had not, and others are served", async () => {
   await using server = await createServer({

@@ -1,3 +1,6 @@
+import { SERVED_CALL_ENDED } from "../../call/context.ts";
+import { HeddleError } from "../../call/errors.ts";
+import type { ClientCall } from "../call.ts";
 import { joinSignal, leaveSignal } from "../signal-calls.ts";
 import type { ClientLayer } from "../layer.ts";
 
@@ -9,14 +12,14 @@ export const cancel: ClientLayer = {
   create: (_parts, link) => ({
     down(call) {
       const { signal, parent } = call;
-      if (signal !== undefined) {
-        if (signal.aborted) {
-          call.error = call.abortError();
-          call.aborted = true;
-          return link.up(call);
-        }
-        joinSignal(signal, call);
+      const error =
+        signal?.aborted === true ? call.abortError() : parent?.failed === true ? orphaned(call) : undefined;
+      if (error !== undefined) {
+        call.error = error;
+        call.aborted = true;
+        return link.up(call);
       }
+      if (signal !== undefined) joinSignal(signal, call);
       parent?.adopt(call);
       link.down(call);
     },
@@ -27,3 +30,8 @@ export const cancel: ClientLayer = {
     },
   }),
 };
+
+/** A handler that goes on after its call has failed does not set others to work: nobody waits for it. */
+function orphaned(call: ClientCall): HeddleError {
+  return new HeddleError("cancelled", { method: call.method.name, reason: SERVED_CALL_ENDED });
+}
