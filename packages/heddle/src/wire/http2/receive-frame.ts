@@ -233,5 +233,7 @@ function receiveWindowUpdate(
   if (increment === 0) return connection.streamError(stream, PROTOCOL_ERROR);
   if (!connection.allowsFeedback("noise")) return;
   if (!stream.grant(increment)) return connection.streamError(stream, FLOW_CONTROL_ERROR);
-  if (stream.queue !== undefined) connection.sender.pump();
+  if (stream.queue === undefined) return;
+  connection.sender.resume(stream);
+  connection.sender.pump();
 }

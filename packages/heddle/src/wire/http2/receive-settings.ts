@@ -94,5 +94,6 @@ function applyInitialWindow(connection: Http2Connection, value: number): void {
   connection.peerInitialWindow = value;
   for (const stream of connection.streams.values()) {
     if (!stream.grant(difference)) return connection.flowControlError("stream window over 2^31-1");
+    connection.sender.resume(stream);
   }
 }

@@ -52,7 +52,7 @@ export class Sender {
   readonly #sink = new ByteWriter(0);
   #encoding = false;
   readonly #events: SenderEvents;
-  /** Streams with queued data, in the order they take turns. */
+  /** Streams with queued data that their own window lets go, in the order they take turns. */
   readonly #waiting = new Set<Http2Stream>();
 
   constructor(out: ByteWriter, events: SenderEvents) {
@@ -165,9 +165,15 @@ export class Sender {
     // A stream that has sent goes to the end of the line, where this loop, or the next pump, finds it again.
     for (const stream of this.#waiting) {
       if (this.#out.length >= OUTPUT_HIGH_WATER_BYTES || this.window <= 0) return;
-      if (!this.#sendFrame(stream) || !this.#waiting.delete(stream)) continue;
-      this.#waiting.add(stream);
+      // One whose window is used up comes back with `resume`: a thousand slow readers must not be asked for each frame.
+      if (stream.sendWindow <= 0) this.#waiting.delete(stream);
+      else if (this.#sendFrame(stream) && this.#waiting.delete(stream)) this.#waiting.add(stream);
     }
+  }
+
+  /** A stream's window has grown: what it has queued may go on. Call `pump` afterwards. */
+  resume(stream: Http2Stream): void {
+    if (stream.queue !== undefined) this.#waiting.add(stream);
   }
 
   /** Drops what waits for a stream that is over. */
