@@ -124,7 +124,7 @@ async function runCodec(options: Options, args: readonly string[]): Promise<numb
   const machine = describeMachine();
   const timing = options.quick
     ? { rounds: 3, warmUpMs: 150, measureMs: 60 }
-    : { rounds: 9, warmUpMs: 600, measureMs: 150 };
+    : { rounds: 7, warmUpMs: 400, measureMs: 100 };
   const rows = await runCodecSuite({ fixtures: chosen, ...timing, onProgress: say });
   const command = `npm run bench -- ${args.join(" ")}`;
   const ratios = toCodecRatios(rows);

@@ -29,7 +29,9 @@ export const fixtures = {
   nested: fixture(ArticleSchema, (n) => create(ArticleSchema, article(n, 6))),
   /** As nested, with a thousand comments. */
   large: fixture(ArticleSchema, (n) => create(ArticleSchema, article(n, 1_000))),
-  doubles: fixture(DoublesSchema, (n) => create(DoublesSchema, { values: list(1_000, (i) => Math.sin(i + n)) })),
+  doubles: fixture(DoublesSchema, (n) =>
+    create(DoublesSchema, { values: list(1_000, (i) => Math.sin(i + n)) }),
+  ),
   numbers: fixture(NumbersSchema, (n) => create(NumbersSchema, numbers(n))),
   longs: fixture(LongsSchema, (n) =>
     create(LongsSchema, {
@@ -70,7 +72,8 @@ function article(n: number, comments: number): MessageInitShape<typeof ArticleSc
     comments: list(comments, (i) => ({
       id: BigInt(i + n * 1_000),
       author: author(i + n),
-      text: i % 3 === 0 ? `Très bien, № ${i}: je suis d’accord` : `I disagree with the paragraph on yarn ${i}`,
+      text:
+        i % 3 === 0 ? `Très bien, № ${i}: je suis d’accord` : `I disagree with the paragraph on yarn ${i}`,
       writtenAtMs: 1_700_000_000_000n + BigInt(i * 60_000),
       votes: (i % 7) - 3,
       replies: i % 2 === 0 ? [{ id: BigInt(i), author: author(i), text: "Why?", votes: 1 }] : [],
@@ -78,7 +81,10 @@ function article(n: number, comments: number): MessageInitShape<typeof ArticleSc
     tags: ["weaving", "history", "looms", `volume-${n % 10}`],
     state: ArticleState.PUBLISHED,
     publishedAtMs: 1_700_000_000_123n,
-    cover: { case: "coverImage", value: { url: "https://img.example/looms/1.png", width: 1_600, height: 900 } },
+    cover: {
+      case: "coverImage",
+      value: { url: "https://img.example/looms/1.png", width: 1_600, height: 900 },
+    },
     pinned: true,
     score: 4.75 + n / 1_000,
   };
