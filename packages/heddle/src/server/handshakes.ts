@@ -148,7 +148,6 @@ class Handshake {
 
   /** TLS stands, or has failed. */
   onSecure(secure: TLSSocket, failure: unknown): void {
-    if (this.#over) return void secure.destroy();
     if (failure !== undefined) {
       const address = new Peer(this.#socket).address;
       secure.on("error", () => {});
@@ -160,6 +159,7 @@ class Handshake {
         );
       return;
     }
+    if (this.#over) return void secure.destroy();
     this.#letGo();
     this.#socket = secure;
     const alpn = alpnOf(secure);

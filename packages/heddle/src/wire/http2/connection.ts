@@ -64,6 +64,11 @@ export type Http2Role = "client" | "server";
 /** What the first three letters of "HTTP/1.1 400 …" are when they are read as the length of a frame. */
 const LENGTH_OF_HTTP1 = 0x485454;
 
+/** What a TLS server says to a client that speaks plain text (RFC 8446 §6); too short to be a frame. */
+function isTlsAlert(chunk: Uint8Array): boolean {
+  return chunk[0] === 21 && chunk[1] === 3;
+}
+
 export class Http2Connection {
   readonly role: Http2Role;
   readonly limits: Http2Limits;
@@ -159,6 +164,8 @@ export class Http2Connection {
   receive(chunk: Uint8Array, nowMs: number): void {
     if (this.closed) return;
     this.nowMs = nowMs;
+    if (!this.settingsReceived && this.role === "client" && isTlsAlert(chunk))
+      return this.fail(PROTOCOL_ERROR, "prefaceInvalid", { reason: "it answers in TLS" });
     let from = 0;
     while (this.#prefaceBytes < CLIENT_PREFACE.length && from < chunk.length) {
       if (chunk[from] !== CLIENT_PREFACE[this.#prefaceBytes]) {
