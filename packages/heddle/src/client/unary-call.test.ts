@@ -63,6 +63,8 @@ test("an answer may come in pieces of any size", async () => {
   }
 });
 
+const withLength = (length: string) => [...head, "content-length", length];
+
 const badAnswers: readonly (readonly [string, (request: ScriptedStream) => void, Code, RegExp])[] = [
   ["no message", (r) => (r.sendFields(head), r.sendFields(ok, true)), Code.Unimplemented, /holds no message/],
   [
@@ -74,6 +76,24 @@ const badAnswers: readonly (readonly [string, (request: ScriptedStream) => void,
     ),
     Code.Unimplemented,
     /more than one message/,
+  ],
+  [
+    "less content than it announced",
+    (r) => (r.sendFields(withLength("9")), r.sendBytes(envelope(message(1))), r.sendFields(ok, true)),
+    Code.Internal,
+    /PROTOCOL_ERROR/,
+  ],
+  [
+    "more content than it announced",
+    (r) => (r.sendFields(withLength("7")), r.sendBytes(envelope(message(1))), r.sendFields(ok, true)),
+    Code.Internal,
+    /PROTOCOL_ERROR/,
+  ],
+  [
+    "content announced and then only a head",
+    (r) => r.sendFields([...withLength("8"), ...ok], true),
+    Code.Internal,
+    /PROTOCOL_ERROR/,
   ],
   [
     "half a message",

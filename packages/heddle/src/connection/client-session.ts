@@ -8,9 +8,11 @@
 import type { Duplex } from "node:stream";
 import { isSecret } from "../call/metadata.ts";
 import type { Method } from "../contract/method.ts";
+import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
 import { Http2Connection } from "../wire/http2/connection.ts";
-import { ENHANCE_YOUR_CALM, http2ErrorName } from "../wire/http2/constants.ts";
+import { ENHANCE_YOUR_CALM, http2ErrorName, PROTOCOL_ERROR } from "../wire/http2/constants.ts";
+import { parseResponseHead } from "../wire/http2/head.ts";
 import type { Http2Events } from "../wire/http2/events.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
@@ -221,9 +223,18 @@ export class ClientSession implements Session, UpkeepOwner {
     }
   }
 
+  /** Takes note of the content that the head of an answer announces; false when there will be none (RFC 9113 §8.1.1). */
+  #expectContent(stream: Http2Stream, block: HeaderBlock, endStream: boolean): boolean {
+    const contentLength = parseResponseHead(block)?.contentLength ?? -1;
+    stream.contentMissing = contentLength;
+    return !endStream || contentLength <= 0;
+  }
+
   #events(): Http2Events {
     return {
       onHeaders: (stream, block, endStream, trailers) => {
+        if (!trailers && !this.#expectContent(stream, block, endStream))
+          return this.machine.streamError(stream, PROTOCOL_ERROR);
         (stream.owner as StreamOwner).onHeaders(block, endStream, trailers);
         if (endStream) this.#streamEnded();
       },

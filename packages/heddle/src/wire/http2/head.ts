@@ -24,6 +24,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly contentType: string;
+  /** What `content-length` announces, in bytes; -1 without it. */
+  readonly contentLength: number;
   readonly fields: readonly string[];
   memo: unknown;
 }
@@ -79,9 +81,11 @@ function readResponseHead(fields: readonly string[]): ResponseHead | undefined {
   const regularFrom = readPseudo(fields, RESPONSE_PSEUDO, pseudo);
   if (regularFrom < 0) return undefined;
   const contentType = readRegular(fields, regularFrom);
+  const contentLength = readContentLength(fields, regularFrom);
   const status = pseudo.get(":status");
-  if (contentType === undefined || status === undefined || !/^[1-9][0-9]{2}$/.test(status)) return undefined;
-  return { status: Number(status), contentType, fields, memo: undefined };
+  if (contentType === undefined || contentLength === undefined) return undefined;
+  if (status === undefined || !/^[1-9][0-9]{2}$/.test(status)) return undefined;
+  return { status: Number(status), contentType, contentLength, fields, memo: undefined };
 }
 
 /** Reads the leading pseudo-headers; the position of the first regular field, or -1. */
