@@ -10,6 +10,7 @@ const bin = join(cacheDirectory, "bin");
 
 /** Debian package → a command that succeeds when it is there. */
 const packages = {
+  chromium: ["chromium", "--version"],
   curl: ["curl", "--version"],
   "nghttp2-client": ["h2load", "--version"],
   "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],

@@ -19,6 +19,7 @@ export function createTestService(onAbort: (method: string) => void = () => {}):
       throwStatus(request.responseStatus);
       return { payload: zeros(request.responseSize) };
     },
+    cacheableUnaryCall: ({ responseSize }) => ({ payload: zeros(responseSize) }),
     async *streamingOutputCall(request, context) {
       for (const { size, intervalUs } of request.responseParameters) {
         await pause(intervalUs / 1000, context.signal);
