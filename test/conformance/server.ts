@@ -17,7 +17,7 @@ for await (const request of readMessages(ServerCompatRequestSchema)) {
   const server = await createServer({
     services: [implement(ConformanceService, conformanceService)],
     listen: "127.0.0.1:0",
-    sendCompression: "gzip",
+    sendCompression: ["gzip", "br", "zstd", "deflate"],
     compressMinBytes: 0,
     ...(messageReceiveLimit > 0 ? { maxReceiveMessageBytes: messageReceiveLimit } : {}),
     ...(serverCreds === undefined ? {} : { tls: tlsFor(serverCreds, request.clientTlsCert) }),

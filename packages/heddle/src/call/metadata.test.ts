@@ -15,10 +15,23 @@ test("what the protocol writes itself cannot be forged by metadata", () => {
     "host",
     "connection",
     "user-agent",
+    "accept-encoding",
+    "content-encoding",
+    "content-length",
+    "connect-timeout-ms",
+    "connect-protocol-version",
   ]) {
     assert.equal(isReserved(name), true, name);
   }
-  for (const name of ["authorization", "x-tenant", "trace-bin", "grpcish", "traceparent"]) {
+  for (const name of [
+    "authorization",
+    "x-tenant",
+    "trace-bin",
+    "grpcish",
+    "connection-id",
+    "accept-language",
+    "traceparent",
+  ]) {
     assert.equal(isReserved(name), false, name);
   }
   const headers = new Headers({

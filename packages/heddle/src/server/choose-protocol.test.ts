@@ -39,6 +39,7 @@ test("another HTTP method is 405, and the answer names those that go", async () 
   ] as const) {
     const answer = await world.ask({ method, path, type: "" });
     assert.deepEqual([answer.status, answer.fields.get("allow")], ["405", allow], `${method} ${path}`);
+    assert.equal(answer.text === "", method === "HEAD");
   }
 });
 

@@ -7,8 +7,7 @@
  * a request without an origin, so that no cache between hands the answer for one page to another.
  * Source: https://fetch.spec.whatwg.org/#http-cors-protocol
  */
-import { HeddleError } from "../call/errors.ts";
-import { atLeast } from "../call/check-option.ts";
+import { atLeast, invalidOption } from "../call/check-option.ts";
 import { type Fields, findField } from "../call/metadata.ts";
 
 export interface CorsOptions {
@@ -42,7 +41,7 @@ export function createCorsPolicy(options: CorsOptions): CorsPolicy {
     credentials = false,
   } = options;
   if (origins === "*" && credentials)
-    throw invalid(
+    throw invalidOption(
       "cors.credentials",
       'it cannot go with origins "*": name the origins that are trusted so far',
     );
@@ -127,7 +126,7 @@ function checkOrigin(origin: string): string {
     // It is no URL at all.
   }
   if (parsed !== origin || origin.endsWith("//") || origin.includes("*"))
-    throw invalid(
+    throw invalidOption(
       "cors.origins",
       `"${origin}" is no origin: write scheme, host and port, such as https://shop.example`,
     );
@@ -137,15 +136,11 @@ function checkOrigin(origin: string): string {
 function checkNames(option: string, names: readonly string[]): string[] {
   return names.map((name) => {
     if (!/^[!#$%&'+\-.^_`|~0-9a-zA-Z]+$/.test(name))
-      throw invalid(option, `"${name}" is no name of a header`);
+      throw invalidOption(option, `"${name}" is no name of a header`);
     return name.toLowerCase();
   });
 }
 
 function list(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
-}
-
-function invalid(option: string, reason: string): HeddleError {
-  return new HeddleError("optionInvalid", { option, reason });
 }

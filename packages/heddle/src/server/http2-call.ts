@@ -51,6 +51,8 @@ export class Http2Call extends ServerCall {
   }
 
   sendBody(bytes: Uint8Array): void {
+    // The answer to HEAD has the fields of one to GET, and nothing else (RFC 9110 §9.3.2).
+    if (this.head.method === "HEAD") return;
     this.session.machine.sendBytes(this.stream, bytes, false);
   }
 

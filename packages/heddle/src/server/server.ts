@@ -41,8 +41,11 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly maxReceiveMessageBytes?: number;
   /** Largest answer message, in bytes. Default: no limit but protobuf's 2 GiB. */
   readonly maxSendMessageBytes?: number;
-  /** Compression of answers for callers that understand it: `gzip`, `br`, `zstd`, `deflate` or none. Default none. */
-  readonly sendCompression?: EncodingName;
+  /**
+   * Compression of answers for callers that understand it: `gzip`, `br`, `zstd`, `deflate`, or several of them, of which
+   * a caller gets the first that it likes best. Default none.
+   */
+  readonly sendCompression?: EncodingName | readonly EncodingName[];
   /** Messages smaller than this are not compressed, in bytes. Default 1024. */
   readonly compressMinBytes?: number;
   /** Lets web pages of other origins call (gRPC-Web and Connect). Default: none may. */
@@ -144,10 +147,9 @@ class RunningServer implements Server {
       ),
       maxSendBytes: atLeast("maxSendMessageBytes", options.maxSendMessageBytes ?? DEFAULT_MAX_SEND_BYTES, 0),
       propagate: new Set((options.propagate ?? ["baggage", "tracestate"]).map((name) => name.toLowerCase())),
-      sendEncodings:
-        options.sendCompression === undefined
-          ? []
-          : [oneOf("sendCompression", options.sendCompression, acceptedEncodings)],
+      sendEncodings: [options.sendCompression ?? []]
+        .flat()
+        .map((name) => oneOf("sendCompression", name, acceptedEncodings)),
       compressMinBytes: atLeast(
         "compressMinBytes",
         options.compressMinBytes ?? DEFAULT_COMPRESS_MIN_BYTES,

@@ -40,6 +40,10 @@ function say({ value }: Value, context: HandlerContext): Value {
     if (name.startsWith("x-echo-")) context.responseHeader.append(name, text);
     if (name.startsWith("x-trail-")) context.responseTrailer.append(name, text);
   });
+  if (context.requestHeader.has("x-ask")) {
+    context.responseHeader.set("x-called", `${context.protocolName} ${context.requestMethod} ${context.url}`);
+    context.responseHeader.set("x-names", [...context.requestHeader.keys()].join(" "));
+  }
   const [first = 0] = value;
   if (first === 100) throw new Error("secret");
   if (first > 0 && first <= 16)

@@ -269,3 +269,38 @@ test("a caller that goes away while it sends is nobody's failure", async () => {
   assert.equal((await world.ask({ body: [json(20)] })).status, "200");
   assert.deepEqual(world.failures, []);
 });
+
+test("a handler sees how it was called, and no field that is the protocol's", async () => {
+  await using world = await openWorld();
+  const fields = {
+    "x-ask": "1",
+    "connect-protocol-version": "1",
+    "connect-timeout-ms": "10000",
+    "accept-encoding": "gzip",
+    "content-encoding": "identity",
+    "accept-language": "de",
+    origin: "https://shop.example",
+  };
+  const posted = await world.ask({ fields, body: [json(20)] });
+  assert.equal(posted.fields.get("x-called"), "connect POST http://test/heddle.unit.Echo/Say");
+  assert.equal(posted.fields.get("x-names"), "accept-language origin x-ask");
+  const got = await world.ask(get("encoding=json&message=%22%22", fields));
+  assert.match(
+    got.fields.get("x-called") ?? "",
+    /^connect GET http:\/\/test\/heddle.unit.Echo\/Get\?encoding=json/,
+  );
+});
+
+test("of several compressions a caller gets the first that it likes best", async () => {
+  await using world = await openWorld({ sendCompression: ["zstd", "br", "gzip"], compressMinBytes: 0 });
+  for (const [accepts, given] of [
+    ["gzip, deflate, br, zstd", "zstd"],
+    ["gzip, br", "br"],
+    ["gzip;q=1, br;q=0.5", "gzip"],
+    ["deflate", null],
+    ["identity", null],
+  ] as const) {
+    const answer = await world.ask({ fields: { "accept-encoding": accepts }, body: [json(20)] });
+    assert.equal(answer.fields.get("content-encoding"), given, accepts);
+  }
+});
