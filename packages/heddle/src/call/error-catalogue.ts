@@ -197,8 +197,8 @@ export const CATALOGUE = {
     Code.Internal,
     "never",
     "peer",
-    "answer of {method} from {address} is not valid gRPC: {reason}",
-    "check that the address belongs to a gRPC server and that no proxy strips trailers",
+    "answer of {method} from {address} is not valid: {reason}",
+    "check that the address belongs to a server of the protocol that is spoken, and that no proxy strips trailers",
   ),
   messageTooLarge: entry(
     "HDL-2302",
@@ -229,7 +229,7 @@ export const CATALOGUE = {
     Code.Unknown,
     "never",
     "peer",
-    "{address} answered {method} with HTTP status {status} instead of a gRPC status",
+    "{address} answered {method} with HTTP status {status} and said no more of how the call ended",
     "check that the address belongs to a gRPC server",
   ),
   streamReset: entry(

@@ -60,6 +60,8 @@ test("what makes no sense is refused, and the error names the option", () => {
     ["sendCompression", "snappy"],
     ["compressMinBytes", -1],
     ["protocol", "thrift"],
+    ["http", "3"],
+    ["http1Connections", 0],
     ["codec", "xml"],
     ["authority", "caf\u00e9"],
     ["authority", ""],
@@ -87,4 +89,19 @@ test("a call's own timeout must be a number", async () => {
   using client = createVirtualClient({ target: "memory:nobody" });
   const error = await failureOf(client.echo.say({}, { timeoutMs: Number.NaN }));
   assert.ok(isHeddleError(error) && error.reason === "optionInvalid");
+});
+
+test("what goes together, and what cannot", () => {
+  const http = (options: ClientOptions) => resolveClientOptions(options).http;
+  assert.equal(http({ protocol: "grpc" }), "2", "gRPC takes no other version that a peer may offer");
+  assert.equal(http({ protocol: "connect" }), "auto");
+  assert.equal(http({ protocol: "grpc-web", http: "1.1" }), "1.1");
+  assert.equal(resolveClientOptions({ protocol: "grpc", codec: "json" }).codec, "json");
+  assert.equal(resolveClientOptions({ useHttpGet: true }).useHttpGet, true);
+  const impossible: readonly [ClientOptions, RegExp][] = [
+    [{ protocol: "grpc", http: "1.1" }, /option http .* gRPC needs HTTP\/2/],
+    [{ protocol: "grpc", useHttpGet: true }, /option useHttpGet .* not grpc/],
+    [{ protocol: "grpc-web", useHttpGet: true }, /option useHttpGet .* not grpc-web/],
+  ];
+  for (const [options, text] of impossible) assert.throws(() => resolveClientOptions(options), text);
 });

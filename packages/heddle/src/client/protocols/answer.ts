@@ -20,7 +20,7 @@ import { envelopeError, responseInvalid } from "../response.ts";
 export const MAX_OUTCOME_BYTES = 256 * 1024;
 
 /** A block of fields as calls get them. */
-export function blockOf(fields: Fields): HeaderBlock {
+function blockOf(fields: Fields): HeaderBlock {
   return { fields, listBytes: 0, parsed: undefined };
 }
 
@@ -41,13 +41,9 @@ export function grpcHead(
   return blockOf(head);
 }
 
-/**
- * Trailers that arrived in a body, with values as they would have arrived in a header: one character for each octet.
- * Undefined when they could not stand in one.
- */
+/** Trailers that did not arrive as such; undefined when they could not have. */
 export function trailersOf(fields: Fields): HeaderBlock | undefined {
-  const checked = fields.map((part) => (WIDE.test(part) ? Buffer.from(part).toString("latin1") : part));
-  return areTrailersValid(checked) ? blockOf(checked) : undefined;
+  return areTrailersValid(fields) ? blockOf(fields) : undefined;
 }
 
 /** Gives an error from the wire the metadata of its answer. */
@@ -87,5 +83,3 @@ export function contentTypeError(call: ClientCall, contentType: string): HeddleE
   const reason = contentType === "" ? "it has no content type" : `its content type is "${contentType}"`;
   return responseInvalid(call, reason, known ? Code.Internal : Code.Unknown);
 }
-
-const WIDE = /[^\0-\xff]/;
