@@ -22,6 +22,7 @@ import type { WheelEntry } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerParts } from "./layer.ts";
+import type { Peer } from "./peer.ts";
 import type { MessageForm, ServerProtocol } from "./protocol.ts";
 import type { Route } from "./router.ts";
 
@@ -87,6 +88,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   // The exchange that carries the call.
 
   abstract readonly httpVersion: "2" | "1.1";
+  /** Who is at the other end, as far as TLS has proved it. */
+  abstract readonly peer: Peer;
   /** Nothing more can be sent: our side has ended, or the connection is gone. */
   abstract get over(): boolean;
   /** The reader has dealt with so many bytes of the request's body: the peer may send more. */

@@ -8,6 +8,7 @@ import { QUEUE_LOW_WATER_BYTES } from "../wire/http2/sender.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import { ServerCall } from "./call.ts";
 import type { ServerParts } from "./layer.ts";
+import type { Peer } from "./peer.ts";
 import type { ServerSession } from "./session.ts";
 
 export class Http2Call extends ServerCall {
@@ -26,6 +27,10 @@ export class Http2Call extends ServerCall {
     super(parts, head, nowMs);
     this.session = session;
     this.stream = stream;
+  }
+
+  get peer(): Peer {
+    return this.session.peer;
   }
 
   get over(): boolean {

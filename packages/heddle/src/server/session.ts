@@ -22,6 +22,7 @@ import type { ServerCall } from "./call.ts";
 import type { ServerUpkeepRules } from "./connection-options.ts";
 import { Http2Call } from "./http2-call.ts";
 import type { ServerParts } from "./layer.ts";
+import { Peer } from "./peer.ts";
 
 export interface ServerSessionOptions extends UpkeepParts {
   readonly socket: Duplex;
@@ -74,6 +75,11 @@ export class ServerSession implements UpkeepOwner {
     });
     this.machine.open();
     this.#driver.flushSoon();
+  }
+
+  /** Who is at the other end. Made when somebody asks. */
+  get peer(): Peer {
+    return new Peer(this.#options.socket);
   }
 
   /** To be called after writing to the machine. */
