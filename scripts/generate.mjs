@@ -46,7 +46,11 @@ function generateStatic(module, target) {
     process.execPath,
     [
       join(root, pbjs, "bin/pbjs"),
-      ...["-t", "static-module", "-w", "esm", "--dts", "-p", module.proto, "-o", target],
+      "--target=static-module",
+      "--wrap=esm",
+      "--dts",
+      `--path=${module.proto}`,
+      `--out=${target}`,
       ...protoFiles(module),
     ],
     { cwd: root, stdio: ["ignore", "pipe", "pipe"] },

@@ -16,7 +16,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { ByteSink } from "./byte-sink.ts";
 import { compiledMessageOf } from "./compile.ts";
-import { takeSlab } from "./encode-slab.ts";
+import { giveBack, takeSlab } from "./encode-slab.ts";
 import { refuseStructBomb } from "./struct-guard.ts";
 
 export interface Codec<Desc extends DescMessage = DescMessage> {
@@ -84,14 +84,12 @@ function createCodec(desc: DescMessage): Codec {
     encodeInto,
     encode(message) {
       const slab = takeSlab();
-      const start = slab.length;
       try {
         encodeInto(message, slab);
-      } catch (error) {
-        slab.release(start);
-        throw error;
+        return slab.finish();
+      } finally {
+        giveBack(slab);
       }
-      return slab.finish(start);
     },
     decode(bytes, start = 0, end = bytes.length) {
       if (!(start >= 0 && start <= end && end <= bytes.length)) {

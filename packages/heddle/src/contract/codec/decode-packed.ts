@@ -5,6 +5,7 @@
  * The numbers in [at, end), which lies within the message, must fill it to the last byte. They are added to `into`;
  * what is returned takes its place.
  */
+// oxlint-disable unicorn/no-new-array -- the length is known, and V8 learns from it what the list will hold
 import { after, readInt64, readSint64, readUint64 } from "./decode-runtime.ts";
 import { giveUp } from "./give-up.ts";
 

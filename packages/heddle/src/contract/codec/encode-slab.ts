@@ -18,10 +18,9 @@ const MOST_KEPT = 1024 * 1024;
 
 class EncodeSlab implements ByteSink {
   bytes = new Uint8Array(BLOCK_BYTES);
-  /** Also where the next message begins. */
   length = 0;
-  /** Where the current message begins. Nothing before it is of interest to its encoder. */
-  start = 0;
+  /** Where the message begins. Nothing before it is of interest to its encoder. */
+  #start = 0;
   #block = this.bytes;
   #large = NOTHING;
 
@@ -35,31 +34,27 @@ class EncodeSlab implements ByteSink {
       this.bytes = new Uint8Array(Math.max(needed, from.length * 2));
       this.#large = this.bytes;
     }
-    this.bytes.set(from.subarray(this.start, this.length), this.start);
+    this.bytes.set(from.subarray(this.#start, this.length), this.#start);
   }
 
-  /** The message that was written from `start` on. */
-  finish(start: number): Uint8Array {
+  /** The message that has been written. */
+  finish(): Uint8Array {
     const { bytes, length } = this;
-    if (bytes === this.#block) {
-      const message = new Uint8Array(bytes.buffer, start, length - start);
-      this.release(length);
-      return message;
-    }
-    const message = bytes.slice(start, length);
-    this.release(start);
-    return message;
+    const start = this.#start;
+    if (bytes !== this.#block) return bytes.slice(start, length);
+    this.#start = length;
+    return new Uint8Array(bytes.buffer, start, length - start);
   }
 
-  /** Lets the next message begin at `at`, in the block or in a new one. */
-  release(at: number): void {
+  /** Ready for the next message, behind the last one that was finished. */
+  rewind(): void {
     if (this.#large.length > MOST_KEPT) this.#large = NOTHING;
-    if (at + LEAST_LEFT > BLOCK_BYTES) {
+    if (this.#start + LEAST_LEFT > BLOCK_BYTES) {
       this.#block = new Uint8Array(BLOCK_BYTES);
-      this.length = 0;
-    } else this.length = at;
+      this.#start = 0;
+    }
     this.bytes = this.#block;
-    idle = this;
+    this.length = this.#start;
   }
 }
 
@@ -68,10 +63,14 @@ const NOTHING = new Uint8Array(0);
 /** Not there while somebody encodes: a getter of an init object may encode as well. */
 let idle: EncodeSlab | undefined;
 
-/** Given back by `finish` or `release`. */
+/** Storage for one message; `giveBack` when it is finished, or failed. */
 export function takeSlab(): EncodeSlab {
   const slab = idle ?? new EncodeSlab();
   idle = undefined;
-  slab.start = slab.length;
   return slab;
+}
+
+export function giveBack(slab: EncodeSlab): void {
+  slab.rewind();
+  idle = slab;
 }
