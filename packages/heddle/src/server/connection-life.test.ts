@@ -43,10 +43,8 @@ async function createWorld(options: ServerConnectionOptions) {
     aborted,
     /** A call that only its caller can end. */
     call(): ScriptedStream {
-      const stream = client.open([
-        ...[":method", "POST", ":scheme", "http", ":path", `/${Echo.typeName}/Say`],
-        ...["te", "trailers", "content-type", "application/grpc+proto"],
-      ]);
+      const fields = `:method POST :scheme http :path /${Echo.typeName}/Say te trailers content-type application/grpc`;
+      const stream = client.open(fields.split(" "));
       stream.sendBytes(new Uint8Array(5), true);
       return stream;
     },
