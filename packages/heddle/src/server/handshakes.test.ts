@@ -66,7 +66,7 @@ test("the socket is handed on with all its bytes and nothing of ours, however th
       fc.constantFrom(
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
-        "PROPFIND / HTTP/1.1\r\n\r\n",
+        "PATCH / HTTP/1.1\r\n\r\n",
       ),
       fc.array(fc.nat(30), { maxLength: 5 }),
       async (text, cuts) => {
