@@ -21,6 +21,11 @@ import { report as streamReport } from "./stream/report.ts";
 const roundSuites: Record<SuiteName, { report: Report; levelOption: LevelOption; levels: string }> = {
   rpc: { report: rpcReport, levelOption: "inflight", levels: "1,16,64,256" },
   stream: { report: streamReport, levelOption: "streams", levels: "1,16" },
+  tls: {
+    report: { ...rpcReport, title: "unary calls with mutual TLS and without" },
+    levelOption: "inflight",
+    levels: "1,64,256",
+  },
   payload: { report: payloadReport, levelOption: "bytes", levels: "1024,16384,65536,262144,1048576,4194304" },
 };
 type LevelOption = "inflight" | "streams" | "bytes";
@@ -28,6 +33,7 @@ type LevelOption = "inflight" | "streams" | "bytes";
 const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
        npm run bench -- stream [--quick] [--json] [--only name,name] [--streams 1,16] [--write]
        npm run bench -- payload [--quick] [--json] [--only name,name] [--bytes 1024,1048576] [--write]
+       npm run bench -- tls [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
        npm run bench -- codec [--quick] [--json] [--fixtures small,maps] [--write]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
        npm run bench -- idle [--json] [--connections 10000]`;
@@ -109,7 +115,7 @@ async function runSuite(suite: SuiteName, options: Options, args: readonly strin
     command,
     machine,
     rows,
-    ratios: toRatios(rows),
+    ratios: toRatios(rows, (await loadSuite(suite)).ratios),
   };
   print(options.json ? JSON.stringify(result) : toText(result, report));
   if (options.write) await writeSection(toMarkdown(result, report));

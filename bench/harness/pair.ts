@@ -2,8 +2,9 @@
  * One peer under test: a serving process, a calling process and, for a peer that uses one, a registry
  * process before both. They are started together and stopped in reverse order.
  */
+import { createAuthority } from "../../test/kit/certificates.ts";
 import { type Child, startChild } from "./child.ts";
-import { loadPeer, type PeerSetting, type SuiteName } from "./suite.ts";
+import { loadPeer, type PeerCertificates, type PeerSetting, type SuiteName } from "./suite.ts";
 
 export interface Pair extends AsyncDisposable {
   readonly client: Child;
@@ -17,11 +18,12 @@ export interface PairOptions {
 
 export async function startPair(suite: SuiteName, name: string, options: PairOptions): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
-  const { usesRegistry } = await loadPeer(suite, name);
+  const { usesRegistry, usesTls } = await loadPeer(suite, name);
   const registry = usesRegistry ? stack.use(await startChild("registry.ts", [])) : undefined;
   const setting: PeerSetting = {
     registryAddress: registry ? String(registry.greeting) : "",
     maxInflight: options.maxInflight,
+    ...(usesTls ? { tls: createCertificates() } : {}),
   };
   const flags = options.nodeFlags ? { nodeFlags: options.nodeFlags } : {};
   const args = [suite, name, JSON.stringify(setting)];
@@ -29,4 +31,9 @@ export async function startPair(suite: SuiteName, name: string, options: PairOpt
   const client = stack.use(await startChild("client.ts", [...args, String(server.greeting)], flags));
   const owned = stack.move();
   return { client, server, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function createCertificates(): PeerCertificates {
+  const authority = createAuthority("Benchmark");
+  return { ca: authority.cert, ...authority.issue() };
 }

@@ -38,6 +38,9 @@ test("ratios are units per second over units per second, at the same level", () 
     toRatios([row("heddle", 1, 80), row("grpc-js", 1, 40), row("heddle", 64, 900), row("grpc-js", 64, 100)]),
     { "heddle/grpc-js@1": 2, "heddle/grpc-js@64": 9 },
   );
+  assert.deepEqual(toRatios([row("heddle", 1, 80), row("heddle-mtls", 1, 60)], [["heddle-mtls", "heddle"]]), {
+    "heddle-mtls/heddle@1": 0.75,
+  });
 });
 
 test("a recorded run replaces its own section and no other", () => {
@@ -51,6 +54,7 @@ const checks = [
   { suite: "rpc", level: 16, operations: 500, units: 500 },
   { suite: "stream", level: 4, operations: 8, units: 8 * ticksPerStream },
   { suite: "payload", level: 2 ** 20, operations: 8, units: 8 },
+  { suite: "tls", level: 16, operations: 500, units: 500 },
 ] as const;
 for (const { suite, level, operations, units } of checks) {
   const { peers, inflightAt } = await loadSuite(suite);

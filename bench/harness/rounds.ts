@@ -10,7 +10,7 @@
 import type { LoadResult } from "./load.ts";
 import { type Pair, startPair } from "./pair.ts";
 import { median } from "./statistics.ts";
-import { loadPeer, loadSuite, type SuiteName } from "./suite.ts";
+import { loadPeer, loadSuite, type Suite, type SuiteName } from "./suite.ts";
 
 export interface RoundsOptions {
   readonly suite: SuiteName;
@@ -129,17 +129,31 @@ function toRow(peer: string, level: number, samples: readonly Sample[]): Row {
 }
 
 /**
- * `heddle/grpc-js@64`: units per second of the first over those of the second, both medians of this run.
- * Every peer of Heddle's over every other; only pairs whose two peers were measured appear.
+ * `heddle/grpc-js@64`: units per second of the first over those of the second, both medians of this run. `pairs` as
+ * in `Suite`; only those whose two peers were measured appear.
  */
-export function toRatios(rows: readonly Row[]): Record<string, number> {
+export function toRatios(
+  rows: readonly Row[],
+  pairs: NonNullable<Suite["ratios"]> = heddlePairs(rows),
+): Record<string, number> {
   const ratios: Record<string, number> = {};
-  for (const row of rows.filter(({ peer }) => isHeddle(peer))) {
-    for (const other of rows.filter(({ peer, level }) => !isHeddle(peer) && level === row.level)) {
-      ratios[`${row.peer}/${keyOf(other.peer, row.level)}`] = round(row.perSecond / other.perSecond, 3);
+  for (const [peer, otherPeer] of pairs) {
+    for (const row of rows.filter((each) => each.peer === peer)) {
+      const other = rows.find((each) => each.peer === otherPeer && each.level === row.level);
+      if (other) ratios[`${peer}/${keyOf(otherPeer, row.level)}`] = round(row.perSecond / other.perSecond, 3);
     }
   }
   return ratios;
+}
+
+/** Every peer of Heddle's with every other. */
+function heddlePairs(rows: readonly Row[]): [string, string][] {
+  const peers = [...new Set(rows.map(({ peer }) => peer))];
+  return peers
+    .filter(isHeddle)
+    .flatMap((peer) =>
+      peers.filter((other) => !isHeddle(other)).map((other): [string, string] => [peer, other]),
+    );
 }
 
 function isHeddle(peer: string): boolean {

@@ -9,6 +9,8 @@
 export interface Suite<Client extends PeerClient = PeerClient> {
   /** In the order in which a round visits them. */
   readonly peers: Readonly<Record<string, () => Promise<{ readonly peer: Peer<Client> }>>>;
+  /** What is divided by what. Default: each peer of Heddle's by each other peer. */
+  readonly ratios?: readonly (readonly [peer: string, other: string])[];
   /** How many operations are in flight at a level of the load, such as "64 calls" or "messages of 1 MiB". */
   inflightAt(level: number): number;
   /** The operation that one slot of the load makes over and over. Its input is built here, before the clock starts. */
@@ -24,6 +26,8 @@ export type Operation = (done: (units: number) => void) => Promise<void>;
 export interface Peer<Client extends PeerClient = PeerClient> {
   /** A third process holds a registry, and both ends are given its address. Default: no registry. */
   readonly usesRegistry?: boolean;
+  /** Both ends get certificates of one authority and show them to each other. Default: plain text. */
+  readonly usesTls?: boolean;
   /** Listens on a loopback port that the operating system picks. */
   startServer(setting: PeerSetting): Promise<RunningServer>;
   /** Opens the one client that carries all calls. */
@@ -35,6 +39,14 @@ export interface PeerSetting {
   readonly registryAddress: string;
   /** The most calls that will be in flight at once; a connection pool is sized by it. */
   readonly maxInflight: number;
+  /** What this end trusts and shows, PEM; for peers that use TLS. */
+  readonly tls?: PeerCertificates;
+}
+
+export interface PeerCertificates {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface RunningServer {
@@ -50,6 +62,7 @@ const loaders = {
   rpc: () => import("../rpc/suite.ts"),
   stream: () => import("../stream/suite.ts"),
   payload: () => import("../payload/suite.ts"),
+  tls: () => import("../tls/suite.ts"),
 } satisfies Record<string, () => Promise<{ suite: Suite }>>;
 
 /** Suites that run a serving and a calling process of each peer. */

@@ -1,11 +1,12 @@
 /**
- * `@grpc/grpc-js` with its defaults, insecure credentials, one client (one connection). The codec is
+ * `@grpc/grpc-js` with its defaults, one client (one connection). The codec is
  * protobuf-es through grpc-js's own seam for it (serialize and deserialize of a method definition),
  * so that the codec is the same for all peers; everything else is the library's.
  */
 import * as grpc from "@grpc/grpc-js";
 import type { PlaceOrderRequest, PlaceOrderResponse } from "../../gen/bench/v1/orders_pb.ts";
 import { asBuffer } from "../../harness/as-buffer.ts";
+import type { PeerCertificates } from "../../harness/suite.ts";
 import {
   answerOrder,
   decodeRequest,
@@ -29,21 +30,21 @@ const definition = {
 } satisfies grpc.ServiceDefinition;
 
 export const peer: RpcPeer = {
-  async startServer() {
+  async startServer({ tls }) {
     const server = new grpc.Server();
     const placeOrder: grpc.handleUnaryCall<PlaceOrderRequest, PlaceOrderResponse> = (call, callback) =>
       callback(null, answerOrder(call.request));
     server.addService(definition, { placeOrder });
     const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      server.bindAsync("127.0.0.1:0", serverCredentials(tls), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
     return { port, close: async () => server.forceShutdown() };
   },
 
-  async connect(port) {
-    const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  async connect(port, { tls }) {
+    const client = new grpc.Client(`127.0.0.1:${port}`, clientCredentials(tls));
     const { path, requestSerialize, responseDeserialize } = definition.placeOrder;
     return {
       call: (request) =>
@@ -57,3 +58,14 @@ export const peer: RpcPeer = {
     };
   },
 };
+
+function serverCredentials(tls: PeerCertificates | undefined): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) };
+  return grpc.ServerCredentials.createSsl(Buffer.from(tls.ca), [pair], true);
+}
+
+function clientCredentials(tls: PeerCertificates | undefined): grpc.ChannelCredentials {
+  if (tls === undefined) return grpc.credentials.createInsecure();
+  return grpc.credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert));
+}

@@ -10,13 +10,14 @@ import type { RpcPeer } from "../suite.ts";
 import { portOf } from "../../harness/port-of.ts";
 
 export const peer: RpcPeer = {
-  async startServer() {
-    const server = await createServer({ services: [implement(OrderService, { placeOrder })] });
+  async startServer({ tls }) {
+    const services = [implement(OrderService, { placeOrder })];
+    const server = await createServer({ services, ...(tls ? { tls } : {}) });
     return { port: portOf(server.address), close: () => server.close() };
   },
 
-  async connect(port) {
-    const transport = createTransport({ target: `static:///127.0.0.1:${port}` });
+  async connect(port, { tls }) {
+    const transport = createTransport({ target: `static:///127.0.0.1:${port}`, ...(tls ? { tls } : {}) });
     const orders = createClient(OrderService, transport);
     return {
       call: (request) => orders.placeOrder(request),
