@@ -276,7 +276,8 @@ function createGate(
     minVersion,
     requestCert: mode !== "none",
     rejectUnauthorized: mode === "require",
-    ALPNProtocols: [...ALPN_PROTOCOLS],
+    // A client that asks for the oldest is served too; what it sends then says so.
+    ALPNProtocols: [...ALPN_PROTOCOLS, "http/1.0"],
   });
   server.on("secureConnection", (secure) => {
     const shown = mode === "request" && secure.getPeerX509Certificate() !== undefined;
