@@ -18,7 +18,16 @@ export interface FuzzTarget {
 }
 
 /** Each is a file of its name in targets/. */
-export const targetNames = ["frames", "hpack", "envelope", "codec", "compression", "texts"] as const;
+export const targetNames = [
+  "frames",
+  "hpack",
+  "envelope",
+  "codec",
+  "compression",
+  "texts",
+  "http1",
+  "calls",
+] as const;
 
 export type TargetName = (typeof targetNames)[number];
 
