@@ -15,7 +15,7 @@ export interface Instance {
 
 /** An echo server in a process of its own. With `registry: "off"` it is known to nobody. */
 export async function startInstance(t: TestContext, name: string, registry: string): Promise<Instance> {
-  return await start(t, name, "./echo-process.ts", {
+  return await start(t, name, new URL("./echo-process.ts", import.meta.url), {
     HEDDLE_REGISTRY: registry,
     HEDDLE_INSTANCE: name,
     HEDDLE_LISTEN: "127.0.0.1:0",
@@ -28,7 +28,7 @@ export async function startServerProcess(
   name: string,
   options: Partial<Omit<ServerOptions, "services">>,
 ): Promise<Instance> {
-  return await start(t, name, "./server-process.ts", {
+  return await start(t, name, new URL("./server-process.ts", import.meta.url), {
     ECHO_INSTANCE: name,
     ECHO_OPTIONS: JSON.stringify(options),
   });
@@ -37,10 +37,10 @@ export async function startServerProcess(
 async function start(
   t: TestContext,
   name: string,
-  program: string,
+  program: URL,
   settings: Readonly<Record<string, string>>,
 ): Promise<Instance> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL(program, import.meta.url))], {
+  const child = spawn(process.execPath, [fileURLToPath(program)], {
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });

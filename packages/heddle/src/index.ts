@@ -8,6 +8,8 @@ export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { implement, type Implementation, type MethodFunction } from "./server/implement.ts";
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";
 export type { CorsOptions } from "./server/cors.ts";
+export type { Http1Limits } from "./server/http1-limits.ts";
+export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsVersion } from "./connection/tls.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
 export type { ClientOptions } from "./client/options.ts";
 export type { ServerConnectionOptions } from "./server/connection-options.ts";

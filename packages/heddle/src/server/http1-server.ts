@@ -213,12 +213,7 @@ function sentence(reason: string): string {
 }
 
 /** The client has hung up, maybe within a request, which is how calls of HTTP/1.1 are cancelled: nobody is there to be told. */
-const GONE: ReadonlySet<string> = new Set([
-  "ECONNRESET",
-  "EPIPE",
-  "ECONNABORTED",
-  "HPE_INVALID_EOF_STATE",
-]);
+const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "HPE_INVALID_EOF_STATE"]);
 
 const STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
