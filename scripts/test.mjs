@@ -37,12 +37,21 @@ if (files.length === 0) {
 
 // Real servers share ports and cores: one file at a time. The rest wait for sockets more than they compute.
 const concurrency = real ? 1 : availableParallelism();
+// Of one file. A conformance suite has thousands of cases.
+const timeoutMs = real ? 600_000 : 120_000;
 const reporter = options.some((option) => option.startsWith("--test-reporter"))
   ? []
   : ["--test-reporter=spec"];
 const child = spawn(
   process.execPath,
-  ["--test", `--test-concurrency=${concurrency}`, "--test-timeout=120000", ...reporter, ...options, ...files],
+  [
+    "--test",
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeoutMs}`,
+    ...reporter,
+    ...options,
+    ...files,
+  ],
   { cwd: root, stdio: "inherit" },
 );
 child.on("exit", (code, signal) => {

@@ -67,7 +67,10 @@ function optionsFor(request: ClientCompatRequest): TransportOptions {
   };
 }
 
-function tlsFor({ serverTlsCert, clientTlsCreds }: ClientCompatRequest): NonNullable<TransportOptions["tls"]> {
+function tlsFor({
+  serverTlsCert,
+  clientTlsCreds,
+}: ClientCompatRequest): NonNullable<TransportOptions["tls"]> {
   const pem = (bytes: Uint8Array) => Buffer.from(bytes).toString();
   return {
     ca: pem(serverTlsCert),
