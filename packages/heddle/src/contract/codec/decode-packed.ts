@@ -10,150 +10,144 @@ import { after, readInt64, readSint64, readUint64 } from "./decode-runtime.ts";
 import { giveUp } from "./give-up.ts";
 
 export function readUint32s(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<number>(count) : into;
+  const list = new Array<number>(count);
   for (let i = 0; i < count; i++) {
     let value = bytes[at++] as number;
     if (value > 127) {
       value = readRest(value, bytes, at) >>> 0;
       at = after.at;
     }
-    list[first + i] = value;
+    list[i] = value;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readInt32s(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<number>(count) : into;
+  const list = new Array<number>(count);
   for (let i = 0; i < count; i++) {
     let value = bytes[at++] as number;
     if (value > 127) {
       value = readRest(value, bytes, at);
       at = after.at;
     }
-    list[first + i] = value;
+    list[i] = value;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readSint32s(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<number>(count) : into;
+  const list = new Array<number>(count);
   for (let i = 0; i < count; i++) {
     let value = bytes[at++] as number;
     if (value > 127) {
       value = readRest(value, bytes, at);
       at = after.at;
     }
-    list[first + i] = (value >>> 1) ^ -(value & 1);
+    list[i] = (value >>> 1) ^ -(value & 1);
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readBools(into: boolean[], bytes: Uint8Array, at: number, end: number): boolean[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<boolean>(count) : into;
+  const list = new Array<boolean>(count);
   for (let i = 0; i < count; i++) {
     let isSet = bytes[at] !== 0;
     if ((bytes[at] as number) > 127) {
       isSet = readUint64(bytes, at, end) !== 0n;
       at = after.at;
     } else at++;
-    list[first + i] = isSet;
+    list[i] = isSet;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readInt64s(into: bigint[], bytes: Uint8Array, at: number, end: number): bigint[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<bigint>(count) : into;
+  const list = new Array<bigint>(count);
   for (let i = 0; i < count; i++) {
-    list[first + i] = readInt64(bytes, at, end);
+    list[i] = readInt64(bytes, at, end);
     at = after.at;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readUint64s(into: bigint[], bytes: Uint8Array, at: number, end: number): bigint[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<bigint>(count) : into;
+  const list = new Array<bigint>(count);
   for (let i = 0; i < count; i++) {
-    list[first + i] = readUint64(bytes, at, end);
+    list[i] = readUint64(bytes, at, end);
     at = after.at;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readSint64s(into: bigint[], bytes: Uint8Array, at: number, end: number): bigint[] {
-  const first = into.length;
   const count = countVarints(bytes, at, end);
-  const list = first === 0 ? new Array<bigint>(count) : into;
+  const list = new Array<bigint>(count);
   for (let i = 0; i < count; i++) {
-    list[first + i] = readSint64(bytes, at, end);
+    list[i] = readSint64(bytes, at, end);
     at = after.at;
   }
-  return list;
+  return joined(into, list);
 }
 
 export function readDoubles(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 8);
   const count = view.byteLength / 8;
-  const list = first === 0 ? new Array<number>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getFloat64(i * 8, true);
-  return list;
+  const list = new Array<number>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getFloat64(i * 8, true);
+  return joined(into, list);
 }
 
 export function readFloats(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 4);
   const count = view.byteLength / 4;
-  const list = first === 0 ? new Array<number>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getFloat32(i * 4, true);
-  return list;
+  const list = new Array<number>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getFloat32(i * 4, true);
+  return joined(into, list);
 }
 
 export function readFixed32s(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 4);
   const count = view.byteLength / 4;
-  const list = first === 0 ? new Array<number>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getUint32(i * 4, true);
-  return list;
+  const list = new Array<number>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getUint32(i * 4, true);
+  return joined(into, list);
 }
 
 export function readSfixed32s(into: number[], bytes: Uint8Array, at: number, end: number): number[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 4);
   const count = view.byteLength / 4;
-  const list = first === 0 ? new Array<number>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getInt32(i * 4, true);
-  return list;
+  const list = new Array<number>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getInt32(i * 4, true);
+  return joined(into, list);
 }
 
 export function readFixed64s(into: bigint[], bytes: Uint8Array, at: number, end: number): bigint[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 8);
   const count = view.byteLength / 8;
-  const list = first === 0 ? new Array<bigint>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getBigUint64(i * 8, true);
-  return list;
+  const list = new Array<bigint>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getBigUint64(i * 8, true);
+  return joined(into, list);
 }
 
 export function readSfixed64s(into: bigint[], bytes: Uint8Array, at: number, end: number): bigint[] {
-  const first = into.length;
   const view = viewOf(bytes, at, end, 8);
   const count = view.byteLength / 8;
-  const list = first === 0 ? new Array<bigint>(count) : into;
-  for (let i = 0; i < count; i++) list[first + i] = view.getBigInt64(i * 8, true);
-  return list;
+  const list = new Array<bigint>(count);
+  for (let i = 0; i < count; i++) list[i] = view.getBigInt64(i * 8, true);
+  return joined(into, list);
+}
+
+/** A list nearly always comes in one piece, which is then the list itself. */
+function joined<T>(into: T[], list: T[]): T[] {
+  if (into.length === 0) return list;
+  for (const item of list) into.push(item);
+  return into;
 }
 
 /** How many varints end in [at, end). The last one ends at its end, so that none can be read beyond it. */

@@ -27,8 +27,8 @@ export function writeUint32s(sink: ByteSink, at: number, list: readonly number[]
     const stop = Math.min(list.length, i + CHUNK);
     const bytes = room(sink, to, CHUNK * 5);
     for (; i < stop; i++) {
-      const value = list[i] as number;
-      if (typeof value !== "number" || value >>> 0 !== value) throw giveUp;
+      const value = (list[i] as number) >>> 0;
+      if (value !== list[i]) throw giveUp;
       to = writeUint32(bytes, to, value);
     }
   }
@@ -42,8 +42,8 @@ export function writeInt32s(sink: ByteSink, at: number, list: readonly number[])
     const stop = Math.min(list.length, i + CHUNK);
     const bytes = room(sink, to, CHUNK * 10);
     for (; i < stop; i++) {
-      const value = list[i] as number;
-      if (typeof value !== "number" || (value | 0) !== value) throw giveUp;
+      const value = (list[i] as number) | 0;
+      if (value !== list[i]) throw giveUp;
       to = writeInt32(bytes, to, value);
     }
   }
@@ -57,8 +57,8 @@ export function writeSint32s(sink: ByteSink, at: number, list: readonly number[]
     const stop = Math.min(list.length, i + CHUNK);
     const bytes = room(sink, to, CHUNK * 5);
     for (; i < stop; i++) {
-      const value = list[i] as number;
-      if (typeof value !== "number" || (value | 0) !== value) throw giveUp;
+      const value = (list[i] as number) | 0;
+      if (value !== list[i]) throw giveUp;
       to = writeUint32(bytes, to, ((value << 1) ^ (value >> 31)) >>> 0);
     }
   }
@@ -151,8 +151,8 @@ export function writeFixed32s(sink: ByteSink, at: number, list: readonly number[
   const view = viewOf(sink.bytes);
   const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
-    const value = list[i] as number;
-    if (typeof value !== "number" || value >>> 0 !== value) throw giveUp;
+    const value = (list[i] as number) >>> 0;
+    if (value !== list[i]) throw giveUp;
     view.setUint32(first + i * 4, value, true);
   }
   return to + count * 4;
@@ -164,8 +164,8 @@ export function writeSfixed32s(sink: ByteSink, at: number, list: readonly number
   const view = viewOf(sink.bytes);
   const first = sink.bytes.byteOffset + to;
   for (let i = 0; i < count; i++) {
-    const value = list[i] as number;
-    if (typeof value !== "number" || (value | 0) !== value) throw giveUp;
+    const value = (list[i] as number) | 0;
+    if (value !== list[i]) throw giveUp;
     view.setInt32(first + i * 4, value, true);
   }
   return to + count * 4;

@@ -14,15 +14,28 @@ export function grow(sink: ByteSink, at: number, extra: number): Uint8Array {
   return sink.bytes;
 }
 
-/** Unsigned varint of a number below 2^32. Room: 5. */
+/** Unsigned varint of a number below 2^32. Room: 5. The lengths that are common need no loop. */
 export function writeUint32(bytes: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  while (rest > 127) {
-    bytes[at++] = (rest & 127) | 128;
-    rest >>>= 7;
+  if (value < 0x80) {
+    bytes[at] = value;
+    return at + 1;
   }
-  bytes[at++] = rest;
-  return at;
+  bytes[at] = (value & 127) | 128;
+  if (value < 0x4000) {
+    bytes[at + 1] = value >>> 7;
+    return at + 2;
+  }
+  bytes[at + 1] = ((value >>> 7) & 127) | 128;
+  if (value < 0x20_0000) {
+    bytes[at + 2] = value >>> 14;
+    return at + 3;
+  }
+  bytes[at + 2] = ((value >>> 14) & 127) | 128;
+  let to = at + 3;
+  let rest = value >>> 21;
+  for (; rest > 127; rest >>>= 7) bytes[to++] = (rest & 127) | 128;
+  bytes[to] = rest;
+  return to + 1;
 }
 
 /** Varint of an int32; a negative one is extended to 64 bits. Room: 10. */
