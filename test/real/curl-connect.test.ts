@@ -1,4 +1,4 @@
-/** curl calls our server in Connect, as the documentation tells people to: JSON by POST and GET, plain and over TLS. */
+/** curl calls our server in Connect, as people do by hand: JSON by POST and GET, errors, and every compression. */
 import "../kit/trap.ts";
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -95,26 +95,4 @@ test("curl without our authority is refused by itself, and the server goes on", 
   const { code } = await runToEnd("curl", ["--silent", ...withBody({}), `${url}/${UNARY}`]);
   assert.equal(code, 60, "curl does not know the certificate's issuer");
   assert.match(await curl(...cacert, ...withBody({}), `${url}/${UNARY}`), /\n2 200$/);
-});
-
-test("curl without a certificate gets nothing from a server that wants one", async (t) => {
-  const url = await start(t, { tls: { ...leaf, ca: authority.cert } });
-  // In TLS 1.3 the client may have sent its request before it hears of that: curl has many words for it.
-  const { code, output } = await runToEnd("curl", [
-    "--silent",
-    ...cacert,
-    ...withBody({}),
-    `${url}/${UNARY}`,
-  ]);
-  assert.notEqual(code, 0);
-  assert.equal(output, "");
-  writeFileSync(join(folder, "client.pem"), leaf.cert + leaf.key);
-  const shown = ["--cert", join(folder, "client.pem")];
-  assert.match(await curl(...cacert, ...shown, ...withBody({}), `${url}/${UNARY}`), /\n2 200$/);
-});
-
-test("curl over a Unix socket", async (t) => {
-  const path = join(folder, "echo.sock");
-  await start(t, { listen: `unix:${path}` });
-  assert.match(await curl("--unix-socket", path, ...withBody({}), `http://localhost/${UNARY}`), /\n1.1 200$/);
 });
