@@ -75,12 +75,20 @@ export function isHeddleError(value: unknown): value is HeddleError {
 export function reasonText(value: unknown): string {
   if (value instanceof ConnectError) return value.rawMessage;
   if (value instanceof Error) {
-    const { code } = value as NodeJS.ErrnoException;
+    const { code, library, reason } = value as NodeJS.ErrnoException & OpenSslError;
+    // OpenSSL's message has file names and numbers around what it says.
+    if (library !== undefined && reason !== undefined) return reason;
     return typeof code === "string" && !value.message.includes(code)
       ? `${code}: ${value.message}`
       : value.message;
   }
   return String(value);
+}
+
+/** What Node adds to errors of TLS and of keys. */
+interface OpenSslError {
+  readonly library?: string;
+  readonly reason?: string;
 }
 
 /** A reason that came with a code loses it: an error has one, and that stands at its end. */

@@ -116,19 +116,13 @@ export function clientCertificateMode({
 /** The catalogue error for a handshake that failed, seen from the client. */
 export function toTlsError(error: unknown, address: string, expected: string): HeddleError {
   const { code = "" } = error as NodeJS.ErrnoException;
-  const reason = tlsReason(error);
+  const reason = reasonText(error);
   const options = { cause: error };
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return new HeddleError("certificateName", { address, expected, reason }, options);
   if (UNTRUSTED.test(code)) return new HeddleError("certificateUntrusted", { address, reason }, options);
   if (PLAIN_TEXT.has(code)) return new HeddleError("plainTextPort", { address }, options);
   return new HeddleError("tlsFailed", { address, reason }, options);
-}
-
-/** What went wrong in OpenSSL's words, without its file names and numbers. */
-export function tlsReason(error: unknown): string {
-  const { reason, library } = error as { readonly reason?: unknown; readonly library?: unknown };
-  return library !== undefined && typeof reason === "string" ? reason : reasonText(error);
 }
 
 /** X.509 verification errors. Source: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
@@ -160,7 +154,7 @@ function toContext({ ca, cert, key, minVersion = "TLSv1.2" }: Material): SecureC
       ...(key === undefined ? {} : { key: toPem(key) }),
     });
   } catch (error) {
-    throw invalid(tlsReason(error));
+    throw invalid(reasonText(error));
   }
 }
 

@@ -15,7 +15,6 @@ import {
   clientCertificateMode,
   createServerContext,
   type ServerTlsOptions,
-  tlsReason,
 } from "../connection/tls.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
@@ -155,7 +154,7 @@ class Handshake {
       this.#end();
       if (!isHangUp(failure))
         this.#owner.options.onPeerError(
-          new HeddleError("tlsFailed", { address, reason: tlsReason(failure) }, { cause: failure }),
+          new HeddleError("tlsFailed", { address, reason: reasonText(failure) }, { cause: failure }),
         );
       return;
     }
