@@ -25,11 +25,19 @@ export interface ServerConnectionOptions {
   readonly maxConnectionAgeMs?: number;
   /** How long the calls of such a connection may go on, in ms. Default `Infinity`. gRPC: `MAX_CONNECTION_AGE_GRACE`. */
   readonly maxConnectionAgeGraceMs?: number;
+  /**
+   * How long a caller over HTTP/2 may take to send a request of one message, and how long it may leave an answer that
+   * is finished untouched, in ms, give or take a half; then the call is given up. Default 300 000, as for whole requests
+   * over HTTP/1.1; `Infinity` for never. Streams of requests are left alone.
+   */
+  readonly stalledCallMs?: number;
 }
 
 export interface ServerUpkeepRules extends UpkeepRules {
   /** From the end of `maxAgeMs` until calls are cut, in ms. */
   readonly graceMs: number;
+  /** See `ServerConnectionOptions`. */
+  readonly stalledCallMs: number;
 }
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
@@ -42,5 +50,6 @@ export function resolveServerUpkeep(options: ServerConnectionOptions): ServerUpk
     maxIdleMs: atLeast("maxConnectionIdleMs", options.maxConnectionIdleMs ?? never, 1),
     maxAgeMs: atLeast("maxConnectionAgeMs", options.maxConnectionAgeMs ?? never, 1),
     graceMs: atLeast("maxConnectionAgeGraceMs", options.maxConnectionAgeGraceMs ?? never, 0),
+    stalledCallMs: atLeast("stalledCallMs", options.stalledCallMs ?? 300_000, 1),
   };
 }

@@ -22,6 +22,7 @@ import type { ServerCall } from "./call.ts";
 import type { ServerUpkeepRules } from "./connection-options.ts";
 import { Http2Call } from "./http2-call.ts";
 import type { ServerParts } from "./layer.ts";
+import { StalledCalls } from "./stalled-calls.ts";
 import { Peer } from "./peer.ts";
 
 export interface ServerSessionOptions extends UpkeepParts {
@@ -55,12 +56,15 @@ export class ServerSession implements UpkeepOwner {
   #graceTimer: Timer | undefined;
   readonly #upkeep: Upkeep;
   #ageTimer: Timer | undefined;
+  readonly #stalled: StalledCalls;
+  #stalledTimer: Timer | undefined;
 
   constructor(options: ServerSessionOptions) {
     const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
     this.#options = options;
     this.machine = new Http2Connection("server", this.#events(), limits);
     this.#upkeep = new Upkeep(this, options.upkeep, options);
+    this.#stalled = new StalledCalls(options.upkeep.stalledCallMs);
     this.#driver = new SocketDriver({
       socket,
       machine: this.machine,
@@ -193,12 +197,24 @@ export class ServerSession implements UpkeepOwner {
     this.#isEstablished = true;
     this.#handshake.cancel();
     this.#upkeep.start();
+    this.#lookForStalled();
+  }
+
+  #lookForStalled(): void {
+    const { everyMs } = this.#stalled;
+    if (everyMs === Number.POSITIVE_INFINITY) return;
+    this.#stalledTimer = this.#options.timers.after(everyMs, () => {
+      this.#stalled.look(this.machine, this.#options.clock.now());
+      this.flushSoon();
+      this.#lookForStalled();
+    });
   }
 
   #lost(reason: string): void {
     this.#handshake.cancel();
     this.#upkeep.stop();
     this.#ageTimer?.cancel();
+    this.#stalledTimer?.cancel();
     this.#graceTimer?.cancel();
     for (const stream of this.machine.abandon()) {
       const call = stream.owner as Http2Call | undefined;
