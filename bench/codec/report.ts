@@ -34,7 +34,7 @@ export function toMarkdown(result: CodecResult): string {
 
 ${markdownTable(toTable(result))}
 
-Operations per second, medians of the rounds; the last two columns are Heddle's over the other's.
+Operations per second of processor time, medians of the rounds; the last two columns are Heddle's over the other's.
 `;
 }
 

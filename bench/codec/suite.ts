@@ -13,7 +13,7 @@ import type { FixtureName } from "./fixtures.ts";
 export interface CodecOptions {
   readonly fixtures: readonly FixtureName[];
   readonly rounds: number;
-  /** Time for V8 to optimise one operation on one fixture, before the first round. */
+  /** Processor time for V8 to optimise one operation on one fixture, before the first round. */
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** Told what is being done now, for people. */
@@ -25,9 +25,9 @@ export interface CodecRow {
   readonly operation: "encode" | "decode";
   /** Size of the encoded message. */
   readonly bytes: number;
-  /** By codec: operations per second, the median of the rounds. */
+  /** By codec: operations per second of processor time, the median of the rounds. */
   readonly perSecond: Readonly<Record<string, number>>;
-  /** By codec: operations per second of each round. */
+  /** By codec: the same of each round. */
   readonly roundPerSecond: Readonly<Record<string, readonly number[]>>;
 }
 
