@@ -13,6 +13,7 @@ const packages = {
   chromium: ["chromium", "--version"],
   curl: ["curl", "--version"],
   "nghttp2-client": ["h2load", "--version"],
+  "python3-grpcio": ["/usr/bin/python3", "-c", "import grpc"],
   "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],
 };
 
