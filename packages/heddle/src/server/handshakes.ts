@@ -43,8 +43,9 @@ const SLOW_MS = 1000;
 
 export class Handshakes {
   readonly options: HandshakesOptions;
-  /** In the order of arrival. */
+  /** All of them, in the order of arrival. */
   readonly #underWay = new Set<Handshake>();
+  /** Those that are in the middle of TLS. */
   readonly #ofSocket = new WeakMap<Duplex, Handshake>();
   #tls: TlsGate | undefined;
 
@@ -74,8 +75,10 @@ export class Handshakes {
     this.#tls = createGate(options, (secure, failure) => {
       const raw = rawOf(secure);
       const handshake = raw === undefined ? undefined : this.#ofSocket.get(raw);
-      if (handshake === undefined) secure.destroy();
-      else handshake.onSecure(secure, failure);
+      if (raw === undefined || handshake === undefined) return void secure.destroy();
+      // The socket lives on; what it took to get there need not.
+      this.#ofSocket.delete(raw);
+      handshake.onSecure(secure, failure);
     });
   }
 
@@ -96,10 +99,11 @@ export class Handshakes {
     }
     const handshake = new Handshake(this, socket);
     this.#underWay.add(handshake);
-    this.#ofSocket.set(socket, handshake);
   }
 
-  secure(socket: Duplex): void {
+  /** Starts TLS; `onSecure` of the handshake follows. */
+  secure(socket: Duplex, handshake: Handshake): void {
+    this.#ofSocket.set(socket, handshake);
     this.#tls?.server.emit("connection", socket);
   }
 
@@ -196,7 +200,7 @@ class Handshake {
       if (!this.#owner.speaksTls) return this.#refuse("this port speaks plain text, and the client TLS");
       this.#phase = "TLS";
       socket.unshift(this.#seen);
-      return this.#owner.secure(socket);
+      return this.#owner.secure(socket, this);
     }
     if (this.#phase === "first bytes" && !this.#owner.allowsPlaintext)
       return this.#refuse("this port speaks TLS, and the client plain text", decision);
