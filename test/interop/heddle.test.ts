@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import { heddleCallee, heddleCaller } from "../kit/peers/heddle.ts";
+import { heddleCallee, heddleCaller, heddleCallerWith } from "../kit/peers/heddle.ts";
 import { allCases } from "./cases/index.ts";
 import { runSuite } from "./link.ts";
 
@@ -24,3 +24,23 @@ for (const [kind, listen] of Object.entries(listens)) {
     allCases,
   );
 }
+
+// Two of the protocols and forms that stand in heddle-client.test.ts, with our own server at the other end.
+runSuite(
+  {
+    name: "heddle, Connect in JSON over HTTP/2 → heddle",
+    caller: heddleCallerWith({ protocol: "connect", codec: "json" }),
+    callee: heddleCallee(() => "127.0.0.1:0"),
+    lacks: { exactSizes: "bytes are base64 in JSON" },
+  },
+  allCases,
+);
+runSuite(
+  {
+    name: "heddle, gRPC-Web over HTTP/1.1 → heddle",
+    caller: heddleCallerWith({ protocol: "grpc-web", http: "1.1" }),
+    callee: heddleCallee(() => "127.0.0.1:0"),
+    lacks: { bidi: "our server refuses them over HTTP/1.1" },
+  },
+  allCases,
+);

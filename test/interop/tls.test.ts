@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { assertSameBytes, filled } from "../kit/bytes.ts";
 import { createAuthority } from "../kit/certificates.ts";
+import { connectHttp1Callee } from "../kit/peers/connect-node-http1.ts";
 import { connectCallee, connectCaller } from "../kit/peers/connect-node.ts";
 import { grpcJsCallee } from "../kit/peers/grpc-js-callee.ts";
 import { grpcJsCaller } from "../kit/peers/grpc-js-caller.ts";
@@ -47,6 +48,12 @@ const pairs: readonly Pair[] = [
     lacks: { newCompressions, compressedAnswers: "its server does not compress" },
   },
   { name: "heddle → connect-node", caller: heddleCaller, callee: connectCallee },
+  {
+    name: "heddle → connect-node, which offers HTTP/1.1 only",
+    caller: heddleCaller,
+    callee: connectHttp1Callee,
+    lacks: { bidi: "HTTP/1.1 has no such thing" },
+  },
 ];
 
 /**

@@ -2,15 +2,22 @@
 import { connectNodeAdapter, createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { once } from "node:events";
 import { Agent, createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { EchoService } from "../../gen/heddle/test/v1/echo_pb.ts";
 import { acceptedBy, compressions, registry } from "./connect-node.ts";
 import type { StartCallee, StartCaller } from "./peer.ts";
 
 export const connectHttp1Callee: StartCallee = async (echo, settings) => {
-  const server = createServer(
-    connectNodeAdapter({ routes: (router) => router.service(EchoService, echo), ...acceptedBy(settings) }),
-  );
+  const { tls } = settings;
+  const adapter = connectNodeAdapter({
+    routes: (router) => router.service(EchoService, echo),
+    ...acceptedBy(settings),
+  });
+  const server =
+    tls === undefined
+      ? createServer(adapter)
+      : createSecureServer({ ...tls.server, ca: tls.ca, requestCert: tls.client !== undefined }, adapter);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

@@ -166,7 +166,7 @@ test("connections are used again, and there are no more than allowed; further ca
   const { session } = await openSession(t, server.address, 2);
   const callers = Array.from({ length: 6 }, () => new Caller());
   for (const caller of callers) session.request(caller);
-  assert.equal(session.streams, 2);
+  assert.equal(session.streams, 1);
   session.withdraw(callers[5] as Caller);
   let answered = 0;
   while (answered < 5) {

@@ -3,17 +3,18 @@
  * connection of our own HTTP/2 has.
  *
  * Each connection carries one exchange at a time (no pipelining: an answer that is late would hold up those behind
- * it), so there are several of them, up to a cap. A cancelled exchange costs its connection and nothing else.
+ * it), so there are several of them, up to a cap. A call gets its stream when it has a connection to itself; until
+ * then it waits here, and nothing of it has been sent. A cancelled exchange costs its connection and nothing else.
  * HTTP/1.1 promises no more than half duplex: the answer may come only after the whole request has been sent.
  *
  * A connection that cannot be opened ends the session for new calls: the subchannel then dials again, with its
  * backoff. This module is loaded when it is needed, for undici takes its time.
  */
 import type { Duplex } from "node:stream";
-import { Pool } from "undici";
 import { type HeddleError, isHeddleError } from "../call/errors.ts";
-import type { Timer, Timers } from "../runtime/timer.ts";
+import type { Timers } from "../runtime/timer.ts";
 import type { Dialing } from "./dial.ts";
+import { Http1Connection } from "./http1-connection.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import type { Session, SessionStream, StreamOwner } from "./session.ts";
 
@@ -38,45 +39,23 @@ export class Http1Session implements Session {
   readonly address: string;
   readonly #options: Http1SessionOptions;
   readonly #maxConnections: number;
-  readonly #pool: Pool;
+  readonly #maxHeadBytes: number;
+  readonly #connections = new Set<Http1Connection>();
+  /** Those without a call, the one that was used last at the end. */
+  #idle: Http1Connection[] = [];
+  readonly #dialing = new Set<Dialing>();
   readonly #exchanges = new Set<Http1Exchange>();
   readonly #waiting = new Set<StreamOwner>();
-  readonly #dialing = new Set<Dialing>();
-  #first: Duplex | undefined;
-  readonly #firstTimer: Timer;
   #draining = false;
   #closed = false;
 
   constructor(options: Http1SessionOptions) {
-    const {
-      socket,
-      address,
-      timers,
-      maxConnections = MAX_CONNECTIONS,
-      maxHeadBytes = MAX_HEAD_BYTES,
-    } = options;
+    const { socket, address, maxConnections = MAX_CONNECTIONS, maxHeadBytes = MAX_HEAD_BYTES } = options;
     this.#options = options;
     this.address = address;
     this.#maxConnections = maxConnections;
-    this.#first = socket;
-    socket.on("error", ignore);
-    this.#firstTimer = timers.after(KEEP_ALIVE_MS, () => this.#takeFirst()?.destroy());
-    this.#pool = new Pool("http://peer", {
-      connections: maxConnections,
-      pipelining: 1,
-      allowH2: false,
-      // Deadlines are the call's own.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: maxHeadBytes,
-      connect: (_target, done) =>
-        this.#connect((result) => {
-          // undici asks little of a socket: a TLS socket and an in-memory pipe are as good.
-          if (isHeddleError(result)) done(result, null);
-          else done(null, result as never);
-        }),
-    });
+    this.#maxHeadBytes = maxHeadBytes;
+    this.#add(socket);
   }
 
   /** It makes further connections by itself. */
@@ -89,9 +68,10 @@ export class Http1Session implements Session {
   }
 
   request(owner: StreamOwner): void {
-    if (this.#closed || this.#draining) owner.onLost(this.#closed ? "it is closed" : "it is draining", false);
-    else if (this.#waiting.size === 0 && this.#exchanges.size < this.#maxConnections) this.#open(owner);
-    else this.#waiting.add(owner);
+    if (this.#closed || this.#draining)
+      return owner.onLost(this.#closed ? "it is closed" : "it is draining", false);
+    this.#waiting.add(owner);
+    this.#serveWaiting();
   }
 
   withdraw(owner: StreamOwner): void {
@@ -144,62 +124,86 @@ export class Http1Session implements Session {
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#takeFirst()?.destroy();
     for (const dialing of this.#dialing) dialing.cancel();
     const lost = [...this.#exchanges];
     this.#exchanges.clear();
     for (const exchange of lost) exchange.abandon();
-    this.#pool.destroy().catch(ignore);
+    for (const connection of this.#connections) connection.close();
     this.#options.onClose(reason);
     for (const { owner, sent } of lost) owner.onLost(reason, sent);
     this.#refuseWaiting(reason);
   }
 
-  #open(owner: StreamOwner): void {
+  #serveWaiting(): void {
+    for (const owner of this.#waiting) {
+      const connection = this.#takeIdle();
+      if (connection === undefined) return this.#dialAsNeeded();
+      this.#waiting.delete(owner);
+      this.#open(owner, connection);
+    }
+  }
+
+  #takeIdle(): Http1Connection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined || connection.isUsable) return connection;
+    }
+  }
+
+  #open(owner: StreamOwner, connection: Http1Connection): void {
     const exchange = new Http1Exchange({
       owner,
-      dispatch: (options, handler) => this.#pool.dispatch(options, handler),
-      onOver: (over) => this.#ended(over),
+      dispatch: (options, handler) => connection.dispatch(options, handler),
+      onOver: (over) => this.#ended(over, connection),
     });
     this.#exchanges.add(exchange);
     owner.onStream(this, exchange);
   }
 
-  #ended(exchange: Http1Exchange): void {
+  #ended(exchange: Http1Exchange, connection: Http1Connection): void {
     if (!this.#exchanges.delete(exchange)) return;
-    if (this.#waiting.size > 0) process.nextTick(() => this.#serveWaiting());
+    // By then undici has closed the connection, if the answer says so or the request has not been sent to its end.
+    setImmediate(() => this.#free(connection));
     if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
   }
 
-  #serveWaiting(): void {
-    for (const owner of this.#waiting) {
-      if (this.#closed || this.#exchanges.size >= this.#maxConnections) return;
-      this.#waiting.delete(owner);
-      this.#open(owner);
+  #free(connection: Http1Connection): void {
+    if (this.#closed || !connection.isUsable) return;
+    this.#idle.push(connection);
+    this.#serveWaiting();
+  }
+
+  /** Connections for those who wait, a few at a time: handshakes all at once would make each of them late. */
+  #dialAsNeeded(): void {
+    const wanted = Math.min(this.#waiting.size, MAX_DIALING);
+    while (
+      !this.#draining &&
+      this.#dialing.size < wanted &&
+      this.#connections.size + this.#dialing.size < this.#maxConnections
+    ) {
+      const dialing = this.#options.connect((result) => {
+        this.#dialing.delete(dialing);
+        if (isHeddleError(result)) return this.#startDraining(result.rawMessage);
+        this.#add(result);
+        this.#serveWaiting();
+      });
+      this.#dialing.add(dialing);
     }
   }
 
-  #connect(onResult: (result: Duplex | HeddleError) => void): void {
-    const first = this.#takeFirst();
-    if (first?.destroyed === false && first.readable && first.writable) {
-      // Later, for undici does not expect it at once.
-      process.nextTick(onResult, first);
-      return;
-    }
-    const dialing = this.#options.connect((result) => {
-      this.#dialing.delete(dialing);
-      onResult(result);
-      if (isHeddleError(result)) this.#startDraining(result.rawMessage);
+  #add(socket: Duplex): void {
+    const connection = new Http1Connection({
+      socket,
+      timers: this.#options.timers,
+      maxHeadBytes: this.#maxHeadBytes,
+      onGone: (gone) => {
+        this.#connections.delete(gone);
+        this.#idle = this.#idle.filter((other) => other !== gone);
+        if (!this.#closed) this.#dialAsNeeded();
+      },
     });
-    this.#dialing.add(dialing);
-  }
-
-  /** The first connection, which is used once: undici looks after it from then on. */
-  #takeFirst(): Duplex | undefined {
-    const first = this.#first;
-    this.#first = undefined;
-    this.#firstTimer.cancel();
-    return first;
+    this.#connections.add(connection);
+    this.#idle.push(connection);
   }
 
   #startDraining(reason: string): void {
@@ -225,12 +229,9 @@ export class Http1Session implements Session {
 const MAX_CONNECTIONS = 64;
 const MAX_HEAD_BYTES = 64 * 1024;
 
-/** How long a connection without a call is kept, in ms; shorter than servers keep them, unless they say how long. */
-const KEEP_ALIVE_MS = 4000;
+/** Connections that are being opened at a time. */
+const MAX_DIALING = 8;
 
 function envelopePrefix(flag: number, length: number): Uint8Array {
   return Uint8Array.of(flag, length >>> 24, length >>> 16, length >>> 8, length);
 }
-
-/** What becomes of a socket or pool that we have closed is nobody's business. */
-function ignore(): void {}
