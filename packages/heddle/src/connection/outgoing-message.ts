@@ -2,6 +2,7 @@
  * One message on its way out: within the limit, and compressed if that is worth it.
  */
 import { messageTooLarge } from "../call/message-limits.ts";
+import { unshared } from "../contract/codec/encode-slab.ts";
 import { compressIfWorth, type Encoding } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 
@@ -18,7 +19,10 @@ export interface OutgoingLimits {
   readonly compressMinBytes: number;
 }
 
-/** Throws `messageTooLarge`. */
+/**
+ * Throws `messageTooLarge`. The payload has storage of its own: it may wait for a slow peer for long, and a hundred
+ * bytes that wait are not to hold on to the 64 KiB that an encoder wrote them into.
+ */
 export function toOutgoing(
   plain: Uint8Array,
   encoding: Encoding | undefined,
@@ -27,6 +31,6 @@ export function toOutgoing(
   if (plain.length > maxSendBytes) throw messageTooLarge(plain.length, maxSendBytes, "sent");
   const compressed = encoding === undefined ? undefined : compressIfWorth(plain, encoding, compressMinBytes);
   return compressed === undefined
-    ? { flag: 0, payload: plain }
+    ? { flag: 0, payload: unshared(plain) }
     : { flag: FLAG_COMPRESSED, payload: compressed };
 }

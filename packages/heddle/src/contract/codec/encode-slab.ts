@@ -74,3 +74,8 @@ export function giveBack(slab: EncodeSlab): void {
   slab.rewind();
   idle = slab;
 }
+
+/** The same bytes in an array that shares its storage with no other, for those that are kept. */
+export function unshared(bytes: Uint8Array): Uint8Array {
+  return bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes;
+}
