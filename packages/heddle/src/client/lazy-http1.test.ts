@@ -26,7 +26,7 @@ test("undici is loaded by the first connection of HTTP/1.1, and by nothing befor
   });
   web.listen(0, "127.0.0.1");
   await once(web, "listening");
-  t.after(() => void web.close().closeAllConnections());
+  t.after(() => web.close().closeAllConnections());
   const http1 = createTransport({
     target: `127.0.0.1:${(web.address() as AddressInfo).port}`,
     http: "1.1",

@@ -163,6 +163,7 @@ export class Http1Session implements Session {
   #ended(exchange: Http1Exchange, connection: Http1Connection): void {
     if (!this.#exchanges.delete(exchange)) return;
     // By then undici has closed the connection, if the answer says so or the request has not been sent to its end.
+    // oxlint-disable-next-line no-restricted-globals -- undici keeps to the real event loop, whatever the time is
     setImmediate(() => this.#free(connection));
     if (this.#draining) process.nextTick(() => this.#closeWhenDrained());
   }
