@@ -89,6 +89,27 @@ test("leaving the loop early cancels the call and lets the request's iterable cl
   );
 });
 
+test("a reader that cancels gets no further message, also of an answer that has arrived whole", async () => {
+  using world = createWorld((request) => {
+    if (!request.ended) return;
+    request.sendFields(head);
+    request.sendBytes(Buffer.concat([envelope(message(1)), envelope(message(2))]));
+    request.sendFields(["grpc-status", "0"], true);
+  });
+  const cancel = new AbortController();
+  const seen: number[] = [];
+  const error = await failureOf(
+    (async () => {
+      for await (const { value } of world.client.echo.list({}, { signal: cancel.signal })) {
+        seen.push(value[0] as number);
+        await until(() => world.client.records.length === 1, "the call is over");
+        cancel.abort();
+      }
+    })(),
+  );
+  assert.deepEqual([seen, error.code], [[1], Code.Canceled]);
+});
+
 test("a stream that was refused before its first message goes again; one that was read from does not", async () => {
   let refusals = 0;
   using world = createWorld((request) => {

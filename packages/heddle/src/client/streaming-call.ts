@@ -121,6 +121,8 @@ export class StreamingCall extends ClientCall {
   }
 
   #open({ flag, bytes, start, end }: InboxMessage): Message {
+    // The whole answer may be here, and the call over, before its reader gives up: it gets no more all the same.
+    if (this.#over && this.signal?.aborted === true) throw this.abortError();
     try {
       if (flag !== FLAG_COMPRESSED) return this.method.output.decode(bytes, start, end);
       if (this.answerEncoding === undefined) throw undeclaredCompression(this);
