@@ -123,7 +123,9 @@ export default {
       from: { path: "^(examples|bench|test)/", pathNot: "^test/fuzz/" },
       to: {
         path: "^packages/heddle/",
-        pathNot: ["^packages/heddle/dist/index[.]", "^packages/heddle/dist/\\w+/index[.]"],
+        pathNot: ["index", "\\w+/index", "contract/codec/index"].map(
+          (entry) => `^packages/heddle/dist/${entry}[.]`,
+        ),
       },
     },
     {
