@@ -73,9 +73,12 @@ export class RawPeer {
   /** The other side has closed. */
   closed = false;
   #rest: Buffer = Buffer.alloc(0);
+  /** Bytes of the preface that have still to come, when the other side is a client. */
+  #preface: number;
 
-  constructor(socket: Socket, reads: boolean) {
+  constructor(socket: Socket, reads: boolean, { ofClient = false } = {}) {
     this.socket = socket;
+    this.#preface = ofClient ? PREFACE.length : 0;
     socket.on("error", () => {});
     socket.on("close", () => (this.closed = true));
     socket.on("end", () => (this.closed = true));
@@ -141,7 +144,9 @@ export class RawPeer {
   }
 
   #parse(chunk: Buffer): void {
-    let bytes = Buffer.concat([this.#rest, chunk]);
+    const skipped = Math.min(this.#preface, chunk.length);
+    this.#preface -= skipped;
+    let bytes = Buffer.concat([this.#rest, chunk.subarray(skipped)]);
     while (bytes.length >= 9) {
       const length = bytes.readUIntBE(0, 3);
       if (bytes.length < 9 + length) break;

@@ -213,6 +213,13 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
     this.abort(new HeddleError("deadlineExceeded", { method: this.name, deadlineMs, phase }));
   }
 
+  /** The answer, to be written now: while its bytes wait for the caller the message is not kept as well. */
+  takeResponse(): Message | undefined {
+    const { response } = this;
+    this.response = undefined;
+    return response;
+  }
+
   /** Ends the call with `error`, whatever the handler does. */
   abort(error: ConnectError): void {
     if (this.ended) return;

@@ -42,9 +42,10 @@ export function envelopedAnswer({ sendHead, lastEnvelope, toBody }: EnvelopedFor
     writeOutcome(call) {
       if (call.over) return;
       writeHead(call);
-      if (call.error === undefined && call.response !== undefined) {
+      const response = call.takeResponse();
+      if (call.error === undefined && response !== undefined) {
         try {
-          writeMessage(call, call.response);
+          writeMessage(call, response);
         } catch (cause) {
           call.error = encodingFailure(call, cause);
         }

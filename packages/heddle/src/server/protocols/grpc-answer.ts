@@ -68,7 +68,8 @@ export function writeMessage(call: Http2Call, message: Message): void {
 export function writeOutcome(call: Http2Call): void {
   const { session, stream } = call;
   if (call.over) return;
-  if (call.error === undefined && call.response !== undefined) writeAnswer(call, call.response);
+  const response = call.takeResponse();
+  if (call.error === undefined && response !== undefined) writeAnswer(call, response);
   session.machine.afterData(stream, writeTrailers, call);
   session.flushSoon();
 }
