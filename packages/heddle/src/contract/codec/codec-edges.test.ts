@@ -281,3 +281,26 @@ test("a JSON object that is merged over and over is refused, wherever it stands 
   const merged = Uint8Array.from([...large, ...repeat([0x0a, 0], 3)]);
   assert.deepStrictEqual(codecOf(leaf).decode(merged), fromBinary(leaf, merged));
 });
+
+test("without Node's own functions for UTF-8 the standard ones do", () => {
+  const module = fileURLToPath(new URL("./codec.ts", import.meta.url));
+  const script = `
+    Buffer.prototype.utf8Write = undefined;
+    Buffer.prototype.utf8Slice = undefined;
+    const { codecOf } = await import(${JSON.stringify(module)});
+    const { toBinary, create } = await import("@bufbuild/protobuf");
+    const { StringValueSchema } = await import("@bufbuild/protobuf/wkt");
+    const { decode, encode } = codecOf(StringValueSchema);
+    const texts = ["", "a", "é", "x".repeat(50), "é".repeat(50), "😀".repeat(500), "\\ud800", "\\ufffd".repeat(40)];
+    const same = texts.filter((value) => {
+      const bytes = encode({ value });
+      const expected = toBinary(StringValueSchema, create(StringValueSchema, { value }));
+      return Buffer.compare(bytes, expected) === 0 && decode(bytes).value === value.toWellFormed();
+    });
+    let refused = 0;
+    try { decode(Uint8Array.of(10, 2, 0xc3, 0x28)); } catch { refused++; }
+    console.log(same.length, texts.length, refused);`;
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  const flags = ["--input-type=module", "-e", script];
+  assert.equal(execFileSync(process.execPath, flags, { cwd, encoding: "utf8" }), "8 8 1\n");
+});
