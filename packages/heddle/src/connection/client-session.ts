@@ -251,8 +251,8 @@ export class ClientSession implements Session, UpkeepOwner {
         this.#fullAt = Math.max(1, Math.floor(this.machine.peerMaxConcurrentStreams * FULL_SHARE));
         if (!this.#ready) {
           this.#ready = true;
-          this.#options.onReady();
           this.#upkeep.start();
+          this.#options.onReady();
         }
         this.serveQueue();
       },

@@ -32,6 +32,8 @@ let streamLimit: number;
 
 beforeEach(() => {
   time = createVirtualTime();
+  // Not 0: a process that has run for a day.
+  time.advance(86_400_000);
   peers = [];
   requests = [];
   states = [];
