@@ -8,7 +8,7 @@ import { readMessages, writeMessage } from "./delimited.ts";
 import { type ClientCompatRequest, ClientCompatRequestSchema, ClientCompatResponseSchema } from "./schema.ts";
 
 /** How many calls run at once: many of them wait for a delay, and none should be late for want of a core. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 8;
 
 /** The suite's enumerations, by number. */
 const HTTP_VERSIONS = [undefined, "1.1", "2"] as const;
