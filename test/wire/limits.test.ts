@@ -79,7 +79,7 @@ async function attack(
   assert.ok(grown < 32 * MiB, `grew by ${(grown / MiB).toFixed(1)} MiB`);
 }
 
-async function assertClosed(peer: RawPeer, code: number, reason: string): Promise<void> {
+async function assertClosed(peer: RawPeer, code: number | undefined, reason: string): Promise<void> {
   assert.equal(await peer.goaway(), code);
   assert.deepEqual(
     errors.map((error) => error.reason),
@@ -130,7 +130,12 @@ describe("a rule broken ends the connection with its own code:", () => {
     ["truncated HPACK", 9, "headerCompression", frame(1, 0x5, 1, requestBlock(UNARY).subarray(0, 30))],
     ["a header list far over its limit", 9, "headerCompression", headersOf(1, 5 * limits.maxHeaderListBytes)],
     ["a connection window over 2^31-1", 3, "flowControl", frame(8, 0, 0, uint32(0x7fffffff))],
-    ["no HTTP/2 at all", 1, "prefaceInvalid", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")],
+    [
+      "half of the preface, then something else",
+      1,
+      "prefaceInvalid",
+      Buffer.from("PRI * HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ],
   ];
   for (const [what, code, reason, bytes] of cases) {
     it(what, () =>
@@ -229,7 +234,9 @@ async function serverConnections(count: number): Promise<boolean> {
 }
 
 describe("the opening must come in time:", () => {
-  it("nothing at all", () => attack(async (peer) => assertClosed(peer, 4, "prefaceInvalid"), { bare: true }));
+  it("nothing at all", () =>
+    // Nobody knows what it would have spoken: there is no answer.
+    attack(async (peer) => assertClosed(peer, undefined, "prefaceInvalid"), { bare: true }));
 
   it("half a preface", () =>
     attack(

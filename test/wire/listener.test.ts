@@ -42,8 +42,13 @@ async function start(t: TestContext, options: StartOptions = {}) {
 
 /** One call, by a client of its own. */
 async function call(t: TestContext, target: string, options: Omit<TransportOptions, "target"> = {}) {
-  const { echo } = await connectTo(t, target, { waitForReadyMs: 300, ...options }).unary({});
+  const { echo } = await connectTo(t, target, options).unary({});
   return echo;
+}
+
+/** One that fails, and soon. */
+function tryCall(t: TestContext, target: string, options: Omit<TransportOptions, "target"> = {}) {
+  return call(t, target, { waitForReadyMs: 300, ...options });
 }
 
 /** TLS by Node itself, with or without ALPN. */
@@ -127,7 +132,7 @@ test("plain text is refused at a port with TLS, in words", async (t) => {
 
 test("a client of ours without TLS learns that the port wants it", async (t) => {
   const { address } = await start(t, { tls: leaf });
-  await assert.rejects(call(t, address), /this port speaks TLS/);
+  await assert.rejects(tryCall(t, address), /this port speaks TLS/);
 });
 
 test("a client of ours learns that somebody else's port wants TLS", async (t) => {
@@ -137,12 +142,12 @@ test("a client of ours learns that somebody else's port wants TLS", async (t) =>
   t.after(() => other.close());
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
-  await assert.rejects(call(t, `127.0.0.1:${port}`), /it answers in TLS/);
+  await assert.rejects(tryCall(t, `127.0.0.1:${port}`), /it answers in TLS/);
 });
 
 test("a client with TLS learns that the port has none", async (t) => {
   const { address, errors } = await start(t);
-  await assert.rejects(call(t, address, { tls: { ca } }), /does not speak TLS/);
+  await assert.rejects(tryCall(t, address, { tls: { ca } }), /does not speak TLS/);
   assert.equal(errors[0]?.heddleCode, "HDL-2407");
 });
 
@@ -209,7 +214,7 @@ const refusedClients: readonly (readonly [string, TransportOptions["tls"], Serve
 for (const [what, client, serverTls, reason] of refusedClients) {
   test(`no connection with ${what}`, async (t) => {
     const { address, server } = await start(t, serverTls === undefined ? {} : { tls: serverTls });
-    await assert.rejects(call(t, address, { tls: client as never }), (error: Error) => {
+    await assert.rejects(tryCall(t, address, { tls: client as never }), (error: Error) => {
       assert.match(error.message, /HDL-2102/);
       assert.match(error.message, reason);
       assert.doesNotMatch(error.message, /BEGIN|PRIVATE/);
@@ -229,7 +234,7 @@ test("a client that speaks only TLS 1.2, at a server that wants 1.3", async (t) 
 
 test("the reason why a client's certificate is refused stands at the server", async (t) => {
   const { address, errors } = await start(t, { tls: { ...leaf, ca } });
-  await assert.rejects(call(t, address, { tls: { ca, ...stranger } }));
+  await assert.rejects(tryCall(t, address, { tls: { ca, ...stranger } }));
   assert.equal(errors[0]?.heddleCode, "HDL-2106");
   assert.match(errors[0]?.message ?? "", /UNABLE_TO|unable to/);
 });
@@ -250,7 +255,7 @@ test("other certificates at run time: new connections see them, old ones go on",
   server.setTls({ ...next.issue(), ca: next.cert });
   await early.unary({});
   await call(t, address, { tls: { ca: next.cert, ...next.issue() } });
-  await assert.rejects(call(t, address, { tls: { ca } }), /is not trusted/);
+  await assert.rejects(tryCall(t, address, { tls: { ca } }), /is not trusted/);
   assert.throws(() => server.setTls({ cert: "nonsense", key: leaf.key }), { heddleCode: "HDL-1002" });
   await call(t, address, { tls: { ca: next.cert, ...next.issue() } });
 });
