@@ -16,10 +16,12 @@ function rubyFolder(): Promise<string> {
   return folder;
 }
 
-// The program binds a given port on every interface. Here it takes a free one on loopback, and says which.
+// The program binds a given port on every interface, and refuses calls when its 30 threads are busy. Here it takes a
+// free port on loopback, says which, and has threads for all.
 const ON_LOOPBACK = `
 require "grpc"
 GRPC::RpcServer.prepend(Module.new {
+  def initialize(**options) = super(pool_size: 200, **options)
   def add_http2_port(_, credentials)
     super("127.0.0.1:0", credentials).tap { |port| $stdout.puts(port); $stdout.flush }
   end

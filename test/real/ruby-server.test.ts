@@ -172,7 +172,6 @@ function runCases(tls: boolean): void {
 
   test("concurrent_large_unary", async (t) => {
     const client = clientOf(t);
-    // Their server has 30 threads, and refuses what it has none for.
     const caller = async () => {
       for (let i = 0; i < 10; i++)
         assert.equal((await client.unaryCall(LARGE)).payload?.body.length, LARGE.responseSize);
