@@ -25,8 +25,8 @@ export class InboxMessages<T> implements AsyncGenerator<T, undefined, undefined>
 
   next(): Promise<Step<T>> {
     if (this.#waiting !== undefined) {
-      const next = () => this.next();
-      return this.#waiting.then(next, next);
+      const after = () => this.next();
+      return this.#waiting.then(after, after);
     }
     if (this.#over) return Promise.resolve(END);
     try {
