@@ -29,7 +29,7 @@ export function toOutgoing(
   { maxSendBytes, compressMinBytes }: OutgoingLimits,
 ): OutgoingMessage {
   if (plain.length > maxSendBytes) throw messageTooLarge(plain.length, maxSendBytes, "sent");
-  const compressed = encoding === undefined ? undefined : compressIfWorth(plain, encoding, compressMinBytes);
+  const compressed = compressIfWorth(plain, encoding, compressMinBytes);
   return compressed === undefined
     ? { flag: 0, payload: unshared(plain) }
     : { flag: FLAG_COMPRESSED, payload: compressed };

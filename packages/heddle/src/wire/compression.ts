@@ -46,6 +46,9 @@ export const DEFAULT_COMPRESS_MIN_BYTES = 1024;
 /** All that we understand besides identity, the one we would rather have first. */
 export const acceptedEncodings: readonly EncodingName[] = ["gzip", "br", "zstd", "deflate"];
 
+/** The same as the value of `accept-encoding` and its like. */
+export const ACCEPT_ENCODING = acceptedEncodings.join(",");
+
 /** Undefined for `identity`, for nothing, and for what we don't know. */
 export function encodingNamed(name: string): Encoding | undefined {
   return ENCODINGS.get(name);
@@ -77,15 +80,16 @@ export function chooseEncoding(
 }
 
 /**
- * The message compressed, or undefined when it is better sent as it is: it is smaller than `minBytes`, or did not
- * become smaller. With a `minBytes` of 0 all messages are compressed, empty ones too: the peer may count on it.
+ * The message compressed, or undefined when it is better sent as it is: there is no `encoding`, it is smaller than
+ * `minBytes`, or did not become smaller. With a `minBytes` of 0 all messages are compressed, empty ones too: the peer
+ * may count on it.
  */
 export function compressIfWorth(
   bytes: Uint8Array,
-  encoding: Encoding,
+  encoding: Encoding | undefined,
   minBytes: number,
 ): Uint8Array | undefined {
-  if (bytes.length < minBytes) return undefined;
+  if (encoding === undefined || bytes.length < minBytes) return undefined;
   const compressed = encoding.compress(bytes);
   return minBytes > 0 && compressed.length >= bytes.length ? undefined : compressed;
 }

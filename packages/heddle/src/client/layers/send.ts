@@ -13,7 +13,7 @@ import { isSecret } from "../../call/metadata.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
 import type { SessionStream, StreamWriter } from "../../connection/session.ts";
 import type { Method } from "../../contract/method.ts";
-import { acceptedEncodings } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import type { HpackEncoder } from "../../wire/hpack/encoder.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
 import { CANCEL } from "../../wire/http2/constants.ts";
@@ -113,13 +113,12 @@ function writeFixedFields(encoder: HpackEncoder, out: ByteWriter, method: Method
   encoder.field(out, "te", "trailers", "index");
   encoder.field(out, "content-type", method.form === "proto" ? GRPC_PROTO : GRPC_JSON, "index");
   encoder.field(out, "user-agent", parts.userAgent, "index");
-  encoder.field(out, "grpc-accept-encoding", GRPC_ACCEPT_ENCODING, "index");
+  encoder.field(out, "grpc-accept-encoding", ACCEPT_ENCODING, "index");
   if (parts.sendEncoding !== undefined) encoder.field(out, "grpc-encoding", parts.sendEncoding.name, "index");
 }
 
 const GRPC_PROTO = "application/grpc+proto";
 const GRPC_JSON = "application/grpc+json";
-const GRPC_ACCEPT_ENCODING = acceptedEncodings.join(",");
 
 function writeTimeout(encoder: HpackEncoder, out: ByteWriter, leftMs: number, mode: "index" | "plain"): void {
   if (leftMs !== Number.POSITIVE_INFINITY) encoder.field(out, "grpc-timeout", formatTimeout(leftMs), mode);

@@ -7,6 +7,7 @@ import { formatConnectTimeout } from "../../call/connect-timeout.ts";
 import { findField, type Fields } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
 import { toMessageError } from "../../contract/message-error.ts";
+import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { FrameSplitter } from "../../wire/frame-splitter.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead } from "../../wire/http2/head.ts";
@@ -21,7 +22,7 @@ import {
   trailersOf,
   withMetadata,
 } from "./answer.ts";
-import { ACCEPT_ENCODING, leadingFields, metadataFields } from "./request-fields.ts";
+import { leadingFields, metadataFields } from "./request-fields.ts";
 import { Translator } from "./translator.ts";
 
 export class ConnectStreamTranslator extends Translator {

@@ -15,7 +15,7 @@ import { messageTooLarge } from "../../call/message-limits.ts";
 import { findField, type Fields } from "../../call/metadata.ts";
 import { codeFromHttpStatus } from "../../call/status.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
-import { encodingNamed } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING, encodingNamed } from "../../wire/compression.ts";
 import { ENVELOPE_BYTES, FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead, type ResponseHead } from "../../wire/http2/head.ts";
@@ -28,7 +28,7 @@ import {
   trailersOf,
   withMetadata,
 } from "./answer.ts";
-import { ACCEPT_ENCODING, leadingFields, metadataFields } from "./request-fields.ts";
+import { leadingFields, metadataFields } from "./request-fields.ts";
 import { Translator } from "./translator.ts";
 
 /** A GET with a longer path and query is sent as POST: servers and proxies cut off at 8 KiB and more. */

@@ -9,6 +9,7 @@ import { decodeGrpcWebTrailers, FLAG_TRAILERS } from "../../call/grpc-web-traile
 import { findField } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
 import { toMessageError } from "../../contract/message-error.ts";
+import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { FrameSplitter } from "../../wire/frame-splitter.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead } from "../../wire/http2/head.ts";
@@ -21,7 +22,7 @@ import {
   splitError,
   trailersOf,
 } from "./answer.ts";
-import { ACCEPT_ENCODING, leadingFields, metadataFields } from "./request-fields.ts";
+import { leadingFields, metadataFields } from "./request-fields.ts";
 import { Translator } from "./translator.ts";
 
 export class GrpcWebTranslator extends Translator {

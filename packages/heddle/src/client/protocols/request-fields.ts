@@ -2,12 +2,9 @@
  * What the heads of requests have in common, whichever protocol is spoken.
  */
 import type { Fields } from "../../call/metadata.ts";
-import { acceptedEncodings } from "../../wire/compression.ts";
 import type { ClientCall } from "../call.ts";
 import type { ClientParts } from "../layer.ts";
 import { ownFields } from "../own-fields.ts";
-
-export const ACCEPT_ENCODING = acceptedEncodings.join(",");
 
 /** The fields that every request begins with. */
 export function leadingFields(parts: ClientParts, method: "GET" | "POST", path: string): string[] {

@@ -6,7 +6,7 @@
  */
 import { encodeEndStream, FLAG_END_STREAM } from "../../call/connect-end-stream.ts";
 import { toFields } from "../../call/metadata.ts";
-import { acceptedEncodings, compressIfWorth } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING, compressIfWorth } from "../../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import type { ServerCall } from "../call.ts";
@@ -27,7 +27,7 @@ export const connectStream: ServerProtocol = {
     sendHead(call) {
       const own = ownHeader(call);
       const type = `application/connect+${formOf(call.head.contentType)}`;
-      const fields = ["content-type", type, "connect-accept-encoding", ACCEPTED];
+      const fields = ["content-type", type, "connect-accept-encoding", ACCEPT_ENCODING];
       if (call.responseEncoding !== undefined)
         fields.push("connect-content-encoding", call.responseEncoding.name);
       call.sendHead(isPathUnknown(call) ? 404 : 200, [...fields, ...own]);
@@ -45,13 +45,8 @@ function writeEnd(call: ServerCall): Uint8Array {
     ...(ownResponseTrailer === undefined ? [] : toFields(ownResponseTrailer)),
   ];
   const plain = encodeEndStream({ error, trailers }, parts.router.registry);
-  const compressed =
-    responseEncoding === undefined
-      ? undefined
-      : compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
+  const compressed = compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
   return compressed === undefined
     ? writeEnvelope(FLAG_END_STREAM, plain)
     : writeEnvelope(FLAG_END_STREAM | FLAG_COMPRESSED, compressed);
 }
-
-const ACCEPTED = acceptedEncodings.join(",");

@@ -97,10 +97,7 @@ function writeAnswer(call: ServerCall): Answer | undefined {
 function writeError(call: ServerCall, error: ConnectError): Answer {
   const { responseEncoding, parts } = call;
   const plain = new TextEncoder().encode(JSON.stringify(writeConnectError(error, parts.router.registry)));
-  const compressed =
-    responseEncoding === undefined
-      ? undefined
-      : compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
+  const compressed = compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
   return {
     status: isPathUnknown(call) ? 404 : httpStatusOf(error.code),
     contentType: "application/json",

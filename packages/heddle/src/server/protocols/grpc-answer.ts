@@ -7,7 +7,7 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import { toFields } from "../../call/metadata.ts";
-import { acceptedEncodings } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Http2Call } from "../http2-call.ts";
 import { encodingFailure } from "../unsendable.ts";
@@ -51,7 +51,7 @@ const HEADS: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 function createHead(contentType: string): readonly string[] {
-  return [":status", "200", "content-type", contentType, "grpc-accept-encoding", acceptedEncodings.join(",")];
+  return [":status", "200", "content-type", contentType, "grpc-accept-encoding", ACCEPT_ENCODING];
 }
 
 /** Writes one message of the answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */

@@ -5,7 +5,7 @@
 import { parseTimeout } from "../../call/deadline.ts";
 import { HeddleError } from "../../call/errors.ts";
 import { findField } from "../../call/metadata.ts";
-import { acceptedEncodings, chooseEncoding, encodingNamed } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING, chooseEncoding, encodingNamed } from "../../wire/compression.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerParts } from "../layer.ts";
 import type { MessageForm, ProtocolRequest } from "../protocol.ts";
@@ -37,5 +37,5 @@ export function isSupported(encoding: string): boolean {
 }
 
 export function unsupported(encoding: string): HeddleError {
-  return new HeddleError("compressionUnsupported", { encoding, supported: acceptedEncodings.join(",") });
+  return new HeddleError("compressionUnsupported", { encoding, supported: ACCEPT_ENCODING });
 }

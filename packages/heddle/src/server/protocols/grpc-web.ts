@@ -9,7 +9,7 @@
  */
 import { encodeGrpcWebTrailers, FLAG_TRAILERS } from "../../call/grpc-web-trailers.ts";
 import { encodeBase64 } from "../../wire/base64-text.ts";
-import { acceptedEncodings } from "../../wire/compression.ts";
+import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
 import { ownHeader } from "../own-header.ts";
@@ -33,7 +33,7 @@ export const grpcWeb: ServerProtocol = {
   ...envelopedAnswer({
     sendHead(call) {
       const own = ownHeader(call);
-      const fields = ["content-type", answerType(call), "grpc-accept-encoding", ACCEPTED];
+      const fields = ["content-type", answerType(call), "grpc-accept-encoding", ACCEPT_ENCODING];
       if (call.responseEncoding !== undefined) fields.push("grpc-encoding", call.responseEncoding.name);
       call.sendHead(200, [...fields, ...own]);
     },
@@ -58,4 +58,3 @@ function answerType({ head }: ServerCall): string {
 const GRPC_WEB = /^(application\/grpc-web(?:-text)?(?:\+proto|\+json)?)\s*(?:$|;)/i;
 const JSON_FORM = /^[^;]*\+json/i;
 const TEXT = /^application\/grpc-web-text/i;
-const ACCEPTED = acceptedEncodings.join(",");
