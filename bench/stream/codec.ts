@@ -1,8 +1,8 @@
 /** Ticks to and from bytes with protobuf-es, for the peers that bring no codec of their own choice. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
-  type Tick,
-  TickSchema,
+  type WatchResponse,
+  WatchResponseSchema,
   TickService,
   type WatchRequest,
   WatchRequestSchema,
@@ -20,15 +20,15 @@ export function decodeRequest(bytes: Uint8Array): WatchRequest {
   return fromBinary(WatchRequestSchema, bytes);
 }
 
-export function encodeTick(tick: Tick): Uint8Array {
-  return toBinary(TickSchema, tick);
+export function encodeTick(tick: WatchResponse): Uint8Array {
+  return toBinary(WatchResponseSchema, tick);
 }
 
-export function decodeTick(bytes: Uint8Array): Tick {
-  return fromBinary(TickSchema, bytes);
+export function decodeTick(bytes: Uint8Array): WatchResponse {
+  return fromBinary(WatchResponseSchema, bytes);
 }
 
 /** A tick as a message: made here for libraries that take no initialiser. */
-export function tickMessage(sequence: number): Tick {
-  return create(TickSchema, createTick(sequence));
+export function tickMessage(sequence: number): WatchResponse {
+  return create(WatchResponseSchema, createTick(sequence));
 }

@@ -1,12 +1,12 @@
 /** The stream suite: server streaming of small messages; the level is the number of streams read at once. */
 import { create } from "@bufbuild/protobuf";
-import { type Tick, type WatchRequest, WatchRequestSchema } from "../gen/bench/v1/ticks_pb.ts";
+import { type WatchResponse, type WatchRequest, WatchRequestSchema } from "../gen/bench/v1/ticks_pb.ts";
 import type { Peer, PeerClient, Suite } from "../harness/suite.ts";
 import { ticksPerStream } from "./ticks.ts";
 
 export interface StreamClient extends PeerClient {
   /** Reads one stream to its end and resolves then; each message is handed over as it comes. */
-  watch(request: WatchRequest, onTick: (tick: Tick) => void): Promise<void>;
+  watch(request: WatchRequest, onTick: (tick: WatchResponse) => void): Promise<void>;
 }
 
 export type StreamPeer = Peer<StreamClient>;

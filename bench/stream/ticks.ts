@@ -1,11 +1,11 @@
 /** The ticks that travel, and the handler that sends them: the same for every peer. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TickSchema, WatchRequest } from "../gen/bench/v1/ticks_pb.ts";
+import type { WatchResponseSchema, WatchRequest } from "../gen/bench/v1/ticks_pb.ts";
 
 /** Ticks of one stream: enough that opening it does not count, few enough that every library ends some in a round. */
 export const ticksPerStream = 1_000;
 
-export type TickInit = MessageInitShape<typeof TickSchema>;
+export type TickInit = MessageInitShape<typeof WatchResponseSchema>;
 
 export function createTick(sequence: number): TickInit {
   return {

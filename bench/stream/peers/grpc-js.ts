@@ -3,7 +3,7 @@
  * and goes on when it drains; the client listens for `data`, which is quicker there than `for await`.
  */
 import * as grpc from "@grpc/grpc-js";
-import type { Tick, WatchRequest } from "../../gen/bench/v1/ticks_pb.ts";
+import type { WatchResponse, WatchRequest } from "../../gen/bench/v1/ticks_pb.ts";
 import { asBuffer } from "../../harness/as-buffer.ts";
 import { decodeRequest, decodeTick, encodeRequest, encodeTick, tickMessage, watchPath } from "../codec.ts";
 import type { StreamPeer } from "../suite.ts";
@@ -15,7 +15,7 @@ const definition = {
     responseStream: true,
     requestSerialize: (request: WatchRequest) => asBuffer(encodeRequest(request)),
     requestDeserialize: decodeRequest,
-    responseSerialize: (tick: Tick) => asBuffer(encodeTick(tick)),
+    responseSerialize: (tick: WatchResponse) => asBuffer(encodeTick(tick)),
     responseDeserialize: decodeTick,
   },
 } satisfies grpc.ServiceDefinition;
@@ -23,7 +23,7 @@ const definition = {
 export const peer: StreamPeer = {
   async startServer() {
     const server = new grpc.Server();
-    const watch: grpc.handleServerStreamingCall<WatchRequest, Tick> = (call) => {
+    const watch: grpc.handleServerStreamingCall<WatchRequest, WatchResponse> = (call) => {
       const { count } = call.request;
       let sequence = 0;
       const writeOn = () => {
