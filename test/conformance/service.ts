@@ -2,7 +2,7 @@
  * The suite's service, as its documentation asks for it: each request says how it is to be answered, and the
  * answer says what arrived.
  */
-import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { ConnectError, type HandlerContext, type ServiceImpl } from "heddle";
 import { setTimeout as delay } from "node:timers/promises";
@@ -23,39 +23,40 @@ type RequestInfo = MessageInitShape<typeof RequestInfoSchema>;
 /** Without `unimplemented`, which is what that method is about. */
 export const conformanceService: Partial<ServiceImpl<typeof ConformanceService>> = {
   async unary(request, context) {
-    return {
-      payload: await answer(request.responseDefinition, [pack(method.unary.input, request)], context),
-    };
+    const info = requestInfo(context, [anyPack(method.unary.input, request)]);
+    return { payload: await answer(request.responseDefinition, info, context) };
   },
 
   async idempotentUnary(request, context) {
-    const requests = [pack(method.idempotentUnary.input, request)];
-    return { payload: await answer(request.responseDefinition, requests, context) };
+    const info = requestInfo(context, [anyPack(method.idempotentUnary.input, request)]);
+    return { payload: await answer(request.responseDefinition, info, context) };
   },
 
   async clientStream(stream, context) {
     const requests: Any[] = [];
+    const info = requestInfo(context, requests);
     let definition: UnaryDefinition | undefined;
     for await (const request of stream) {
       if (requests.length === 0) definition = request.responseDefinition;
-      requests.push(pack(method.clientStream.input, request));
+      requests.push(anyPack(method.clientStream.input, request));
     }
-    return { payload: await answer(definition, requests, context) };
+    return { payload: await answer(definition, info, context) };
   },
 
   async *serverStream(request, context) {
     const { responseDefinition: definition } = request;
     announce(definition, context);
-    yield* answers(definition, 0, requestInfo(context, [pack(method.serverStream.input, request)]));
+    yield* answers(definition, 0, requestInfo(context, [anyPack(method.serverStream.input, request)]));
   },
 
   async *bidiStream(stream, context) {
     let definition: StreamDefinition | undefined;
     let fullDuplex: boolean | undefined;
     let unanswered: Any[] = [];
+    const info = requestInfo(context, unanswered);
     let sent = 0;
     for await (const request of stream) {
-      unanswered.push(pack(method.bidiStream.input, request));
+      unanswered.push(anyPack(method.bidiStream.input, request));
       if (fullDuplex === undefined) {
         ({ fullDuplex, responseDefinition: definition } = request);
         announce(definition, context);
@@ -63,20 +64,19 @@ export const conformanceService: Partial<ServiceImpl<typeof ConformanceService>>
       if (!fullDuplex) continue;
       const data = definition?.responseData[sent];
       if (data === undefined) break;
-      const info = sent === 0 ? requestInfo(context, unanswered) : { requests: unanswered };
+      const arrived = sent === 0 ? info : { requests: unanswered };
       await delay(definition?.responseDelayMs);
-      yield { payload: { data, requestInfo: create(RequestInfoSchema, info) } };
+      yield { payload: { data, requestInfo: create(RequestInfoSchema, arrived) } };
       unanswered = [];
       sent++;
     }
-    yield* answers(definition, sent, requestInfo(context, unanswered));
+    yield* answers(definition, sent, info);
   },
 };
 
-/** The one answer to `requests`, or the error that they asked for. */
-async function answer(definition: UnaryDefinition | undefined, requests: Any[], context: HandlerContext) {
+/** The one answer, or the error in its place. Either says what arrived. */
+async function answer(definition: UnaryDefinition | undefined, info: RequestInfo, context: HandlerContext) {
   announce(definition, context);
-  const info = requestInfo(context, requests);
   if (definition !== undefined) await delay(definition.responseDelayMs);
   const response = definition?.response;
   if (response?.case === "error") throw toConnectError(response.value, info);
@@ -106,6 +106,7 @@ function announce(
   appendHeaders(context.responseTrailer, definition?.responseTrailers ?? []);
 }
 
+/** What arrived. Asked for when a handler begins, for the suite compares the time left; `requests` may still grow. */
 function requestInfo(context: HandlerContext, requests: Any[]): RequestInfo {
   const timeoutMs = context.timeoutMs();
   return {
@@ -123,8 +124,4 @@ function toConnectError({ code, message, details }: RpcError, info: RequestInfo 
   for (const { typeUrl, value } of details) error.details.push({ type: typeNameOf(typeUrl), value });
   if (info !== undefined) error.details.push({ desc: RequestInfoSchema, value: info });
   return error;
-}
-
-function pack(desc: DescMessage, request: Message): Any {
-  return anyPack(desc, request);
 }
