@@ -13,6 +13,7 @@
 import type { Duplex } from "node:stream";
 import { type HeddleError, isHeddleError } from "../call/errors.ts";
 import type { Timers } from "../runtime/timer.ts";
+import { envelopePrefix } from "../wire/envelope-writer.ts";
 import type { Dialing } from "./dial.ts";
 import { Http1Connection } from "./http1-connection.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
@@ -232,7 +233,3 @@ const MAX_HEAD_BYTES = 64 * 1024;
 
 /** Connections that are being opened at a time. */
 const MAX_DIALING = 8;
-
-function envelopePrefix(flag: number, length: number): Uint8Array {
-  return Uint8Array.of(flag, length >>> 24, length >>> 16, length >>> 8, length);
-}

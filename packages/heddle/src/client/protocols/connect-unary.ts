@@ -17,6 +17,8 @@ import { codeFromHttpStatus } from "../../call/status.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
 import { ACCEPT_ENCODING, encodingNamed } from "../../wire/compression.ts";
 import { ENVELOPE_BYTES, FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
+import { envelopePrefix } from "../../wire/envelope-writer.ts";
+import { GrowingBody } from "../../wire/growing-body.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead, type ResponseHead } from "../../wire/http2/head.ts";
 import { responseInvalid } from "../response.ts";
@@ -38,8 +40,7 @@ export class ConnectUnaryTranslator extends Translator {
   #session: Session | undefined;
   #leftMs = Number.POSITIVE_INFINITY;
   #head: ResponseHead | undefined;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
+  #body = new GrowingBody();
 
   // The request.
 
@@ -114,15 +115,13 @@ export class ConnectUnaryTranslator extends Translator {
 
   onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
     if (!this.isWanted || this.#head === undefined) return;
-    if (end > start) this.#chunks.push(bytes.subarray(start, end));
-    this.#bytes += end - start;
+    this.#body.push(bytes, start, end);
+    const { length } = this.#body;
     const isMessage = this.#head.status === 200;
     const limit = isMessage ? this.call.maxReceiveBytes : MAX_OUTCOME_BYTES;
-    if (this.#bytes > limit)
+    if (length > limit)
       return this.call.fail(
-        isMessage
-          ? messageTooLarge(this.#bytes, limit, "received")
-          : statusError(this.call, this.#head.status),
+        isMessage ? messageTooLarge(length, limit, "received") : statusError(this.call, this.#head.status),
       );
     this.give(end - start);
     if (endStream) this.#finish();
@@ -132,7 +131,8 @@ export class ConnectUnaryTranslator extends Translator {
     const { call } = this;
     const head = this.#head;
     if (!this.isWanted || head === undefined) return;
-    const body = this.#takeBody();
+    const body = this.#body.whole();
+    this.#body = new GrowingBody();
     const encoding = findField(head.fields, "content-encoding") ?? "identity";
     const { header, trailer } = splitTrailers(head.fields);
     const trailers = trailersOf(trailer);
@@ -146,22 +146,9 @@ export class ConnectUnaryTranslator extends Translator {
     if (!this.isWanted) return;
     // An empty message is sent as nothing, whatever the head says of its compression.
     const compressed = body.length > 0 && encoding !== "identity" && encoding !== "";
-    call.onData(envelopeOf(compressed, body.length), 0, ENVELOPE_BYTES, false);
+    call.onData(envelopePrefix(compressed ? FLAG_COMPRESSED : 0, body.length), 0, ENVELOPE_BYTES, false);
     if (body.length > 0 && this.isWanted) call.onData(body, 0, body.length, false);
     if (this.isWanted) call.onOutcome(trailers, undefined);
-  }
-
-  #takeBody(): Uint8Array {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    if (chunks.length === 1) return chunks[0] as Uint8Array;
-    const body = new Uint8Array(this.#bytes);
-    let at = 0;
-    for (const chunk of chunks) {
-      body.set(chunk, at);
-      at += chunk.length;
-    }
-    return body;
   }
 }
 
@@ -194,9 +181,4 @@ function readError(head: ResponseHead, body: Uint8Array, encoding: string): Conn
   } catch {
     return undefined;
   }
-}
-
-function envelopeOf(compressed: boolean, length: number): Uint8Array {
-  const flag = compressed ? FLAG_COMPRESSED : 0;
-  return Uint8Array.of(flag, length >>> 24, length >>> 16, length >>> 8, length);
 }

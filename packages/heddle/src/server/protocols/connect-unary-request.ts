@@ -7,6 +7,7 @@ import type { HeddleError } from "../../call/errors.ts";
 import { messageTooLarge } from "../../call/message-limits.ts";
 import { toMessageError } from "../../contract/message-error.ts";
 import type { Method } from "../../contract/method.ts";
+import { GrowingBody } from "../../wire/growing-body.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
 
 type OnRequest = (call: ServerCall, request: Message) => void;
@@ -84,35 +85,3 @@ function deliver(call: ServerCall, method: Method, bytes: Uint8Array, onRequest:
 function undecodable(method: Method, error: unknown): HeddleError {
   return toMessageError(error, method.name, Code.InvalidArgument);
 }
-
-/** A body that mostly comes in one piece, which is then used where it lies; otherwise it grows with what has come. */
-class GrowingBody {
-  length = 0;
-  #bytes: Uint8Array = NOTHING;
-  #isOwn = false;
-
-  push(bytes: Uint8Array, start: number, end: number): void {
-    const count = end - start;
-    if (count === 0) return;
-    if (this.length === 0) this.#bytes = bytes.subarray(start, end);
-    else {
-      this.#makeRoom(count);
-      this.#bytes.set(bytes.subarray(start, end), this.length);
-    }
-    this.length += count;
-  }
-
-  whole(): Uint8Array {
-    return this.#bytes.subarray(0, this.length);
-  }
-
-  #makeRoom(count: number): void {
-    if (this.#isOwn && this.length + count <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * (this.length + count), 1024));
-    grown.set(this.#bytes.subarray(0, this.length));
-    this.#bytes = grown;
-    this.#isOwn = true;
-  }
-}
-
-const NOTHING = new Uint8Array(0);
