@@ -8,6 +8,7 @@
  * Source: https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 import { atLeast, invalidOption } from "../call/check-option.ts";
+import { TRAILER_PREFIX } from "../call/connect-trailers.ts";
 import { type Fields, findField } from "../call/metadata.ts";
 
 export interface CorsOptions {
@@ -49,7 +50,7 @@ export function createCorsPolicy(options: CorsOptions): CorsPolicy {
   const allowed = list([...REQUEST_HEADERS, ...checkNames("cors.allowHeaders", allowHeaders)]);
   const shown = checkNames("cors.exposeHeaders", exposeHeaders);
   // Trailers of a unary Connect call are headers with a prefix.
-  const exposed = list([...ANSWER_HEADERS, ...shown, ...shown.map((name) => `trailer-${name}`)]);
+  const exposed = list([...ANSWER_HEADERS, ...shown, ...shown.map((name) => `${TRAILER_PREFIX}${name}`)]);
   const maxAge = String(Math.floor(atLeast("cors.maxAgeSeconds", maxAgeSeconds, 0)));
   const vary: Fields = origins === "*" ? [] : ["vary", "origin"];
   const withCredentials: Fields = credentials ? ["access-control-allow-credentials", "true"] : [];

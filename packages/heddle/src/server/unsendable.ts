@@ -7,6 +7,7 @@ import { toFields } from "../call/metadata.ts";
 import { encodeStatusDetails } from "../call/status-details.ts";
 import type { ServerCall } from "./call.ts";
 import type { ServerParts } from "./layer.ts";
+import { errorMetadata } from "./own-metadata.ts";
 
 export function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerParts): void {
   const { ownResponseHeader, ownResponseTrailer, error } = call;
@@ -16,7 +17,7 @@ export function refuseUnsendable(call: ServerCall, { onHandlerError }: ServerPar
     if (ownResponseTrailer !== undefined) toFields(ownResponseTrailer);
     if (error === undefined) return;
     encodeStatusDetails(error);
-    if (!error.isWireError) toFields(error.metadata);
+    errorMetadata(error);
   } catch (cause) {
     onHandlerError(cause, call);
     call.dropOwnMetadata();

@@ -11,8 +11,9 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseConnectError } from "../../call/connect-error.ts";
 import { writeConnectQuery } from "../../call/connect-query.ts";
 import { formatConnectTimeout } from "../../call/connect-timeout.ts";
+import { splitTrailers } from "../../call/connect-trailers.ts";
 import { messageTooLarge } from "../../call/message-limits.ts";
-import { findField, type Fields } from "../../call/metadata.ts";
+import { findField } from "../../call/metadata.ts";
 import { codeFromHttpStatus } from "../../call/status.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
 import { ACCEPT_ENCODING, encodingNamed } from "../../wire/compression.ts";
@@ -153,23 +154,9 @@ export class ConnectUnaryTranslator extends Translator {
 }
 
 const FORM = /^application\/(proto|json)(?:$|;)/;
-const TRAILER_PREFIX = "trailer-";
 
 function isEncoding(name: string): boolean {
   return name === "content-encoding" || name === "grpc-encoding";
-}
-
-/** Trailers stand in the head, with a prefix. */
-function splitTrailers(fields: Fields): { readonly header: string[]; readonly trailer: string[] } {
-  const header: string[] = [];
-  const trailer: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    const value = fields[i + 1] as string;
-    if (name.startsWith(TRAILER_PREFIX)) trailer.push(name.slice(TRAILER_PREFIX.length), value);
-    else header.push(name, value);
-  }
-  return { header, trailer };
 }
 
 /** The error in the body; undefined when there is none that can be read. */

@@ -5,22 +5,16 @@
 import { parseConnectTimeout } from "../../call/connect-timeout.ts";
 import { HeddleError, isHeddleError } from "../../call/errors.ts";
 import { findField } from "../../call/metadata.ts";
-import { chooseEncoding, encodingNamed } from "../../wire/compression.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerParts } from "../layer.ts";
 import type { MessageForm, ProtocolRequest } from "../protocol.ts";
-import { isSupported, unsupported } from "./grpc-request.ts";
+import { type RequestWords, toProtocolRequest } from "./protocol-request.ts";
 
 /** What a Connect request says of itself in headers or, of a GET, in its query. */
-export interface ConnectWords {
-  readonly path: string;
-  readonly form: MessageForm;
+export interface ConnectWords extends Omit<RequestWords, "timeout" | "parseTimeout"> {
   /** Version of the protocol; undefined when it is not said. */
   readonly version: string | undefined;
-  readonly encoding: string;
-  /** What the caller takes as compression of the answer. */
-  readonly accept: string | undefined;
 }
 
 /** Unary calls and streams name their compression in different headers. */
@@ -30,38 +24,28 @@ export function readConnectHead(
   parts: ServerParts,
 ): ProtocolRequest {
   const { path, contentType, fields } = head;
-  return toRequest(
+  return toConnectRequest(
     head,
     {
       path: pathOf(path),
       form: formOf(contentType),
       version: findField(fields, "connect-protocol-version"),
-      encoding: findField(fields, names.encoding) ?? "identity",
+      encoding: findField(fields, names.encoding),
       accept: findField(fields, names.accept),
     },
     parts,
   );
 }
 
-export function toRequest(
+export function toConnectRequest(
   { fields }: RequestHead,
-  { path, form, version, encoding, accept }: ConnectWords,
-  { sendEncodings, requireConnectProtocolVersion }: ServerParts,
+  { version, ...words }: ConnectWords,
+  parts: ServerParts,
 ): ProtocolRequest {
   const timeout = findField(fields, "connect-timeout-ms");
-  const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseConnectTimeout(timeout);
-  const request = {
-    path,
-    form,
-    timeoutMs: timeoutMs ?? 0,
-    requestEncoding: encodingNamed(encoding),
-    responseEncoding: chooseEncoding(accept, sendEncodings),
-  };
-  if (version === undefined ? requireConnectProtocolVersion : version !== "1")
+  const request = toProtocolRequest({ ...words, timeout, parseTimeout: parseConnectTimeout }, parts);
+  if (version === undefined ? parts.requireConnectProtocolVersion : version !== "1")
     return { ...request, fault: () => new HeddleError("connectVersion", { version: version ?? "" }) };
-  if (timeoutMs === undefined)
-    return { ...request, fault: () => new HeddleError("timeoutInvalid", { value: timeout ?? "" }) };
-  if (!isSupported(encoding)) return { ...request, fault: () => unsupported(encoding) };
   return request;
 }
 
@@ -69,6 +53,12 @@ export function toRequest(
 export function pathOf(path: string): string {
   const at = path.indexOf("?");
   return at < 0 ? path : path.slice(0, at);
+}
+
+/** What follows the question mark. */
+export function queryOf(path: string): string {
+  const at = path.indexOf("?");
+  return at < 0 ? "" : path.slice(at + 1);
 }
 
 /** The form that a content type of Connect names. */

@@ -5,12 +5,11 @@
  * Source: https://connectrpc.com/docs/protocol#streaming-rpcs
  */
 import { encodeEndStream, FLAG_END_STREAM } from "../../call/connect-end-stream.ts";
-import { toFields } from "../../call/metadata.ts";
 import { ACCEPT_ENCODING, compressIfWorth } from "../../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import type { ServerCall } from "../call.ts";
-import { ownHeader } from "../own-header.ts";
+import { ownHeader, ownTrailer } from "../own-metadata.ts";
 import type { ServerProtocol } from "../protocol.ts";
 import { SingleRequestReader } from "../request-reader.ts";
 import { formOf, isPathUnknown, readConnectHead } from "./connect-request.ts";
@@ -39,12 +38,8 @@ export const connectStream: ServerProtocol = {
 
 /** The end of a stream is compressed as its messages are. */
 function writeEnd(call: ServerCall): Uint8Array {
-  const { error, ownResponseTrailer, responseEncoding, parts } = call;
-  const trailers = [
-    ...(error === undefined || error.isWireError ? [] : toFields(error.metadata)),
-    ...(ownResponseTrailer === undefined ? [] : toFields(ownResponseTrailer)),
-  ];
-  const plain = encodeEndStream({ error, trailers }, parts.router.registry);
+  const { error, responseEncoding, parts } = call;
+  const plain = encodeEndStream({ error, trailers: ownTrailer(call) }, parts.router.registry);
   const compressed = compressIfWorth(plain, responseEncoding, parts.compressMinBytes);
   return compressed === undefined
     ? writeEnvelope(FLAG_END_STREAM, plain)

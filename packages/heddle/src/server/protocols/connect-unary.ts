@@ -8,15 +8,17 @@ import type { ConnectError } from "@connectrpc/connect";
 import { httpStatusOf } from "../../call/connect-code.ts";
 import { writeConnectError } from "../../call/connect-error.ts";
 import { readConnectQuery } from "../../call/connect-query.ts";
-import { type Fields, findField, toFields } from "../../call/metadata.ts";
+import { prefixTrailers, splitTrailers } from "../../call/connect-trailers.ts";
+import { findField, toFields } from "../../call/metadata.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import { compressIfWorth } from "../../wire/compression.ts";
+import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import type { ServerCall } from "../call.ts";
-import { ownHeader } from "../own-header.ts";
+import { errorMetadata, ownHeader } from "../own-metadata.ts";
 import type { ServerProtocol } from "../protocol.ts";
 import { encodingFailure } from "../unsendable.ts";
 import { BodyReader, QueryReader } from "./connect-unary-request.ts";
-import { isPathUnknown, pathOf, readConnectHead, toRequest } from "./connect-request.ts";
+import { isPathUnknown, pathOf, queryOf, readConnectHead, toConnectRequest } from "./connect-request.ts";
 
 export const connectUnary: ServerProtocol = {
   name: "connect",
@@ -40,17 +42,11 @@ export const connectGet: ServerProtocol = {
       encoding: compression,
       accept: findField(head.fields, "accept-encoding"),
     };
-    return toRequest(head, words, parts);
+    return toConnectRequest(head, words, parts);
   },
   readSingle: (call, method, onRequest) =>
     new QueryReader(call, method, () => readConnectQuery(queryOf(call.head.path)).message, onRequest),
 };
-
-/** What follows the question mark. */
-export function queryOf(path: string): string {
-  const at = path.indexOf("?");
-  return at < 0 ? "" : path.slice(at + 1);
-}
 
 /** The whole answer is written when its outcome is known: status and trailers stand before the message. */
 function nothingYet(): void {}
@@ -87,7 +83,12 @@ function writeAnswer(call: ServerCall): Answer | undefined {
   try {
     const plain = call.routed.method.output.encode(response);
     const { flag, payload } = toOutgoing(plain, responseEncoding, parts);
-    return { status: 200, contentType: `application/${form}`, compressed: flag !== 0, body: payload };
+    return {
+      status: 200,
+      contentType: `application/${form}`,
+      compressed: flag === FLAG_COMPRESSED,
+      body: payload,
+    };
   } catch (cause) {
     call.error = encodingFailure(call, cause);
     return undefined;
@@ -109,24 +110,8 @@ function writeError(call: ServerCall, error: ConnectError): Answer {
 /** The metadata of the handler. Trailers are told from headers by their prefix, so no header may have it. */
 function metadata(call: ServerCall): string[] {
   const { error, ownResponseTrailer } = call;
-  const fields = withoutTrailers(ownHeader(call));
-  // What another server said with its error is not ours to pass on.
-  if (error !== undefined && !error.isWireError) fields.push(...withoutTrailers(toFields(error.metadata)));
-  if (ownResponseTrailer !== undefined) {
-    const trailers = toFields(ownResponseTrailer);
-    for (let i = 0; i < trailers.length; i += 2)
-      fields.push(`${TRAILER_PREFIX}${trailers[i]}`, trailers[i + 1] as string);
-  }
+  const fields = splitTrailers(ownHeader(call)).header;
+  if (error !== undefined) fields.push(...splitTrailers(errorMetadata(error)).header);
+  if (ownResponseTrailer !== undefined) fields.push(...prefixTrailers(toFields(ownResponseTrailer)));
   return fields;
 }
-
-function withoutTrailers(fields: Fields): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    if (!name.startsWith(TRAILER_PREFIX)) kept.push(name, fields[i + 1] as string);
-  }
-  return kept;
-}
-
-const TRAILER_PREFIX = "trailer-";

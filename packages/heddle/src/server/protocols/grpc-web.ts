@@ -12,7 +12,7 @@ import { encodeBase64 } from "../../wire/base64-text.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
-import { ownHeader } from "../own-header.ts";
+import { ownHeader } from "../own-metadata.ts";
 import type { ServerProtocol } from "../protocol.ts";
 import { SingleRequestReader } from "../request-reader.ts";
 import { Base64Reader } from "./base64-reader.ts";
