@@ -7,19 +7,14 @@
  * say nothing cannot keep others out, and a burst of honest ones still gets through one after the other.
  */
 import type { Duplex } from "node:stream";
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { HeddleError, reasonText } from "../call/errors.ts";
-import {
-  ALPN_PROTOCOLS,
-  alpnOf,
-  clientCertificateMode,
-  createServerContext,
-  type ServerTlsOptions,
-} from "../connection/tls.ts";
+import { alpnOf, type ServerTlsOptions } from "../connection/tls.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
 import { Peer } from "./peer.ts";
 import { SNIFF_BYTES, type Sniffed, sniff } from "./sniff.ts";
+import { createTlsGate, rawOf, type TlsGate } from "./tls-gate.ts";
 import { turnAway, turnAwayHttp2 } from "./turn-away.ts";
 
 export interface HandshakesOptions {
@@ -72,7 +67,7 @@ export class Handshakes {
   setTls(options: ServerTlsOptions): void {
     // All of it anew: a server whose context is only exchanged keeps its session tickets, and with them clients
     // that the new authorities would not let in.
-    this.#tls = createGate(options, (secure, failure) => {
+    this.#tls = createTlsGate(options, (secure, failure) => {
       const raw = rawOf(secure);
       const handshake = raw === undefined ? undefined : this.#ofSocket.get(raw);
       if (raw === undefined || handshake === undefined) return void secure.destroy();
@@ -135,7 +130,7 @@ class Handshake {
     this.#socket = socket;
     this.sinceMs = clock.now();
     this.#timer = timers.after(timeoutMs, () => {
-      this.#report("prefaceInvalid", `no end of the ${this.#phase} within ${timeoutMs} ms`);
+      this.#report(`no end of the ${this.#phase} within ${timeoutMs} ms`);
       this.destroy();
     });
     socket.on("error", this.#onGone);
@@ -192,7 +187,7 @@ class Handshake {
     socket.pause();
     if (decision === "unknown") {
       // No answer: whatever the peer speaks, it would not understand.
-      this.#report("prefaceInvalid", `no protocol of this port begins with ${quoted(this.#seen)}`);
+      this.#report(`no protocol of this port begins with ${quoted(this.#seen)}`);
       return this.destroy();
     }
     if (decision === "tls") {
@@ -220,13 +215,13 @@ class Handshake {
 
   #refuse(reason: string, speaks?: "http1" | "http2"): void {
     const { timers } = this.#owner.options;
-    this.#report("prefaceInvalid", reason);
+    this.#report(reason);
     if (speaks === "http2") turnAwayHttp2(this.#socket, reason, timers);
     else turnAway(this.#socket, "400 Bad Request", reason, timers);
   }
 
-  #report(name: "prefaceInvalid", reason: string): void {
-    this.#owner.options.onPeerError(new HeddleError(name, { reason }));
+  #report(reason: string): void {
+    this.#owner.options.onPeerError(new HeddleError("prefaceInvalid", { reason }));
   }
 
   /** Leaves nothing of ours on the socket. */
@@ -254,56 +249,5 @@ function quoted(bytes: Uint8Array): string {
 
 /** A client that came and went, as port scanners and health checks do. */
 function isHangUp(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ECONNRESET" && !(error instanceof HeddleError);
-}
-
-/** TLS for sockets that somebody else has accepted. */
-interface TlsGate {
-  readonly server: TlsServer;
-  readonly allowPlaintext: boolean;
-}
-
-/** `onResult` is called once for every socket that is given to the gate: with undefined, or with what failed. */
-function createGate(
-  options: ServerTlsOptions,
-  onResult: (secure: TLSSocket, failure: unknown) => void,
-): TlsGate {
-  const mode = clientCertificateMode(options);
-  // Checks the settings, and says in our words what is wrong with them.
-  createServerContext(options);
-  const { cert, key, ca, minVersion = "TLSv1.2", allowPlaintext = false } = options;
-  const server = createTlsServer({
-    cert: cert as Buffer,
-    key: key as Buffer,
-    ...(ca === undefined ? {} : { ca: ca as Buffer[] }),
-    minVersion,
-    requestCert: mode !== "none",
-    rejectUnauthorized: mode === "require",
-    // A client that asks for the oldest is served too; what it sends then says so.
-    ALPNProtocols: [...ALPN_PROTOCOLS, "http/1.0"],
-  });
-  server.on("secureConnection", (secure) => {
-    const shown = mode === "request" && secure.getPeerX509Certificate() !== undefined;
-    onResult(secure, shown && !secure.authorized ? secure.authorizationError : undefined);
-  });
-  server.on("tlsClientError", (error, secure) => {
-    const { authorizationError } = secure;
-    onResult(secure, authorizationError ? new Error(reasonText(authorizationError)) : error);
-  });
-  return { server, allowPlaintext };
-}
-
-/**
- * The stream below a TLS socket. Node has no public word for it; were its private ones to go, no handshake would be
- * found and every TLS connection would be closed, which the tests would notice.
- */
-function rawOf(secure: TLSSocket): Duplex | undefined {
-  const { _parent: socket, ssl } = secure as unknown as NodeTlsSocket;
-  return socket ?? ssl?._parentWrap?.stream;
-}
-
-interface NodeTlsSocket {
-  readonly _parent?: Duplex;
-  /** Gone when the TLS socket is destroyed. */
-  readonly ssl: { readonly _parentWrap?: { readonly stream?: Duplex } } | null;
+  return (error as NodeJS.ErrnoException).code === "ECONNRESET";
 }
