@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { type Address, parseAddress } from "../call/address.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
+import { dropSocket } from "./drop-socket.ts";
 import { ConnectFirst } from "./happy-eyeballs.ts";
 import { connectInMemory } from "./memory.ts";
 import { type Alpn, alpnOf, type ClientTls, toTlsError } from "./tls.ts";
@@ -120,11 +121,8 @@ class Attempt implements Dialing {
     this.#settled = true;
     this.#timer.cancel();
     this.#race?.cancel();
-    if (result === undefined || result instanceof HeddleError) {
-      // A destroyed socket may still report its error.
-      this.#socket?.on("error", () => {});
-      this.#socket?.destroy();
-    }
+    if (this.#socket !== undefined && (result === undefined || result instanceof HeddleError))
+      dropSocket(this.#socket);
     if (result !== undefined) this.#onResult(result);
   }
 }

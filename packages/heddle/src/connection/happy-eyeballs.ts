@@ -10,6 +10,7 @@ import { type LookupAddress, lookup as systemLookup } from "node:dns";
 import { connect, isIP, type Socket } from "node:net";
 import { reasonText } from "../call/errors.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
+import { dropSocket } from "./drop-socket.ts";
 
 /** All addresses of a host, best first; as `dns.lookup` with `all`. */
 export type Lookup = (
@@ -62,7 +63,7 @@ export class ConnectFirst {
     if (this.#over) return;
     this.#over = true;
     this.#timer?.cancel();
-    for (const socket of this.#running) abandon(socket);
+    for (const socket of this.#running) dropSocket(socket);
   }
 
   #next(): void {
@@ -113,10 +114,4 @@ function inTurn(addresses: readonly LookupAddress[]): LookupAddress[] {
 function allFailed(errors: readonly Error[]): Error {
   if (errors.length === 1) return errors[0] as Error;
   return new AggregateError(errors, [...new Set(errors.map(reasonText))].join("; "));
-}
-
-/** A socket that is destroyed may still report its error. */
-function abandon(socket: Socket): void {
-  socket.on("error", () => {});
-  socket.destroy();
 }

@@ -3,6 +3,8 @@
  *
  * A body that has ended before anybody asked for it is handed over whole, and goes out with its length.
  */
+import { Waker } from "./waker.ts";
+
 export class Http1Body implements AsyncIterable<Uint8Array> {
   /** Our side has ended. */
   ended = false;
@@ -10,7 +12,7 @@ export class Http1Body implements AsyncIterable<Uint8Array> {
   queuedBytes = 0;
   readonly #onRoom: () => void;
   #chunks: Uint8Array[] = [];
-  #wake: (() => void) | undefined = undefined;
+  readonly #waker = new Waker();
 
   /** `onRoom` is called whenever what waited has been taken. */
   constructor(onRoom: () => void) {
@@ -22,12 +24,12 @@ export class Http1Body implements AsyncIterable<Uint8Array> {
     if (this.ended || bytes.length === 0) return;
     this.#chunks.push(bytes);
     this.queuedBytes += bytes.length;
-    this.#wakeReader();
+    this.#waker.wake();
   }
 
   end(): void {
     this.ended = true;
-    this.#wakeReader();
+    this.#waker.wake();
   }
 
   /** Nobody wants the rest. */
@@ -52,17 +54,7 @@ export class Http1Body implements AsyncIterable<Uint8Array> {
         this.#onRoom();
         yield bytes;
       } else if (this.ended) return;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
+      else await this.#waker.wait();
     }
-  }
-
-  #wakeReader(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
   }
 }

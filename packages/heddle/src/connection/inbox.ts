@@ -7,6 +7,7 @@
  */
 import { ENVELOPE_BYTES, type EnvelopeFault, EnvelopeReader } from "../wire/envelope-reader.ts";
 import { SMALL_BYTES, SmallMessages } from "./small-messages.ts";
+import { Waker } from "./waker.ts";
 
 /** A message that has arrived: `bytes[start, end)`. */
 export interface InboxMessage {
@@ -36,7 +37,7 @@ export class Inbox {
   #ahead = 0;
   #ended = false;
   #error: Error | undefined = undefined;
-  #wake: (() => void) | undefined = undefined;
+  readonly #waker = new Waker();
 
   constructor({ maxMessageBytes, take }: InboxOptions) {
     this.#take = take;
@@ -53,7 +54,7 @@ export class Inbox {
   push(bytes: Uint8Array, start: number, end: number): EnvelopeFault | undefined {
     this.#owed += end - start;
     const fault = this.#reader.push(bytes, start, end);
-    if (this.#at < this.#messages.length) this.#wakeReader();
+    if (this.#at < this.#messages.length) this.#waker.wake();
     else this.#takeAhead();
     return fault;
   }
@@ -63,7 +64,7 @@ export class Inbox {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#wakeReader();
+    this.#waker.wake();
   }
 
   /** The stream was cut: what has not been read is dropped, the reader gets `error` at once. */
@@ -72,7 +73,7 @@ export class Inbox {
     this.#error = error;
     this.#messages = [];
     this.#at = 0;
-    this.#wakeReader();
+    this.#waker.wake();
   }
 
   /** The next message; undefined at the end. Rejects with the error the stream ended with. */
@@ -83,9 +84,7 @@ export class Inbox {
       if (this.#error !== undefined) throw this.#error;
       if (this.#ended) return undefined;
       this.#takeAhead();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#waker.wait();
     }
   }
 
@@ -146,12 +145,6 @@ export class Inbox {
     if (bytes === 0) return;
     this.#owed -= bytes;
     this.#take(bytes);
-  }
-
-  #wakeReader(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
   }
 }
 

@@ -4,12 +4,13 @@
  */
 import { QUEUE_LOW_WATER_BYTES } from "../wire/http2/sender.ts";
 import type { SessionStream, StreamWriter } from "./session.ts";
+import { Waker } from "./waker.ts";
 
 export class Outbox {
   readonly #writer: StreamWriter;
   readonly #stream: SessionStream;
   #closed = false;
-  #wake: (() => void) | undefined = undefined;
+  readonly #waker = new Waker();
 
   constructor(writer: StreamWriter, stream: SessionStream) {
     this.#writer = writer;
@@ -33,19 +34,13 @@ export class Outbox {
   }
 
   /** Resolves when the stream takes more, or is over. */
-  async room(): Promise<void> {
-    while (this.full) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  room(): Promise<void> {
+    return this.#waker.waitWhile(() => this.full);
   }
 
   /** The stream takes more data. */
   onWritable(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#waker.wake();
   }
 
   /** The stream is over. */

@@ -9,6 +9,7 @@
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { HeddleError, reasonText } from "../call/errors.ts";
+import { dropSocket } from "../connection/drop-socket.ts";
 import { alpnOf, type ServerTlsOptions } from "../connection/tls.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
@@ -85,11 +86,7 @@ export class Handshakes {
         reason: `${maxHandshakes} handshakes are in progress`,
       });
       onRefused(error);
-      if (oldest === undefined || clock.now() - oldest.sinceMs < SLOW_MS) {
-        socket.on("error", () => {});
-        socket.destroy();
-        return;
-      }
+      if (oldest === undefined || clock.now() - oldest.sinceMs < SLOW_MS) return dropSocket(socket);
       oldest.destroy();
     }
     const handshake = new Handshake(this, socket);
@@ -139,8 +136,7 @@ class Handshake {
   }
 
   destroy(): void {
-    this.#socket.on("error", () => {});
-    this.#socket.destroy();
+    dropSocket(this.#socket);
     this.#end();
   }
 
@@ -148,8 +144,7 @@ class Handshake {
   onSecure(secure: TLSSocket, failure: unknown): void {
     if (failure !== undefined) {
       const address = new Peer(this.#socket).address;
-      secure.on("error", () => {});
-      secure.destroy();
+      dropSocket(secure);
       this.#end();
       if (!isHangUp(failure))
         this.#owner.options.onPeerError(

@@ -9,8 +9,8 @@ import { encodeGrpcMessage } from "../call/grpc-message.ts";
 import type { HeddleError } from "../call/errors.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 
-/** Content of a refused request that is read and dropped; a client that sends more is not waited for. */
-const MAX_DROPPED_BYTES = 1024 * 1024;
+/** Bytes of a request that are read and dropped when its answer is known; a client that sends more is not waited for. */
+export const MAX_DROPPED_BYTES = 1024 * 1024;
 
 /** Reads the rest of the request, then calls `done`. */
 export class DroppingReader implements RequestReader {

@@ -8,17 +8,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HeddleError } from "../call/errors.ts";
 import type { Fields } from "../call/metadata.ts";
+import { Waker } from "../connection/waker.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import { ServerCall } from "./call.ts";
+import { MAX_DROPPED_BYTES } from "./http-refusal.ts";
 import type { Http1Connection } from "./http1-server.ts";
 import type { ServerParts } from "./layer.ts";
 import type { Peer } from "./peer.ts";
 
 /** Bytes given to the reader that it has not dealt with, at which the client is held back. As the window of HTTP/2. */
 const MAX_UNREAD_BYTES = 512 * 1024;
-
-/** Bytes of a request that are read and dropped when it has been answered. */
-const MAX_DROPPED_BYTES = 1024 * 1024;
 
 interface Pending {
   readonly status: number;
@@ -37,7 +36,7 @@ export class Http1Call extends ServerCall {
   #gone = false;
   #unreadBytes = 0;
   #droppedBytes = 0;
-  #wake: (() => void) | undefined = undefined;
+  readonly #waker = new Waker();
 
   constructor(
     parts: ServerParts,
@@ -50,7 +49,7 @@ export class Http1Call extends ServerCall {
     this.#connection = connection;
     this.#request = request;
     this.#response = response;
-    response.on("drain", () => this.#wakeUp());
+    response.on("drain", () => this.#waker.wake());
     response.on("close", () => this.#onGone());
     // A write to a connection that has just gone; `close` says so too.
     response.on("error", () => {});
@@ -119,12 +118,8 @@ export class Http1Call extends ServerCall {
     return !this.ended && this.#response.writableNeedDrain;
   }
 
-  async room(): Promise<void> {
-    while (this.full) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  room(): Promise<void> {
+    return this.#waker.waitWhile(() => this.full);
   }
 
   flush(): void {
@@ -132,7 +127,7 @@ export class Http1Call extends ServerCall {
   }
 
   protected onSettled(): void {
-    this.#wakeUp();
+    this.#waker.wake();
   }
 
   #onData(chunk: Buffer): void {
@@ -186,16 +181,10 @@ export class Http1Call extends ServerCall {
   #onGone(): void {
     this.#gone = true;
     this.#connection.callEnded();
-    this.#wakeUp();
+    this.#waker.wake();
     if (this.ended) return;
     const reason = "its connection ended: closed by the peer";
     this.abort(new HeddleError("cancelled", { method: this.name, reason }));
-  }
-
-  #wakeUp(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
   }
 }
 

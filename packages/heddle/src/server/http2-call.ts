@@ -2,6 +2,7 @@
  * A call that came on a stream of HTTP/2.
  */
 import type { Fields } from "../call/metadata.ts";
+import { Waker } from "../connection/waker.ts";
 import { NO_ERROR } from "../wire/http2/constants.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import { QUEUE_LOW_WATER_BYTES } from "../wire/http2/sender.ts";
@@ -15,7 +16,8 @@ export class Http2Call extends ServerCall {
   readonly httpVersion = "2";
   readonly session: ServerSession;
   readonly stream: Http2Stream;
-  #wake: (() => void) | undefined = undefined;
+  /** Made for the first handler that waits: most calls have none. */
+  #waker: Waker | undefined = undefined;
 
   constructor(
     parts: ServerParts,
@@ -82,19 +84,14 @@ export class Http2Call extends ServerCall {
     return !this.ended && this.stream.queuedBytes >= QUEUE_LOW_WATER_BYTES;
   }
 
-  async room(): Promise<void> {
-    while (this.full) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  room(): Promise<void> {
+    this.#waker ??= new Waker();
+    return this.#waker.waitWhile(() => this.full);
   }
 
   /** The stream takes more. */
   onWritable(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#waker?.wake();
   }
 
   flush(): void {

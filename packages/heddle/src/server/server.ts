@@ -11,6 +11,7 @@ import { HeddleError } from "../call/errors.ts";
 import { tell } from "../call/tell.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
+import { dropSocket } from "../connection/drop-socket.ts";
 import type { ServerTlsOptions } from "../connection/tls.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
@@ -218,8 +219,7 @@ class RunningServer implements Server {
   #accept(socket: Duplex): void {
     if (this.connections < this.#maxConnections && this.#closing === undefined)
       return this.#handshakes.begin(socket);
-    socket.on("error", () => {});
-    socket.destroy();
+    dropSocket(socket);
     if (this.#closing === undefined)
       this.#refuse(
         new HeddleError("connectionRefused", { reason: `${this.#maxConnections} connections are open` }),
