@@ -15,7 +15,7 @@ import type { Subchannel } from "../connection/subchannel.ts";
 import type { Method } from "../contract/method.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
-import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import { CANCEL } from "../wire/http2/constants.ts";
 import { resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";

@@ -23,7 +23,7 @@ import {
 import { runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
 import { isHeddleError } from "../call/errors.ts";
 import { toHeaders } from "../call/metadata.ts";
-import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import type { ClientCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { invokeStreaming, invokeUnary } from "./invoke.ts";

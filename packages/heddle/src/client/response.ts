@@ -10,7 +10,7 @@ import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { codeFromHttpStatus, STATUS_OK, toCode } from "../call/status.ts";
 import { encodingNamed } from "../wire/compression.ts";
 import type { EnvelopeFault } from "../wire/envelope-reader.ts";
-import type { HeaderBlock } from "../wire/hpack/decoder.ts";
+import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import { areTrailersValid, parseResponseHead, type ResponseHead } from "../wire/http2/head.ts";
 import { decodeStatusDetails } from "../call/status-details.ts";
 import type { ClientCall } from "./call.ts";
@@ -47,15 +47,8 @@ function checkHead(call: ClientCall, head: ResponseHead, endStream: boolean): Co
   if (head.status !== 200 || !isGrpc) {
     // A proxy or a server of another kind answered; a grpc-status, if there is one, knows better.
     if (findField(head.fields, "grpc-status") !== undefined) return readStatus(call, head.fields);
-    const address = call.subchannel?.address ?? "";
-    const params = { address, method: call.method.name, status: head.status };
-    if (head.status !== 200)
-      return new HeddleError("httpStatus", params, { code: codeFromHttpStatus(head.status) });
-    return new HeddleError(
-      "responseInvalid",
-      { ...params, reason: `its content type is "${head.contentType}"` },
-      { code: Code.Unknown },
-    );
+    if (head.status !== 200) return statusError(call, head.status);
+    return responseInvalid(call, `its content type is "${head.contentType}"`, Code.Unknown);
   }
   if (endStream) return readStatus(call, head.fields);
   const encoding = findField(head.fields, "grpc-encoding") ?? "identity";
@@ -91,6 +84,16 @@ function mergedMetadata(call: ClientCall, trailers: Fields): Headers {
 export function responseInvalid(call: ClientCall, reason: string, code: Code = Code.Internal): HeddleError {
   const address = call.subchannel?.address ?? "";
   return new HeddleError("responseInvalid", { method: call.method.name, address, reason }, { code });
+}
+
+/** The error for an answer with another HTTP status than 200 that brings none of its own. */
+export function statusError(call: ClientCall, status: number): HeddleError {
+  const address = call.subchannel?.address ?? "";
+  return new HeddleError(
+    "httpStatus",
+    { address, method: call.method.name, status },
+    { code: codeFromHttpStatus(status) },
+  );
 }
 
 /** The error for an answer whose bytes cannot be cut into messages. */

@@ -2,16 +2,12 @@
  * What the translators of answers share: the head that a call gets, checks of what the peer sent, and errors.
  */
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { HeddleError } from "../../call/errors.ts";
-import { messageTooLarge } from "../../call/message-limits.ts";
+import type { HeddleError } from "../../call/errors.ts";
 import { type Fields, toHeaders } from "../../call/metadata.ts";
-import { codeFromHttpStatus } from "../../call/status.ts";
-import { encodingNamed } from "../../wire/compression.ts";
-import type { FinalFrame, SplitFault } from "../../wire/frame-splitter.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { areTrailersValid } from "../../wire/http2/head.ts";
 import type { ClientCall } from "../call.ts";
-import { envelopeError, responseInvalid } from "../response.ts";
+import { responseInvalid } from "../response.ts";
 
 /**
  * Largest frame that ends an answer, and largest body of an error, in bytes, before and after it is expanded. What
@@ -51,28 +47,6 @@ export function withMetadata(error: ConnectError, head: Fields, trailers: Fields
   for (const fields of [trailers, head])
     toHeaders(fields).forEach((value, name) => error.metadata.append(name, value));
   return error;
-}
-
-/** The payload of the frame that ends an answer. Throws what expanding throws; undefined when no encoding was named. */
-export function openFinal({ compressed, payload }: FinalFrame, encoding: string): Uint8Array | undefined {
-  return compressed ? encodingNamed(encoding)?.decompress(payload, MAX_OUTCOME_BYTES) : payload;
-}
-
-/** The error for a body that cannot be cut into messages and the frame that ends it. */
-export function splitError(call: ClientCall, fault: SplitFault): HeddleError {
-  if (fault.kind === "after-end") return responseInvalid(call, "it goes on after its end");
-  if (fault.kind === "too-large") return messageTooLarge(fault.bytes, MAX_OUTCOME_BYTES, "received");
-  return envelopeError(call, fault);
-}
-
-/** The error for an answer with another HTTP status than 200 that brings none of its own. */
-export function statusError(call: ClientCall, status: number): HeddleError {
-  const address = call.subchannel?.address ?? "";
-  return new HeddleError(
-    "httpStatus",
-    { address, method: call.method.name, status },
-    { code: codeFromHttpStatus(status) },
-  );
 }
 
 /** The error for a content type that was not asked for: of this family of protocols (INTERNAL), or of none (UNKNOWN). */

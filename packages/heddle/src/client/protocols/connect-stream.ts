@@ -6,28 +6,18 @@ import { decodeEndStream, FLAG_END_STREAM } from "../../call/connect-end-stream.
 import { formatConnectTimeout } from "../../call/connect-timeout.ts";
 import { findField, type Fields } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
-import { toMessageError } from "../../contract/message-error.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { FrameSplitter } from "../../wire/frame-splitter.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead } from "../../wire/http2/head.ts";
-import { responseInvalid } from "../response.ts";
-import {
-  contentTypeError,
-  grpcHead,
-  MAX_OUTCOME_BYTES,
-  openFinal,
-  splitError,
-  statusError,
-  trailersOf,
-  withMetadata,
-} from "./answer.ts";
+import { responseInvalid, statusError } from "../response.ts";
+import { contentTypeError, grpcHead, MAX_OUTCOME_BYTES, trailersOf, withMetadata } from "./answer.ts";
+import { EnvelopedTranslator } from "./enveloped-translator.ts";
 import { leadingFields, metadataFields } from "./request-fields.ts";
-import { Translator } from "./translator.ts";
 
-export class ConnectStreamTranslator extends Translator {
-  readonly #splitter = new FrameSplitter(FLAG_END_STREAM, MAX_OUTCOME_BYTES);
-  #encoding = "identity";
+export class ConnectStreamTranslator extends EnvelopedTranslator {
+  protected readonly splitter = new FrameSplitter(FLAG_END_STREAM, MAX_OUTCOME_BYTES);
+  protected readonly finalName = "the frame that says how it ended";
   #head: Fields = [];
 
   protected start(session: Session, stream: SessionStream, leftMs: number): void {
@@ -44,47 +34,26 @@ export class ConnectStreamTranslator extends Translator {
 
   onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void {
     const { call } = this;
-    if (trailers) return this.#finish();
+    if (trailers) return this.finish();
     const head = parseResponseHead(block);
     if (head === undefined) return call.fail(responseInvalid(call, "its header block is malformed"));
     if (head.status !== 200) return call.fail(statusError(call, head.status));
     if (FORM.exec(head.contentType)?.[1] !== call.method.form)
       return call.fail(contentTypeError(call, head.contentType));
-    this.#encoding = findField(head.fields, "connect-content-encoding") ?? "identity";
-    const translated = grpcHead(head.fields, call.method.form, this.#encoding, isConnectEncoding);
+    this.encoding = findField(head.fields, "connect-content-encoding") ?? "identity";
+    const translated = grpcHead(head.fields, call.method.form, this.encoding, isConnectEncoding);
     this.#head = translated.fields;
     call.onHeaders(translated, false, false);
-    if (endStream) this.#finish();
+    if (endStream) this.finish();
   }
 
-  onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+  protected onFinal(payload: Uint8Array | undefined): void {
     const { call } = this;
-    if (!this.isWanted) return;
-    const upTo = this.#splitter.push(bytes, start, end);
-    if (upTo > start) call.onData(bytes, start, upTo, false);
-    if (!this.isWanted) return;
-    this.give(end - upTo);
-    const { fault } = this.#splitter;
-    if (fault !== undefined) return call.fail(splitError(call, fault));
-    if (endStream) this.#finish();
-  }
-
-  #finish(): void {
-    const { call } = this;
-    if (!this.isWanted) return;
-    const { final } = this.#splitter;
-    if (final === undefined)
-      return call.fail(responseInvalid(call, "it ended without the frame that says how it ended"));
-    try {
-      const payload = openFinal(final, this.#encoding);
-      const end = payload === undefined ? undefined : decodeEndStream(payload);
-      const trailers = end === undefined ? undefined : trailersOf(end.trailers);
-      if (end === undefined || trailers === undefined)
-        return call.fail(responseInvalid(call, "the frame that ends it is malformed"));
-      call.onOutcome(trailers, end.error && withMetadata(end.error, this.#head, trailers.fields));
-    } catch (error) {
-      call.fail(toMessageError(error, call.method.name));
-    }
+    const end = payload === undefined ? undefined : decodeEndStream(payload);
+    const trailers = end === undefined ? undefined : trailersOf(end.trailers);
+    if (end === undefined || trailers === undefined)
+      return call.fail(responseInvalid(call, "the frame that ends it is malformed"));
+    call.onOutcome(trailers, end.error && withMetadata(end.error, this.#head, trailers.fields));
   }
 }
 

@@ -22,15 +22,8 @@ import { envelopePrefix } from "../../wire/envelope-writer.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead, type ResponseHead } from "../../wire/http2/head.ts";
-import { responseInvalid } from "../response.ts";
-import {
-  contentTypeError,
-  grpcHead,
-  MAX_OUTCOME_BYTES,
-  statusError,
-  trailersOf,
-  withMetadata,
-} from "./answer.ts";
+import { responseInvalid, statusError } from "../response.ts";
+import { contentTypeError, grpcHead, MAX_OUTCOME_BYTES, trailersOf, withMetadata } from "./answer.ts";
 import { leadingFields, metadataFields } from "./request-fields.ts";
 import { Translator } from "./translator.ts";
 

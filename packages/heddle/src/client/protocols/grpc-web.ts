@@ -8,26 +8,18 @@ import { formatTimeout } from "../../call/deadline.ts";
 import { decodeGrpcWebTrailers, FLAG_TRAILERS } from "../../call/grpc-web-trailers.ts";
 import { findField } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
-import { toMessageError } from "../../contract/message-error.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import { FrameSplitter } from "../../wire/frame-splitter.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { parseResponseHead } from "../../wire/http2/head.ts";
 import { responseInvalid } from "../response.ts";
-import {
-  contentTypeError,
-  grpcHead,
-  MAX_OUTCOME_BYTES,
-  openFinal,
-  splitError,
-  trailersOf,
-} from "./answer.ts";
+import { contentTypeError, grpcHead, MAX_OUTCOME_BYTES, trailersOf } from "./answer.ts";
+import { EnvelopedTranslator } from "./enveloped-translator.ts";
 import { leadingFields, metadataFields } from "./request-fields.ts";
-import { Translator } from "./translator.ts";
 
-export class GrpcWebTranslator extends Translator {
-  readonly #splitter = new FrameSplitter(FLAG_TRAILERS, MAX_OUTCOME_BYTES);
-  #encoding = "identity";
+export class GrpcWebTranslator extends EnvelopedTranslator {
+  protected readonly splitter = new FrameSplitter(FLAG_TRAILERS, MAX_OUTCOME_BYTES);
+  protected readonly finalName = "trailers";
   /** A head with a status, which counts only when no body follows. */
   #heldHead: HeaderBlock | undefined = undefined;
 
@@ -45,7 +37,7 @@ export class GrpcWebTranslator extends Translator {
 
   onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void {
     // HTTP trailers have no meaning here: the body has said all.
-    if (trailers) return this.#finish();
+    if (trailers) return this.finish();
     const { call } = this;
     const head = parseResponseHead(block);
     // A status other than 200, and a head that is none, mean the same as in gRPC.
@@ -54,25 +46,15 @@ export class GrpcWebTranslator extends Translator {
     if (form === null) return call.fail(contentTypeError(call, head.contentType));
     if ((form[1] ?? "proto") !== call.method.form)
       return call.fail(responseInvalid(call, `its content type is "${head.contentType}"`, Code.Internal));
-    this.#encoding = findField(head.fields, "grpc-encoding") ?? "identity";
+    this.encoding = findField(head.fields, "grpc-encoding") ?? "identity";
     const translated = grpcHead(head.fields, call.method.form, undefined, () => false);
     if (!endStream && findField(head.fields, "grpc-status") !== undefined) this.#heldHead = translated;
     else call.onHeaders(translated, endStream, false);
   }
 
-  onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
-    const { call } = this;
-    if (end > start) {
-      this.#giveHead();
-      if (!this.isWanted) return;
-      const upTo = this.#splitter.push(bytes, start, end);
-      if (upTo > start) call.onData(bytes, start, upTo, false);
-      if (!this.isWanted) return;
-      this.give(end - upTo);
-      const { fault } = this.#splitter;
-      if (fault !== undefined) return call.fail(splitError(call, fault));
-    }
-    if (endStream) this.#finish();
+  override onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void {
+    if (end > start) this.#giveHead();
+    super.onData(bytes, start, end, endStream);
   }
 
   #giveHead(): void {
@@ -81,21 +63,17 @@ export class GrpcWebTranslator extends Translator {
     if (head !== undefined) this.call.onHeaders(head, false, false);
   }
 
-  #finish(): void {
+  protected override finish(): void {
+    if (this.#heldHead === undefined) super.finish();
+    else if (this.isWanted) this.call.onHeaders(this.#heldHead, true, false);
+  }
+
+  protected onFinal(payload: Uint8Array | undefined): void {
     const { call } = this;
-    if (!this.isWanted) return;
-    if (this.#heldHead !== undefined) return call.onHeaders(this.#heldHead, true, false);
-    const { final } = this.#splitter;
-    if (final === undefined) return call.fail(responseInvalid(call, "it ended without trailers"));
-    try {
-      const payload = openFinal(final, this.#encoding);
-      const fields = payload === undefined ? undefined : decodeGrpcWebTrailers(payload);
-      const trailers = fields === undefined ? undefined : trailersOf(fields);
-      if (trailers === undefined) return call.fail(responseInvalid(call, "its trailers are malformed"));
-      call.onHeaders(trailers, true, true);
-    } catch (error) {
-      call.fail(toMessageError(error, call.method.name));
-    }
+    const fields = payload === undefined ? undefined : decodeGrpcWebTrailers(payload);
+    const trailers = fields === undefined ? undefined : trailersOf(fields);
+    if (trailers === undefined) return call.fail(responseInvalid(call, "its trailers are malformed"));
+    call.onHeaders(trailers, true, true);
   }
 }
 

@@ -14,8 +14,6 @@ import { huffmanDecode, maxDecodedBytes } from "./huffman-decode.ts";
 import { latin1String } from "./latin1.ts";
 import { FIRST_DYNAMIC_INDEX, STATIC_TABLE } from "./static-table.ts";
 
-export type { HeaderBlock } from "./header-block.ts";
-
 export interface HpackDecoderOptions {
   /**
    * What our SETTINGS_HEADER_TABLE_SIZE advertises, in bytes; default 4096. The table itself starts at 4096,

@@ -2,7 +2,7 @@
  * What the HTTP/2 machine tells its owner. Callbacks, not an emitter: they run for every frame of every
  * call, synchronously inside `receive`, and must not throw.
  */
-import type { HeaderBlock } from "../hpack/decoder.ts";
+import type { HeaderBlock } from "../hpack/header-block.ts";
 import type { HeddleError } from "../../call/errors.ts";
 import type { Http2Stream } from "./stream.ts";
 

@@ -4,7 +4,7 @@
  * The result is kept on the block: the same block (and HPACK gives the same object for the same bytes) is
  * checked once, however many calls use it.
  */
-import type { HeaderBlock } from "../hpack/decoder.ts";
+import type { HeaderBlock } from "../hpack/header-block.ts";
 
 export interface RequestHead {
   readonly method: string;
