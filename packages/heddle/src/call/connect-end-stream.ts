@@ -6,7 +6,7 @@ import type { Registry } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { readConnectError, writeConnectError } from "./connect-error.ts";
 import { isJsonObject } from "./json-object.ts";
-import type { Fields } from "./metadata.ts";
+import { type Fields, isFieldName, isFieldValue } from "./metadata.ts";
 
 /** Flag of the envelope that ends a stream; the flag of compression may be set beside it. */
 export const FLAG_END_STREAM = 2;
@@ -55,16 +55,11 @@ function readMetadata(json: unknown): Fields | undefined {
   if (!isJsonObject(json)) return undefined;
   const fields: string[] = [];
   for (const [name, values] of Object.entries(json)) {
-    if (!Array.isArray(values) || !NAME.test(name)) return undefined;
+    if (!Array.isArray(values) || !isFieldName(name)) return undefined;
     for (const value of values) {
-      if (typeof value !== "string" || !VALUE.test(value)) return undefined;
+      if (typeof value !== "string" || !isFieldValue(value)) return undefined;
       fields.push(name.toLowerCase(), value);
     }
   }
   return fields;
 }
-
-/** What `Headers` takes: trailers are shown as such. */
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no field may have.
-const VALUE = /^[^\0\r\n\u0100-\uffff]*$/;

@@ -2,7 +2,7 @@
  * The last envelope of a gRPC-Web answer: the trailers that browsers do not show, as lines of text.
  * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md ("Message framing").
  */
-import type { Fields } from "./metadata.ts";
+import { type Fields, isFieldName, isFieldValue } from "./metadata.ts";
 
 /** Flag of the envelope that carries trailers; the flag of compression may be set beside it. */
 export const FLAG_TRAILERS = 0x80;
@@ -25,7 +25,7 @@ export function decodeGrpcWebTrailers(payload: Uint8Array): Fields | undefined {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
     const value = line.slice(colon + 1).trim();
-    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    if (!isFieldName(name) || !isFieldValue(value)) return undefined;
     fields.push(name, value);
   }
   return fields;
@@ -36,6 +36,3 @@ function latin1(bytes: Uint8Array): string {
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
-
-const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const VALUE = /^[^\0\r\n]*$/;

@@ -74,6 +74,20 @@ export function findField(fields: Fields, name: string): string | undefined {
   return undefined;
 }
 
+/** A token, in upper or lower case (RFC 9110 §5.6.2). For names from a place where no parser of HTTP has been. */
+export function isFieldName(name: string): boolean {
+  return TOKEN.test(name);
+}
+
+/** What `Headers` takes: no line breaks, and one octet per character. */
+export function isFieldValue(value: string): boolean {
+  return VALUE.test(value);
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/i;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no field may have.
+const VALUE = /^[^\0\r\n\u0100-\uffff]*$/;
+
 /** Metadata that HPACK must not keep (RFC 7541 §7.1.3). */
 export function isSecret(name: string): boolean {
   return SECRETS.has(name);

@@ -84,7 +84,6 @@ export interface ClientOptions extends ConnectionOptions {
 
 export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as const;
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
-export type { HttpVersionName };
 
 export type ResolvedClientOptions = Required<
   Omit<ClientOptions, OptionalNames | "retryBudget" | keyof ConnectionOptions>

@@ -7,6 +7,8 @@
 import type { Dispatcher } from "undici";
 import { reasonText } from "../call/errors.ts";
 import type { HeaderBlock } from "../wire/hpack/header-block.ts";
+import { FIELD_OVERHEAD_BYTES } from "../wire/hpack/header-field.ts";
+import { CONNECTION_FIELDS } from "../wire/http2/head.ts";
 import { Http1Body } from "./http1-body.ts";
 import type { SessionStream, StreamOwner } from "./session.ts";
 
@@ -152,15 +154,6 @@ const RESUME_AT_BYTES = 64 * 1024;
 const ABANDONED = new Error("nobody waits for the answer");
 const NOTHING = new Uint8Array(0);
 
-/** Fields that belong to the connection: HTTP/2 has no such thing, and heads are read by its rules. */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 function requestOf(fields: readonly string[]): Dispatcher.DispatchOptions {
   let method = "POST";
   let path = "/";
@@ -176,6 +169,7 @@ function requestOf(fields: readonly string[]): Dispatcher.DispatchOptions {
   return { method, path, headers };
 }
 
+/** As HTTP/2 would have it: heads are read by its rules. */
 function toHeaderBlock(status: number, raw: readonly Buffer[]): HeaderBlock {
   const fields = [":status", String(status)];
   let listBytes = 0;
@@ -184,10 +178,7 @@ function toHeaderBlock(status: number, raw: readonly Buffer[]): HeaderBlock {
     const value = (raw[i + 1] as Buffer).toString("latin1").trim();
     if (CONNECTION_FIELDS.has(name)) continue;
     fields.push(name, value);
-    listBytes += name.length + value.length + FIELD_OVERHEAD;
+    listBytes += name.length + value.length + FIELD_OVERHEAD_BYTES;
   }
   return { fields, listBytes, parsed: undefined };
 }
-
-/** RFC 9113 §6.5.2. */
-const FIELD_OVERHEAD = 32;

@@ -8,7 +8,7 @@ import type { Http2Limits } from "../wire/http2/limits.ts";
 import { ClientSession } from "./client-session.ts";
 import { type Dialing, type DialOptions, type Dialled, dial } from "./dial.ts";
 import type { HttpVersionName, Session, StreamOwner } from "./session.ts";
-import type { ClientTls } from "./tls.ts";
+import { ALPN_PROTOCOLS, type ClientTls } from "./tls.ts";
 import type { UpkeepParts, UpkeepRules } from "./upkeep.ts";
 
 export interface OpenSessionOptions extends UpkeepParts {
@@ -45,7 +45,7 @@ export interface SessionEvents {
 
 /** What is offered to a TLS server. */
 const OFFERED: Readonly<Record<HttpVersionName, readonly string[]>> = {
-  auto: ["h2", "http/1.1"],
+  auto: ALPN_PROTOCOLS,
   "2": ["h2"],
   "1.1": ["http/1.1"],
 };

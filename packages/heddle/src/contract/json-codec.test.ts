@@ -9,8 +9,9 @@ import {
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Echo } from "./echo-service.test.ts";
-import { jsonMethod, registryOfServices } from "./json-codec.ts";
+import { jsonMethod } from "./json-method.ts";
 import { methodOf } from "./method.ts";
+import { registryOfServices } from "./registry-of-services.ts";
 
 const registry = registryOfServices([Echo]);
 const say = jsonMethod(methodOf(Echo.method.say), registry);

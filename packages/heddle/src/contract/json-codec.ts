@@ -7,57 +7,16 @@
  */
 import {
   create,
-  createRegistry,
-  type DescFile,
   type DescMessage,
-  type DescService,
   fromJsonString,
   isMessage,
   type Registry,
   toJsonString,
 } from "@bufbuild/protobuf";
-import {
-  file_google_protobuf_any,
-  file_google_protobuf_duration,
-  file_google_protobuf_empty,
-  file_google_protobuf_field_mask,
-  file_google_protobuf_struct,
-  file_google_protobuf_timestamp,
-  file_google_protobuf_wrappers,
-} from "@bufbuild/protobuf/wkt";
 import type { Codec } from "./codec/codec.ts";
-import type { Method } from "./method.ts";
 
-/** `method` with its messages as JSON. `registry` knows the types that an `Any` in them may hold. */
-export function jsonMethod(method: Method, registry: Registry): Method {
-  const { input, output } = method.desc;
-  return { ...method, form: "json", input: jsonCodec(input, registry), output: jsonCodec(output, registry) };
-}
-
-/** What the files of the services define and import, and the well-known types. */
-export function registryOfServices(services: Iterable<DescService>): Registry {
-  const files = new Set<DescFile>();
-  const add = (file: DescFile): void => {
-    if (files.has(file)) return;
-    files.add(file);
-    for (const dependency of file.dependencies) add(dependency);
-  };
-  for (const { file } of services) add(file);
-  // What the services bring stands last, for it wins where a name is there twice.
-  return createRegistry(...WELL_KNOWN, ...files);
-}
-
-const WELL_KNOWN: readonly DescFile[] = [
-  file_google_protobuf_any,
-  file_google_protobuf_duration,
-  file_google_protobuf_empty,
-  file_google_protobuf_field_mask,
-  file_google_protobuf_struct,
-  file_google_protobuf_timestamp,
-  file_google_protobuf_wrappers,
-];
-
-function jsonCodec(desc: DescMessage, registry: Registry): Codec {
+/** `registry` knows the types that an `Any` in the messages may hold. */
+export function jsonCodec(desc: DescMessage, registry: Registry): Codec {
   const writeOptions = { registry };
   const readOptions = { registry, ignoreUnknownFields: true };
   const encode: Codec["encode"] = (message) =>

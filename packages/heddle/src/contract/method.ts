@@ -6,6 +6,9 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { type Codec, codecOf } from "./codec/codec.ts";
 
+/** How messages are written as bytes. Users know it as `codec`. */
+export type MessageForm = "proto" | "json";
+
 export interface Method {
   readonly desc: DescMethod;
   /** `/shop.v1.OrderService/PlaceOrder` */
@@ -15,7 +18,7 @@ export interface Method {
   /** True when the contract says NO_SIDE_EFFECTS or IDEMPOTENT: repeating a call does no harm. */
   readonly idempotent: boolean;
   /** What the codecs write. */
-  readonly form: "proto" | "json";
+  readonly form: MessageForm;
   readonly input: Codec;
   readonly output: Codec;
 }

@@ -18,12 +18,13 @@ import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { newTraceId, parseTraceparent } from "../call/trace.ts";
 import type { Inbox } from "../connection/inbox.ts";
+import type { MessageForm } from "../contract/method.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerParts } from "./layer.ts";
 import type { Peer } from "./peer.ts";
-import type { MessageForm, ServerProtocol } from "./protocol.ts";
+import type { ServerProtocol } from "./protocol.ts";
 import type { Route } from "./router.ts";
 
 /** What receives the body of the request, once the layers have let the call in. */

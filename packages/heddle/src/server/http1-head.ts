@@ -6,7 +6,7 @@
  * Source: RFC 9112 §3.2 (targets and Host), §6.3, RFC 9110 §7.6.1 (fields of the connection).
  */
 import type { IncomingMessage } from "node:http";
-import type { RequestHead } from "../wire/http2/head.ts";
+import { CONNECTION_FIELDS, type RequestHead } from "../wire/http2/head.ts";
 
 /** The head, or a sentence that says why the request is refused. */
 export function readHttp1Head(request: IncomingMessage, scheme: "http" | "https"): RequestHead | string {
@@ -57,13 +57,9 @@ const HOST = /^(?:[\w.\-~%!$&'()*+,;=]*|\[[0-9a-fA-F:.%\w]+\])(?::[0-9]{0,5})?$/
 
 /** Said from hop to hop, and nothing to a handler. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
-  "connection",
+  ...CONNECTION_FIELDS,
   "expect",
   "http2-settings",
-  "keep-alive",
-  "proxy-connection",
   "te",
   "trailer",
-  "transfer-encoding",
-  "upgrade",
 ]);

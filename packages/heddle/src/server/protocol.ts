@@ -7,14 +7,11 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import type { HeddleError } from "../call/errors.ts";
-import type { Method } from "../contract/method.ts";
+import type { MessageForm, Method } from "../contract/method.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 import type { ServerParts } from "./layer.ts";
-
-/** How messages are written as bytes. */
-export type MessageForm = "proto" | "json";
 
 /** What the head of a request says, once a protocol has read it. */
 export interface ProtocolRequest {

@@ -3,8 +3,9 @@
  */
 import type { Registry } from "@bufbuild/protobuf";
 import { HeddleError } from "../call/errors.ts";
-import { jsonMethod, registryOfServices } from "../contract/json-codec.ts";
+import { jsonMethod } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
+import { registryOfServices } from "../contract/registry-of-services.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
 
 export interface Route {

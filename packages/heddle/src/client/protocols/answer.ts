@@ -4,6 +4,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { HeddleError } from "../../call/errors.ts";
 import { type Fields, toHeaders } from "../../call/metadata.ts";
+import type { MessageForm } from "../../contract/method.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";
 import { areTrailersValid } from "../../wire/http2/head.ts";
 import type { ClientCall } from "../call.ts";
@@ -23,7 +24,7 @@ function blockOf(fields: Fields): HeaderBlock {
 /** The head of a gRPC answer that says what another protocol's head said; `without` names what has been dealt with. */
 export function grpcHead(
   fields: Fields,
-  form: "proto" | "json",
+  form: MessageForm,
   encoding: string | undefined,
   without: (name: string) => boolean,
 ): HeaderBlock {

@@ -5,10 +5,11 @@
 import { parseConnectTimeout } from "../../call/connect-timeout.ts";
 import { HeddleError, isHeddleError } from "../../call/errors.ts";
 import { findField } from "../../call/metadata.ts";
+import type { MessageForm } from "../../contract/method.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerParts } from "../layer.ts";
-import type { MessageForm, ProtocolRequest } from "../protocol.ts";
+import type { ProtocolRequest } from "../protocol.ts";
 import { type RequestWords, toProtocolRequest } from "./protocol-request.ts";
 
 /** What a Connect request says of itself in headers or, of a GET, in its query. */

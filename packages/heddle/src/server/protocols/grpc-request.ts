@@ -4,9 +4,10 @@
  */
 import { parseTimeout } from "../../call/deadline.ts";
 import { findField } from "../../call/metadata.ts";
+import type { MessageForm } from "../../contract/method.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { ServerParts } from "../layer.ts";
-import type { MessageForm, ProtocolRequest } from "../protocol.ts";
+import type { ProtocolRequest } from "../protocol.ts";
 import { toProtocolRequest } from "./protocol-request.ts";
 
 /** gRPC and gRPC-Web say it alike, but for the content type. */

@@ -3,9 +3,10 @@
  * and how those of the answer may be.
  */
 import { HeddleError } from "../../call/errors.ts";
+import type { MessageForm } from "../../contract/method.ts";
 import { ACCEPT_ENCODING, chooseEncoding, encodingNamed } from "../../wire/compression.ts";
 import type { ServerParts } from "../layer.ts";
-import type { MessageForm, ProtocolRequest } from "../protocol.ts";
+import type { ProtocolRequest } from "../protocol.ts";
 
 /** The words of a head, as they came. */
 export interface RequestWords {

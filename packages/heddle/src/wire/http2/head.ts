@@ -137,7 +137,8 @@ function isFieldAllowed(name: string, value: string): boolean {
 
 const REQUEST_PSEUDO: ReadonlySet<string> = new Set([":method", ":scheme", ":path", ":authority"]);
 const RESPONSE_PSEUDO: ReadonlySet<string> = new Set([":status"]);
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+/** Fields that belong to the connection, which HTTP/2 does not have (§8.2.2). */
+export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "proxy-connection",
   "keep-alive",
