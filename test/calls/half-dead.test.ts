@@ -5,49 +5,12 @@
 import "../kit/trap.ts";
 import { Code } from "heddle";
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { rejectsWith } from "../interop/cases/errors.ts";
+import { startRelay } from "../kit/relay.ts";
 import { connectTo, startEcho } from "../kit/running.ts";
 import { until, within } from "../kit/within.ts";
 import { Witness } from "../kit/witness.ts";
-
-async function startRelay(t: TestContext, target: string) {
-  const sockets: Socket[] = [];
-  let silent = false;
-  const port = Number(target.slice(target.lastIndexOf(":") + 1));
-  const listener = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.push(from);
-      from.on("error", () => {});
-      from.on("close", () => {
-        if (!silent) to.destroy();
-      });
-      from.on("data", (chunk) => to.write(chunk));
-    }
-  }).listen(0, "127.0.0.1");
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    listener.close();
-  });
-  await once(listener, "listening");
-  return {
-    address: `127.0.0.1:${(listener.address() as AddressInfo).port}`,
-    get connections() {
-      return sockets.length / 2;
-    },
-    /** The connections that stand pass nothing on any more, not even their end; new ones work. */
-    fallSilent(): void {
-      silent = true;
-      for (const socket of sockets) socket.pause();
-    },
-  };
-}
 
 test("both ends find it out within their keepalive times: the call fails, the handler ends", async (t) => {
   const witness = new Witness();

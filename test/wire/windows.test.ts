@@ -4,38 +4,13 @@
  */
 import "../kit/trap.ts";
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
+import { startRelay } from "../kit/relay.ts";
 import { connectTo, startEcho } from "../kit/running.ts";
 
 const DELAY_MS = 20;
 const MESSAGE_BYTES = 1024 * 1024;
 const MESSAGES = 24;
-
-/** Passes bytes on in both directions, each chunk 20 ms later. */
-async function startSlowLink(t: TestContext, target: string): Promise<string> {
-  const port = Number(target.slice(target.lastIndexOf(":") + 1));
-  const sockets: Socket[] = [];
-  const listener = createServer({ noDelay: true }, (near) => {
-    const far = connect({ port, host: "127.0.0.1", noDelay: true });
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.push(from);
-      from.on("error", () => {});
-      from.on("data", (chunk) => setTimeout(() => to.write(chunk), DELAY_MS));
-      from.on("close", () => to.destroy());
-    }
-  }).listen(0, "127.0.0.1");
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    listener.close();
-  });
-  await once(listener, "listening");
-  return `127.0.0.1:${(listener.address() as AddressInfo).port}`;
-}
 
 async function* payloads() {
   for (let i = 0; i < MESSAGES; i++) yield { payload: new Uint8Array(MESSAGE_BYTES) };
@@ -56,8 +31,8 @@ const transfers = {
 
 for (const [direction, transfer] of Object.entries(transfers)) {
   test(`windows grow with the link, ${direction}`, async (t) => {
-    const link = await startSlowLink(t, (await startEcho(t)).address);
-    const client = connectTo(t, link, { defaultTimeoutMs: 60_000 });
+    const relay = await startRelay(t, (await startEcho(t)).address, { delayMs: DELAY_MS });
+    const client = connectTo(t, relay.address, { defaultTimeoutMs: 60_000 });
     await client.unary({});
     const began = performance.now();
     await transfer(client);

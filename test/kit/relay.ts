@@ -1,0 +1,53 @@
+/** What stands between a client and a server in tests of the network: it passes bytes on as a test wants them. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+
+export interface Relay {
+  /** Where the client is to connect to. */
+  readonly address: string;
+  readonly connections: number;
+  /** The connections that stand pass nothing on any more, not even their end; new ones work. */
+  fallSilent(): void;
+}
+
+/** Relays to `target` until the test has ended; what it passes on comes `delayMs` later. */
+export async function startRelay(t: TestContext, target: string, { delayMs = 0 } = {}): Promise<Relay> {
+  const sockets: Socket[] = [];
+  const silent = new Set<Socket>();
+  const port = Number(target.slice(target.lastIndexOf(":") + 1));
+  const listener = createServer({ noDelay: true }, (near) => {
+    const far = connect({ port, host: "127.0.0.1", noDelay: true });
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.push(from);
+      from.on("error", () => {});
+      from.on("data", (chunk) => {
+        if (delayMs === 0) to.write(chunk);
+        else setTimeout(() => to.write(chunk), delayMs);
+      });
+      from.on("close", () => {
+        if (!silent.has(from)) to.destroy();
+      });
+    }
+  }).listen(0, "127.0.0.1");
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    listener.close();
+  });
+  await once(listener, "listening");
+  return {
+    address: `127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    get connections() {
+      return sockets.length / 2;
+    },
+    fallSilent() {
+      for (const socket of sockets) {
+        silent.add(socket);
+        socket.pause();
+      }
+    },
+  };
+}
