@@ -1,16 +1,10 @@
 /** A run of the codec suite as people read it: on the terminal, and as its section of RESULTS.md. */
+import { circumstancesTable, type RunCircumstances } from "../harness/report.ts";
 import { alignedText, grouped, markdownTable, type Table } from "../harness/table.ts";
-import type { Machine } from "../machine.ts";
 import type { CodecRow } from "./suite.ts";
 
-export interface CodecResult {
+export interface CodecResult extends RunCircumstances {
   readonly suite: "codec";
-  /** Version of Node. */
-  readonly node: string;
-  /** When the run began, ISO 8601. */
-  readonly date: string;
-  readonly command: string;
-  readonly machine: Machine;
   readonly rows: readonly CodecRow[];
   /** As `toCodecRatios` has them. */
   readonly ratios: Readonly<Record<string, number>>;
@@ -21,16 +15,9 @@ export function toText(result: CodecResult): string {
 }
 
 export function toMarkdown(result: CodecResult): string {
-  const { machine } = result;
   return `## codec: messages to bytes and back
 
-| | |
-|---|---|
-| date | ${result.date.slice(0, 10)} |
-| machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os} |
-| load average at the start | ${machine.loadAtStart} |
-| Node | ${result.node} |
-| command | \`${result.command}\` |
+${circumstancesTable(result)}
 
 ${markdownTable(toTable(result))}
 

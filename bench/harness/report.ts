@@ -7,14 +7,18 @@ import type { Machine } from "../machine.ts";
 import type { Row } from "./rounds.ts";
 import { alignedText, markdownTable, ratioTable, type Table } from "./table.ts";
 
-export interface RunResult {
-  readonly suite: string;
+/** Where, when and how a run was made. */
+export interface RunCircumstances {
   /** Version of Node. */
   readonly node: string;
   /** When the run began, ISO 8601. */
   readonly date: string;
   readonly command: string;
   readonly machine: Machine;
+}
+
+export interface RunResult extends RunCircumstances {
+  readonly suite: string;
   readonly rows: readonly Row[];
   readonly ratios: Readonly<Record<string, number>>;
 }
@@ -37,17 +41,10 @@ export function toText(result: RunResult, report: Report): string {
 }
 
 export function toMarkdown(result: RunResult, report: Report): string {
-  const { machine } = result;
   const { rows, ratios } = toTables(result, report);
   return `## ${result.suite}: ${report.title}
 
-| | |
-|---|---|
-| date | ${result.date.slice(0, 10)} |
-| machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os} |
-| load average at the start | ${machine.loadAtStart} |
-| Node | ${result.node} |
-| command | \`${result.command}\` |
+${circumstancesTable(result)}
 
 ${markdownTable(rows)}
 
@@ -55,6 +52,16 @@ ${report.legend}
 
 ${markdownTable(ratios)}
 `;
+}
+
+export function circumstancesTable({ date, machine, node, command }: RunCircumstances): string {
+  return `| | |
+|---|---|
+| date | ${date.slice(0, 10)} |
+| machine | ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.os} |
+| load average at the start | ${machine.loadAtStart} |
+| Node | ${node} |
+| command | \`${command}\` |`;
 }
 
 function toTables({ rows, ratios }: RunResult, report: Report): { rows: Table; ratios: Table } {

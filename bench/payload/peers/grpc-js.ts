@@ -9,6 +9,7 @@ import {
   EchoResponseSchema,
 } from "../../gen/bench/v1/blobs_pb.ts";
 import { asBuffer } from "../../harness/as-buffer.ts";
+import { bindGrpcJs } from "../../harness/bind-grpc-js.ts";
 import type { PayloadPeer } from "../suite.ts";
 
 const definition = {
@@ -29,12 +30,7 @@ export const peer: PayloadPeer = {
     const echo: grpc.handleUnaryCall<EchoRequest, EchoResponse> = (call, callback) =>
       callback(null, create(EchoResponseSchema, { blob: call.request.blob }));
     server.addService(definition, { echo });
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      );
-    });
-    return { port, close: async () => server.forceShutdown() };
+    return bindGrpcJs(server);
   },
 
   async connect(port) {

@@ -6,6 +6,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { PlaceOrderRequest, PlaceOrderResponse } from "../../gen/bench/v1/orders_pb.ts";
 import { asBuffer } from "../../harness/as-buffer.ts";
+import { bindGrpcJs } from "../../harness/bind-grpc-js.ts";
 import type { PeerCertificates } from "../../harness/suite.ts";
 import {
   answerOrder,
@@ -35,12 +36,7 @@ export const peer: RpcPeer = {
     const placeOrder: grpc.handleUnaryCall<PlaceOrderRequest, PlaceOrderResponse> = (call, callback) =>
       callback(null, answerOrder(call.request));
     server.addService(definition, { placeOrder });
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", serverCredentials(tls), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      );
-    });
-    return { port, close: async () => server.forceShutdown() };
+    return bindGrpcJs(server, serverCredentials(tls));
   },
 
   async connect(port, { tls }) {

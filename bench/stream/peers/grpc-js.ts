@@ -5,6 +5,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { WatchResponse, WatchRequest } from "../../gen/bench/v1/ticks_pb.ts";
 import { asBuffer } from "../../harness/as-buffer.ts";
+import { bindGrpcJs } from "../../harness/bind-grpc-js.ts";
 import { decodeRequest, decodeTick, encodeRequest, encodeTick, tickMessage, watchPath } from "../codec.ts";
 import type { StreamPeer } from "../suite.ts";
 
@@ -38,12 +39,7 @@ export const peer: StreamPeer = {
       writeOn();
     };
     server.addService(definition, { watch });
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      );
-    });
-    return { port, close: async () => server.forceShutdown() };
+    return bindGrpcJs(server);
   },
 
   async connect(port) {
