@@ -58,9 +58,10 @@ export const deadlines: readonly Case[] = [
     },
   },
   {
-    name: "a deadline that is over before the call could be sent",
+    // Not shorter: connect-node writes a fraction of a millisecond as one, which no protocol allows.
+    name: "a deadline that is over about when the call is sent",
     async run({ client }) {
-      await rejectsWith(client.unary({ plan: { hang: true } }, { timeoutMs: 0.001 }), Code.DeadlineExceeded);
+      await rejectsWith(client.unary({ plan: { hang: true } }, { timeoutMs: 1 }), Code.DeadlineExceeded);
     },
   },
 ];
