@@ -2,11 +2,10 @@
  * One HTTP/2 connection of a client: opens streams for calls and brings each the answers.
  *
  * A call that finds no free stream waits, in order, until one is free here or on another connection to the same
- * instance: they share one queue. What
- * the bytes mean (gRPC, its status, its messages) is the business of the stream's owner.
+ * instance: they share one queue. What the bytes mean (gRPC, its status, its messages) is the business of the
+ * stream's owner.
  */
 import type { Duplex } from "node:stream";
-import { isSecret } from "../call/metadata.ts";
 import type { Method } from "../contract/method.ts";
 import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
@@ -19,6 +18,7 @@ import type { Http2Stream } from "../wire/http2/stream.ts";
 import type { Session, StreamOwner } from "./session.ts";
 import { SocketDriver } from "./socket-driver.ts";
 import { Upkeep, type UpkeepOwner, type UpkeepParts, type UpkeepRules } from "./upkeep.ts";
+import { writeFields } from "./write-fields.ts";
 
 /** A request head as it was last encoded on this connection. */
 export interface KeptRequestHead extends KeptBlock {
@@ -151,13 +151,7 @@ export class ClientSession implements Session, UpkeepOwner {
     const { machine } = this;
     if (stream.localClosed || machine.closed) return;
     const mark = machine.beginHeaders();
-    for (let i = 0; i < fields.length; i += 2)
-      machine.encoder.field(
-        machine.out,
-        fields[i] as string,
-        fields[i + 1] as string,
-        indexing(fields[i] as string),
-      );
+    writeFields(machine, fields);
     machine.endHeaders(mark, stream, endStream);
     this.#driver.flushSoon();
   }
@@ -303,24 +297,3 @@ export class ClientSession implements Session, UpkeepOwner {
     for (const owner of owners) owner.onLost(reason, true);
   }
 }
-
-/** Fields that are the same in most requests earn a place in HPACK's table; secrets must never have one. */
-function indexing(name: string): "index" | "plain" | "never" {
-  if (STEADY.has(name)) return "index";
-  return isSecret(name) ? "never" : "plain";
-}
-
-const STEADY: ReadonlySet<string> = new Set([
-  ":method",
-  ":scheme",
-  ":path",
-  ":authority",
-  "te",
-  "content-type",
-  "user-agent",
-  "accept-encoding",
-  "connect-accept-encoding",
-  "connect-protocol-version",
-  "grpc-accept-encoding",
-  "x-grpc-web",
-]);

@@ -3,6 +3,7 @@
  */
 import type { Fields } from "../call/metadata.ts";
 import { Waker } from "../connection/waker.ts";
+import { writeFields } from "../connection/write-fields.ts";
 import { NO_ERROR } from "../wire/http2/constants.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import { QUEUE_LOW_WATER_BYTES } from "../wire/http2/sender.ts";
@@ -49,11 +50,7 @@ export class Http2Call extends ServerCall {
     if (this.over) return;
     const { machine } = this.session;
     const mark = machine.beginHeaders();
-    machine.encoder.field(machine.out, ":status", String(status), "index");
-    for (let i = 0; i < fields.length; i += 2) {
-      const name = fields[i] as string;
-      machine.encoder.field(machine.out, name, fields[i + 1] as string, STEADY.has(name) ? "index" : "plain");
-    }
+    writeFields(machine, [":status", String(status), ...fields]);
     machine.endHeaders(mark, this.stream, false);
   }
 
@@ -103,14 +100,6 @@ export class Http2Call extends ServerCall {
     this.session.streamEnded();
   }
 }
-
-/** Fields whose values are few: they earn a place in HPACK's table. */
-const STEADY: ReadonlySet<string> = new Set([
-  "content-type",
-  "content-encoding",
-  "connect-content-encoding",
-  "vary",
-]);
 
 function writeTrailers({ call, trailers }: { readonly call: Http2Call; readonly trailers: Fields }): void {
   if (call.over) return;
