@@ -12,7 +12,7 @@ import { Waker } from "../connection/waker.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import { ServerCall } from "./call.ts";
 import { MAX_DROPPED_BYTES } from "./http-refusal.ts";
-import type { Http1Connection } from "./http1-server.ts";
+import type { Http1Connection } from "./http1-connection.ts";
 import type { ServerParts } from "./layer.ts";
 import type { Peer } from "./peer.ts";
 
@@ -74,7 +74,7 @@ export class Http1Call extends ServerCall {
 
   /** Answers in the place of the handler: what follows in the request cannot be read. */
   turnDown(status: number, sentence: string): void {
-    this.#sentEnd = true;
+    this.#handOver();
     writeRefusal(this.#response, status, sentence);
     this.abort(new HeddleError("cancelled", { method: this.name, reason: "its request was not valid HTTP" }));
   }
@@ -110,7 +110,7 @@ export class Http1Call extends ServerCall {
       if (trailers !== undefined) this.#response.addTrailers(toPairs(trailers));
       this.#response.end();
     }
-    this.#sentEnd = true;
+    this.#handOver();
     if (!this.#request.complete) this.#request.resume();
   }
 
@@ -165,7 +165,8 @@ export class Http1Call extends ServerCall {
   #writeHead({ status, fields }: Pending): void {
     this.#head = undefined;
     this.#firstBytes = undefined;
-    if (this.#connection.draining) this.#response.shouldKeepAlive = false;
+    // Answers to what was sent behind it come after it.
+    if (this.#connection.draining && this.#connection.latest === this) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, [...fields]);
   }
 
@@ -177,9 +178,16 @@ export class Http1Call extends ServerCall {
     return this.head.method !== "HEAD" && status !== 204 && status !== 304;
   }
 
+  /** Nothing more is added to the answer. */
+  #handOver(): void {
+    this.#sentEnd = true;
+    this.#connection.leaving++;
+  }
+
   /** Answered in full, or the client has gone. */
   #onGone(): void {
     this.#gone = true;
+    if (this.#sentEnd) this.#connection.leaving--;
     this.#connection.callEnded();
     this.#waker.wake();
     if (this.ended) return;

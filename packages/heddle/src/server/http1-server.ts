@@ -9,16 +9,18 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Timers } from "../runtime/timer.ts";
 import type { ServerCall } from "./call.ts";
 import { Http1Call, writeRefusal } from "./http1-call.ts";
+import { Http1Connection } from "./http1-connection.ts";
 import { readHttp1Head } from "./http1-head.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
 import { Peer } from "./peer.ts";
-import { turnAway } from "./turn-away.ts";
+import { endGently, turnAway } from "./turn-away.ts";
 
 export interface Http1ServerOptions {
   readonly parts: ServerParts;
@@ -82,7 +84,9 @@ export class Http1Server {
   accept(socket: Duplex): void {
     // Starts Node's watch over slow requests, which begins when a server listens; this one never does.
     if (this.#connections.size === 0) this.#server.emit("listening");
-    this.#connections.set(socket, new Http1Connection(this, new Peer(socket)));
+    const connection = new Http1Connection(this, new Peer(socket));
+    this.#connections.set(socket, connection);
+    if (socket instanceof Socket) this.#closeGently(socket, connection);
     socket.once("close", () => {
       this.#connections.delete(socket);
       if (this.#connections.size > 0) return;
@@ -100,6 +104,8 @@ export class Http1Server {
   }
 
   closeIdle(): void {
+    // Node takes an answer that has been handed over for one that has arrived, and would cut it off.
+    for (const { leaving } of this.#connections.values()) if (leaving > 0) return;
     this.#server.closeIdleConnections();
   }
 
@@ -113,9 +119,15 @@ export class Http1Server {
     const { parts, start, limits } = this.#options;
     const connection = this.#connections.get(request.socket);
     if (connection === undefined) return void request.socket.destroy();
+    connection.request = request;
     if (connection.calls >= limits.maxPipelinedRequests) {
       this.#report(`${connection.calls} others wait for their answers`);
       return void request.socket.destroy();
+    }
+    if (connection.closing) {
+      // Behind the last answer nobody is served, least of all what may have been smuggled there.
+      connection.calls++;
+      return void request.resume();
     }
     if (request.rawHeaders.length > limits.maxHeaderFields * 2)
       return this.#turnDown(connection, response, 431, `it has more than ${limits.maxHeaderFields} fields`);
@@ -137,7 +149,8 @@ export class Http1Server {
 
   /** Refuses a request whose head has come: the refusal waits its turn behind the answers before it. */
   #turnDown(connection: Http1Connection, response: ServerResponse, status: number, reason: string): void {
-    connection.refused = true;
+    connection.request = response.req;
+    connection.closing = true;
     this.#report(reason);
     response.on("error", () => {});
     writeRefusal(response, status, sentence(reason));
@@ -146,9 +159,9 @@ export class Http1Server {
   #onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const { code = "" } = error;
     const connection = this.#connections.get(socket);
-    if (connection === undefined || connection.refused) return;
+    if (connection === undefined || connection.closing) return;
     if (GONE.has(code)) return void socket.destroy();
-    connection.refused = true;
+    connection.closing = true;
     const reason = (error as { readonly reason?: string }).reason ?? reasonText(error);
     const status = STATUS[code] ?? 400;
     const { latest } = connection;
@@ -158,6 +171,19 @@ export class Http1Server {
     } else {
       connection.whenAnswered(() => this.#refuse(socket, `${status} ${STATUS_CODES[status] ?? ""}`, reason));
     }
+  }
+
+  /**
+   * Behind the last answer Node closes the socket at once. Where the request has not come whole, what still comes of
+   * it would reset the connection, and a client that writes before it reads would lose the answer.
+   */
+  #closeGently(socket: Socket, connection: Http1Connection): void {
+    const closeAtOnce = socket.destroySoon.bind(socket);
+    socket.destroySoon = () => {
+      connection.closing = true;
+      if (connection.request?.complete === false) endGently(socket, NOTHING, this.#options.timers);
+      else closeAtOnce();
+    };
   }
 
   #refuse(socket: Duplex, status: string, reason: string): void {
@@ -170,43 +196,7 @@ export class Http1Server {
   }
 }
 
-/** One connection: what its calls need to know of it. */
-export class Http1Connection {
-  readonly peer: Peer;
-  /** Requests that have no complete answer. */
-  calls = 0;
-  /** The request that came last. */
-  latest: Http1Call | undefined = undefined;
-  /** It has been told why, and is being closed. */
-  refused = false;
-  readonly #server: Http1Server;
-  #onAnswered: (() => void) | undefined = undefined;
-
-  constructor(server: Http1Server, peer: Peer) {
-    this.#server = server;
-    this.peer = peer;
-  }
-
-  get draining(): boolean {
-    return this.#server.draining;
-  }
-
-  /** Runs `done` when all requests so far have their answers. */
-  whenAnswered(done: () => void): void {
-    if (this.calls === 0) done();
-    else this.#onAnswered = done;
-  }
-
-  /** A request was answered in full, or its connection has gone. */
-  callEnded(): void {
-    this.calls--;
-    if (this.calls > 0) return;
-    this.latest = undefined;
-    if (this.#onAnswered !== undefined) process.nextTick(this.#onAnswered);
-    // An answer that began before the draining did not say that the connection closes.
-    if (this.draining) process.nextTick(() => this.#server.closeIdle());
-  }
-}
+const NOTHING = new Uint8Array(0);
 
 function sentence(reason: string): string {
   return `This request is refused: ${reason}.`;

@@ -32,7 +32,7 @@ export function turnAwayHttp2(socket: Duplex, sentence: string, timers: Timers):
  * Sends the last bytes and closes when the peer has, or after a second. What it still sends is read and dropped: to
  * close with unread bytes would reset the connection, and the answer with it.
  */
-function endGently(socket: Duplex, bytes: Uint8Array, timers: Timers): void {
+export function endGently(socket: Duplex, bytes: Uint8Array, timers: Timers): void {
   const timer = timers.after(LINGER_MS, () => socket.destroy());
   socket.on("error", () => {});
   socket.once("close", () => timer.cancel());
