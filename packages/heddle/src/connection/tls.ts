@@ -51,6 +51,9 @@ export interface ClientTlsOptions {
 
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
+/** What older versions have is broken (RFC 8996). */
+export const DEFAULT_MIN_VERSION: TlsVersion = "TLSv1.2";
+
 /** The protocols that are offered, the best first. */
 export const ALPN_PROTOCOLS: readonly string[] = ["h2", "http/1.1"];
 
@@ -144,7 +147,7 @@ interface Material {
   readonly minVersion: TlsVersion | undefined;
 }
 
-function toContext({ ca, cert, key, minVersion = "TLSv1.2" }: Material): SecureContext {
+function toContext({ ca, cert, key, minVersion = DEFAULT_MIN_VERSION }: Material): SecureContext {
   if (minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") throw invalid("minVersion is TLSv1.2 or TLSv1.3");
   try {
     return createSecureContext({

@@ -122,6 +122,7 @@ class RunningServer implements Server {
   readonly #parts: ServerParts;
   readonly #start: (call: ServerCall) => void;
   readonly #maxConnections: number;
+  readonly #handshakeTimeoutMs: number;
   readonly #upkeep: ServerUpkeepRules;
   readonly #handshakes: Handshakes;
   readonly #sessions = new Set<ServerSession>();
@@ -162,15 +163,16 @@ class RunningServer implements Server {
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
     const { timers } = this.#runtime;
-    const { maxConnections = 20_000, maxHandshakes = 1000 } = options;
+    const { maxConnections = 20_000, maxHandshakes = 1000, handshakeTimeoutMs = 10_000 } = options;
     const onPeerError = (error: HeddleError) => this.#tellPeerError(error);
     this.#upkeep = resolveServerUpkeep(options);
     this.#maxConnections = atLeast("maxConnections", maxConnections, 1);
+    this.#handshakeTimeoutMs = atLeast("handshakeTimeoutMs", handshakeTimeoutMs, 1);
     this.#handshakes = new Handshakes({
       ...this.#runtime,
       tls: options.tls,
       maxHandshakes: atLeast("maxHandshakes", maxHandshakes, 1),
-      timeoutMs: atLeast("handshakeTimeoutMs", options.handshakeTimeoutMs ?? 10_000, 1),
+      timeoutMs: this.#handshakeTimeoutMs,
       onHttp2: (socket) => this.#openSession(socket),
       onHttp1: (socket) => this.#http1.accept(socket),
       onIdle: () => this.#checkIdle(),
@@ -237,14 +239,13 @@ class RunningServer implements Server {
   }
 
   #openSession(socket: Duplex): void {
-    const { http2 = {}, handshakeTimeoutMs = 10_000 } = this.#options;
     const session = new ServerSession({
       ...this.#runtime,
       socket,
       parts: this.#parts,
-      limits: http2,
+      limits: this.#options.http2 ?? {},
       upkeep: this.#upkeep,
-      handshakeTimeoutMs,
+      handshakeTimeoutMs: this.#handshakeTimeoutMs,
       start: this.#start,
       onClose: (closed) => {
         this.#sessions.delete(closed);

@@ -9,6 +9,7 @@ import {
   ALPN_PROTOCOLS,
   clientCertificateMode,
   createServerContext,
+  DEFAULT_MIN_VERSION,
   type ServerTlsOptions,
 } from "../connection/tls.ts";
 
@@ -26,7 +27,7 @@ export function createTlsGate(
   const mode = clientCertificateMode(options);
   // Checks the settings, and says in our words what is wrong with them.
   createServerContext(options);
-  const { cert, key, ca, minVersion = "TLSv1.2", allowPlaintext = false } = options;
+  const { cert, key, ca, minVersion = DEFAULT_MIN_VERSION, allowPlaintext = false } = options;
   const server = createServer({
     cert: cert as Buffer,
     key: key as Buffer,
