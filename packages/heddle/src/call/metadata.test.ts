@@ -12,6 +12,8 @@ test("what the protocol writes itself cannot be forged by metadata", () => {
     "grpc-timeout",
     "content-type",
     "te",
+    "trailer",
+    "expect",
     "host",
     "connection",
     "user-agent",
