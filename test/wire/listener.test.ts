@@ -264,6 +264,10 @@ const badTls: readonly (readonly [string, ServerOptions["tls"]])[] = [
   ["a certificate that is none", { cert: "nonsense", key: leaf.key }],
   ["the key of another certificate", { cert: leaf.cert, key: own.key }],
   ["no key", { cert: leaf.cert } as never],
+  ["a certificate and a key that are empty", { cert: "", key: "" }],
+  ["an authority that is empty", { ...leaf, ca: "" }],
+  ["an authority that is none", { ...leaf, ca: [ca, new TextEncoder().encode("nonsense")] }],
+  ["no authority at all", { ...leaf, ca: [] }],
   ["client certificates that nobody may sign", { ...leaf, clientCertificate: "require" }],
   ["a version that is too old", { ...leaf, minVersion: "TLSv1" as never }],
 ];

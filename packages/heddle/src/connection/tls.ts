@@ -9,6 +9,7 @@
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import { oneOf } from "../call/check-option.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 
 /** PEM text, or the bytes of it. */
@@ -75,6 +76,8 @@ export interface ClientTls {
 
 /** Throws `optionInvalid` for PEM that cannot be read, for a key that is not the certificate's, and for half a pair. */
 export function createClientTls(options: ClientTlsOptions | true): ClientTls {
+  if (options !== true && typeof options !== "object")
+    throw invalid("it is true, false, or an object with ca, cert and key");
   const { ca, cert, key, serverName, minVersion } = options === true ? {} : options;
   if ((cert === undefined) !== (key === undefined))
     throw invalid("cert and key go together: one of the two is missing");
@@ -110,7 +113,8 @@ export function clientCertificateMode({
   ca,
   clientCertificate,
 }: ServerTlsOptions): "none" | "request" | "require" {
-  const mode = clientCertificate ?? (ca === undefined ? "none" : "require");
+  const given = clientCertificate ?? (ca === undefined ? "none" : "require");
+  const mode = oneOf("tls.clientCertificate", given, ["none", "request", "require"]);
   if (mode !== "none" && ca === undefined)
     throw invalid("clientCertificate needs ca, the authorities that may sign the certificates of clients");
   return mode;
@@ -149,24 +153,45 @@ interface Material {
 
 function toContext({ ca, cert, key, minVersion = DEFAULT_MIN_VERSION }: Material): SecureContext {
   if (minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") throw invalid("minVersion is TLSv1.2 or TLSv1.3");
+  if (ca !== undefined) list(ca).forEach((one) => checkPem("ca", one, CERTIFICATE));
+  if (cert !== undefined) checkPem("cert", cert, CERTIFICATE);
+  if (key !== undefined) checkPem("key", key, PRIVATE_KEY);
   try {
     return createSecureContext({
       minVersion,
-      ...(ca === undefined ? {} : { ca: list(ca).map(toPem) }),
-      ...(cert === undefined ? {} : { cert: toPem(cert) }),
-      ...(key === undefined ? {} : { key: toPem(key) }),
+      ...(ca === undefined ? {} : { ca: list(ca).map((pem) => toPem("ca", pem, "CERTIFICATE")) }),
+      ...(cert === undefined ? {} : { cert: toPem("cert", cert, "CERTIFICATE") }),
+      ...(key === undefined ? {} : { key: toPem("key", key, "PRIVATE KEY") }),
     });
   } catch (error) {
     throw invalid(reasonText(error));
   }
 }
 
-function list(ca: Pem | readonly Pem[]): readonly Pem[] {
-  return typeof ca === "string" || ca instanceof Uint8Array ? [ca] : ca;
+const CERTIFICATE = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+
+/** OpenSSL takes a `ca` without a certificate in it and trusts nobody; of the others it says "no start line". */
+function checkPem(name: string, pem: Pem, label: RegExp): void {
+  if (label.test(Buffer.from(toPem(pem)).toString("latin1"))) return;
+  const what = label === CERTIFICATE ? "certificate" : "private key";
+  throw invalid(`there is no PEM ${what} in ${name}: it is the content of the file, not its name`);
 }
 
-function toPem(pem: Pem): string | Buffer {
-  return typeof pem === "string" ? pem : Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength);
+function list(ca: Pem | readonly Pem[]): readonly Pem[] {
+  if (typeof ca === "string" || ca instanceof Uint8Array) return [ca];
+  if (ca.length === 0) throw new Error("ca holds no certificate");
+  return ca;
+}
+
+/**
+ * Throws for text in which nothing of the kind stands, such as an empty file: OpenSSL takes it as nothing said, and
+ * for an empty `ca` of a server the authorities that come with Node would do.
+ */
+function toPem(option: string, pem: Pem, kind: "CERTIFICATE" | "PRIVATE KEY"): string | Buffer {
+  const text = typeof pem === "string" ? pem : Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength);
+  if (!text.includes(`${kind}-----`)) throw new Error(`${option} holds no ${kind.toLowerCase()} in PEM`);
+  return text;
 }
 
 function invalid(reason: string): HeddleError {
