@@ -137,6 +137,27 @@ for (const [what, status, head, path] of early) {
   });
 }
 
+test("an answer that its client leaves untouched is given up, and a handler that takes its time is not", async (t) => {
+  const { handlers, waiting } = gate();
+  const errors: string[] = [];
+  const server = await startEcho(t, {
+    stalledCallMs: 200,
+    handlers: { idempotentUnary: handlers.unary as never },
+    onPeerError: ({ heddleCode }) => errors.push(heddleCode),
+  });
+  using patient = await connectText(server.address);
+  patient.write(post("{}", [], UNARY.replace("Unary", "IdempotentUnary")));
+  await until(() => waiting.length === 1, "the handler runs");
+  using stalled = await connectText(server.address);
+  stalled.socket.pause();
+  stalled.write(post(JSON.stringify({ plan: { answerBytes: 16 * MiB } })));
+  await until(() => errors.length > 0, "the answer is given up");
+  assert.deepEqual(errors, ["HDL-2408"]);
+  await until(() => server.connections === 1, "its connection ends");
+  waiting[0]?.();
+  assert.deepEqual(await patient.answers(1), [200]);
+});
+
 test("a client that goes on sending behind its last answer is cut off", async (t) => {
   const server = await startEcho(t);
   using peer = await connectText(server.address);

@@ -26,9 +26,9 @@ export interface ServerConnectionOptions {
   /** How long the calls of such a connection may go on, in ms. Default `Infinity`. gRPC: `MAX_CONNECTION_AGE_GRACE`. */
   readonly maxConnectionAgeGraceMs?: number;
   /**
-   * How long a caller over HTTP/2 may take to send a request of one message, and how long it may leave an answer that
-   * is finished untouched, in ms, give or take a half; then the call is given up. Default 300 000, as for whole requests
-   * over HTTP/1.1; `Infinity` for never. Streams of requests are left alone.
+   * How long a caller may leave an answer that is finished untouched, and how long it may take over HTTP/2 to send a
+   * request of one message, in ms, give or take a half; then the call is given up, and over HTTP/1.1 its connection
+   * closed. Default 300 000, as for whole requests over HTTP/1.1; `Infinity` for never. Streams of requests are left alone.
    */
   readonly stalledCallMs?: number;
 }

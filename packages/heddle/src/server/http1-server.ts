@@ -26,6 +26,8 @@ export interface Http1ServerOptions {
   readonly parts: ServerParts;
   readonly timers: Timers;
   readonly limits: Http1Limits;
+  /** How long a client may leave the bytes of a finished answer untouched, in ms. */
+  readonly stalledCallMs: number;
   /** Enters the stack. */
   readonly start: (call: ServerCall) => void;
   /** The last connection has ended. */
@@ -58,6 +60,8 @@ export class Http1Server {
       keepAliveTimeoutBuffer: 0,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     });
+    this.#server.timeout = options.stalledCallMs <= LONGEST_TIMEOUT_MS ? options.stalledCallMs : 0;
+    this.#server.on("timeout", (socket) => this.#onSilence(socket));
     this.#server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
     // One more than is allowed: Node leaves out what is over its limit, which nobody would notice.
     this.#server.maxHeadersCount = limits.maxHeaderFields + 1;
@@ -186,6 +190,16 @@ export class Http1Server {
     };
   }
 
+  /** Nothing has come and nothing has been taken: in the idle time between requests, or else in `stalledCallMs`. */
+  #onSilence(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.calls === 0) return void socket.destroy();
+    // A handler may take its time, and a stream be silent.
+    if (connection.leaving === 0 || socket.writableLength === 0) return;
+    this.#report(`its answer was left untouched for ${this.#options.stalledCallMs} ms`);
+    socket.destroy();
+  }
+
   #refuse(socket: Duplex, status: string, reason: string): void {
     this.#report(reason);
     turnAway(socket, status, sentence(reason), this.#options.timers);
@@ -195,6 +209,9 @@ export class Http1Server {
     this.#options.onPeerError(new HeddleError("http1Invalid", { reason }));
   }
 }
+
+/** What a timer of Node can wait. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 const NOTHING = new Uint8Array(0);
 

@@ -183,6 +183,7 @@ class RunningServer implements Server {
       parts: this.#parts,
       timers,
       limits: resolveHttp1Limits(options.http1 ?? {}),
+      stalledCallMs: this.#upkeep.stalledCallMs,
       start: this.#start,
       onIdle: () => this.#checkIdle(),
       onPeerError,
