@@ -132,7 +132,8 @@ test("plain text is refused at a port with TLS, in words", async (t) => {
 
 test("a client of ours without TLS learns that the port wants it", async (t) => {
   const { address } = await start(t, { tls: leaf });
-  await assert.rejects(tryCall(t, address), /this port speaks TLS/);
+  // The connection may end before the call is on it, or after.
+  await assert.rejects(tryCall(t, address), /this port speaks TLS|it wants TLS/);
 });
 
 test("a client of ours learns that somebody else's port wants TLS", async (t) => {
@@ -269,6 +270,7 @@ const badTls: readonly (readonly [string, ServerOptions["tls"]])[] = [
   ["an authority that is none", { ...leaf, ca: [ca, new TextEncoder().encode("nonsense")] }],
   ["no authority at all", { ...leaf, ca: [] }],
   ["client certificates that nobody may sign", { ...leaf, clientCertificate: "require" }],
+  ["a word that is none for client certificates", { ...leaf, ca, clientCertificate: "required" as never }],
   ["a version that is too old", { ...leaf, minVersion: "TLSv1" as never }],
 ];
 

@@ -45,6 +45,7 @@ test("what is no target is refused with the reason", () => {
     "heddle:///": /a name must follow/,
     "heddle:///%zz": /percent sign/,
     "orders:99999": /port 99999/,
+    "https://orders:443": /write host:port, and set `tls`/,
     "10.0.0.1:80,10.0.0.2:80": /not host:port/,
   };
   for (const [text, reason] of Object.entries(cases)) {

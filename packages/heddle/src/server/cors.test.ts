@@ -114,6 +114,8 @@ test("options that would let in others than were meant are refused", () => {
   const wrong: CorsOptions[] = [
     { origins: "*", credentials: true },
     { origins: ["*"] },
+    { origins: shop as never },
+    {} as never,
     { origins: ["null"] },
     { origins: ["https://shop.example/"] },
     { origins: ["https://shop.example/path"] },

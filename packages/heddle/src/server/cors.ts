@@ -41,6 +41,8 @@ export function createCorsPolicy(options: CorsOptions): CorsPolicy {
     maxAgeSeconds = 7200,
     credentials = false,
   } = options;
+  if (origins !== "*" && !Array.isArray(origins))
+    throw invalidOption("cors.origins", 'it must be a list of origins, or "*"');
   if (origins === "*" && credentials)
     throw invalidOption(
       "cors.credentials",
