@@ -17,7 +17,7 @@ import type { WheelEntry } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import { CANCEL } from "../wire/http2/constants.ts";
-import { resetCode, resetReason } from "./reset-code.ts";
+import { refusalReason, resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";
 import type { SignalCall } from "./signal-calls.ts";
 
@@ -190,8 +190,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     const address = this.subchannel?.address ?? "";
     const method = this.method.name;
     this.stream = undefined;
-    if (unprocessed)
-      this.#end(new HeddleError("streamRefused", { address, reason: "it did not start to process it" }));
+    if (unprocessed) this.#end(new HeddleError("streamRefused", { address, reason: refusalReason(code) }));
     else if (code === CANCEL) this.#end(new HeddleError("peerCancelled", { method, address }));
     else
       this.#end(

@@ -26,6 +26,18 @@ export function resetCode(http2Code: number): Code {
   }
 }
 
+/** Why a stream that no handler saw was refused: what a GOAWAY says of all, or REFUSED_STREAM of this one. */
+export function refusalReason(http2Code: number): string {
+  switch (http2Code) {
+    case REFUSED_STREAM:
+      return "it did not start to process it";
+    case INADEQUATE_SECURITY:
+      return "it wants TLS, or better TLS than this connection's (INADEQUATE_SECURITY): see option tls";
+    default:
+      return `it did not start to process it (GOAWAY ${http2ErrorName(http2Code)})`;
+  }
+}
+
 export function resetReason(http2Code: number): string {
   return `HTTP/2 ${http2ErrorName(http2Code)}`;
 }

@@ -21,6 +21,7 @@ import {
   FRAME_SETTINGS,
   FRAME_SIZE_ERROR,
   FRAME_WINDOW_UPDATE,
+  NO_ERROR,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
   STREAM_CLOSED,
@@ -198,7 +199,7 @@ function receiveGoaway(
   for (const stream of connection.streams.values()) {
     if (stream.id <= lastStreamId || stream.id % 2 !== ours) continue;
     connection.forget(stream);
-    connection.events.onReset(stream, REFUSED_STREAM, true);
+    connection.events.onReset(stream, code === NO_ERROR ? REFUSED_STREAM : code, true);
   }
   let debug = "";
   for (let at = start + 8; at < start + Math.min(length, 136); at++) {
