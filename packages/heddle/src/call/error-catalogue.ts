@@ -253,7 +253,7 @@ export const CATALOGUE = {
     Code.Unknown,
     "never",
     "peer",
-    'content type "{contentType}" does not fit {path}',
+    'content type "{contentType}" does not fit {path}: {reason}',
     "send one of those that the answer names in accept-post",
   ),
   requestCardinality: entry(

@@ -249,7 +249,7 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
     if (this.route === undefined)
       throw new HeddleError("methodUnknown", {
         path: this.path,
-        served: this.parts.router.services.join(", "),
+        served: this.parts.router.servedNear(this.path),
       });
     return this.route;
   }

@@ -22,10 +22,31 @@ test("a content type that does not fit is 415, and the answer names those that d
     const answer = await world.ask({ path, type, body });
     assert.equal(answer.status, "415", `${type} for ${path}`);
     assert.match(answer.text, /HDL-2308/);
+    assert.match(
+      answer.text,
+      path === say ? /JSON is application\/json/ : /JSON is application\/connect\+json/,
+    );
     const accepted = (answer.fields.get("accept-post") ?? "").split(", ");
     assert.ok(accepted.includes(fits), `${accepted.join()} has ${fits}`);
     assert.ok(!accepted.includes(type));
   }
+});
+
+test("a GET without an encoding is told what it lacks", async () => {
+  await using world = await openWorld();
+  const answer = await world.ask({ method: "GET", type: "", path: get });
+  assert.equal(answer.status, "415");
+  assert.match(answer.text, /encoding=json/);
+});
+
+test("a method that is unknown is told those of its service, a service those that there are", async () => {
+  await using world = await openWorld();
+  const texts = await Promise.all(
+    ["/heddle.unit.Echo/Sai", "/a.B/C", "/"].map(async (path) => (await world.ask({ path, body })).text),
+  );
+  assert.match(texts[0] ?? "", /served: heddle\.unit\.Echo\/Say, heddle\.unit\.Echo\//);
+  assert.match(texts[1] ?? "", /served: heddle\.unit\.Echo \(/);
+  assert.match(texts[2] ?? "", /served: heddle\.unit\.Echo \(/);
 });
 
 test("another HTTP method is 405, and the answer names those that go", async () => {

@@ -39,8 +39,8 @@ function choose(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefu
   const protocol = protocolOf(call, route);
   if (protocol !== undefined) return { protocol, request: protocol.readRequest(head, parts) };
   if (route === undefined) {
-    const served = parts.router.services.join(", ");
-    return { status: 404, fields: [], error: () => new HeddleError("methodUnknown", { path, served }) };
+    const error = () => new HeddleError("methodUnknown", { path, served: parts.router.servedNear(path) });
+    return { status: 404, fields: [], error };
   }
   if (method !== "POST" && !(method === "GET" && allowsGet(route)))
     return {
@@ -51,8 +51,18 @@ function choose(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefu
   return {
     status: 415,
     fields: ["accept-post", acceptedTypes(route, httpVersion)],
-    error: () => new HeddleError("contentType", { contentType, path }),
+    error: () => new HeddleError("contentType", { contentType, path, reason: mismatch(call, route) }),
   };
+}
+
+/** What a person with curl in hand should do; `accept-post` has the rest. */
+function mismatch({ head, httpVersion }: ServerCall, route: Route): string {
+  if (head.method === "GET") return "a GET says encoding=json or encoding=proto in its query, and message=";
+  if (httpVersion !== "2" && isGrpc(head.contentType))
+    return "gRPC needs HTTP/2; over HTTP/1.1 there are gRPC-Web and Connect";
+  return isUnary(route)
+    ? "JSON is application/json"
+    : "it streams, and JSON is application/connect+json, in envelopes";
 }
 
 function protocolOf({ head, httpVersion }: ServerCall, route: Route | undefined): ServerProtocol | undefined {

@@ -20,6 +20,8 @@ export interface Router {
   find(path: string): Route | undefined;
   /** The same route for messages in JSON. */
   findJson(path: string): Route | undefined;
+  /** For texts: the methods of the service that a path names, or all services when that one is unknown. */
+  servedNear(path: string): string;
   /** All types that the services know. */
   readonly registry: Registry;
 }
@@ -53,6 +55,14 @@ export function createRouter(implementations: readonly Implementation[]): Router
       return allTypes();
     },
     find: (path) => routes.get(path),
+    servedNear(path) {
+      const prefix = path.slice(0, path.lastIndexOf("/") + 1);
+      const names = services.has(prefix.slice(1, -1))
+        ? [...routes.keys()].filter((other) => other.startsWith(prefix)).map((other) => other.slice(1))
+        : [...services];
+      const more = names.length > MOST_NAMES ? [`and ${names.length - MOST_NAMES} more`] : [];
+      return [...names.slice(0, MOST_NAMES), ...more].join(", ") || "nothing";
+    },
     findJson(path) {
       const route = routes.get(path);
       if (route === undefined) return undefined;
@@ -65,3 +75,6 @@ export function createRouter(implementations: readonly Implementation[]): Router
     },
   };
 }
+
+/** Names in one text: it travels in a header field. */
+const MOST_NAMES = 20;

@@ -12,7 +12,7 @@ export const route: ServerLayer = {
       if (call.route !== undefined) return link.down(call);
       call.error = new HeddleError("methodUnknown", {
         path: call.path.slice(0, 200),
-        served: router.services.join(", "),
+        served: router.servedNear(call.path),
       });
       link.up(call);
     },
