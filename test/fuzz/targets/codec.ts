@@ -104,7 +104,7 @@ function attempt<T>(run: () => T): T | Error {
 }
 
 /** The one thing that protobuf-es takes, for hours, and we do not; see struct-guard.ts. */
-const BOMB = /^field \d+ is there more than 64 times$/;
+const BOMB = /^field \d+ is there more than 64 times$|^it is not encoded as a /;
 
 /** Whether a number somewhere in these bytes could be NaN: all bits of its exponent are set. */
 function holdsNaN(bytes: Uint8Array): boolean {

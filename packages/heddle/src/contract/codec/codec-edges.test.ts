@@ -253,6 +253,7 @@ test("a JSON object that is merged over and over is refused, wherever it stands 
           field("leaf", 1, ".edge.Leaf"),
           field("leaves", 2, ".edge.Leaf", Label.REPEATED),
           field("root", 3, ".edge.Root"),
+          { name: "count", number: 4, label: Label.OPTIONAL, type: Type.INT32 },
         ],
       },
     ],
@@ -265,11 +266,22 @@ test("a JSON object that is merged over and over is refused, wherever it stands 
   const large = [...codecOf(leaf).encode({ json })];
   const inRoot = [...codecOf(root).encode({ leaf: { json } })];
   const group = [0x7b, 0x7c];
+  const lengthOf = ({ length }: readonly number[]) => [
+    (length & 127) | 128,
+    ((length >>> 7) & 127) | 128,
+    length >>> 14,
+  ];
+  const hidden = [...large, ...repeat([0x0a, 0], 5000)];
+  const hiddenInRoot = [...inRoot, ...repeat([0x0a, 2, 0x0a, 0], 5000)];
   for (const [desc, bytes] of [
     [leaf, [...large, ...repeat([0x0a, 0], 5000)]],
     [leaf, [...group, ...large, ...repeat([0x0a, 0], 5000)]],
     [leaf, [...repeat([0x7b], 200), ...repeat([0x7c], 200), ...large, ...repeat([0x0a, 0], 5000)]],
     [root, [...inRoot, ...repeat([0x0a, 2, 0x0a, 0], 5000)]],
+    // protobuf-es goes by the type of a field that it knows: behind a wrong wire type something else begins for it.
+    [root, [0x08, ...lengthOf(hidden), ...hidden]],
+    [root, [0x22, ...lengthOf(hiddenInRoot), ...hiddenInRoot]],
+    [root, [0x23, 0x00, ...hiddenInRoot, 0x24]],
   ] as const) {
     const began = performance.now();
     assert.throws(() => codecOf(desc).decode(Uint8Array.from(bytes)));
