@@ -156,7 +156,9 @@ export class OpeningSession {
       maxConnections: http1Connections,
       maxHeadBytes: limits?.maxHeaderListBytes,
       connect: (onResult) =>
-        dial(this.#dialOptions(), (result) => onResult(isHeddleError(result) ? result : result.socket)),
+        dial({ ...this.#dialOptions(), alpn: OFFERED["1.1"] }, (result) =>
+          onResult(isHeddleError(result) ? result : result.socket),
+        ),
       onDraining: (reason) => this.#events.onDraining(session, reason),
       onClose: (reason) => this.#events.onClosed(session, reason),
     });

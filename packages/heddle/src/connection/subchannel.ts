@@ -233,7 +233,8 @@ export class Subchannel implements SessionEvents {
 
   #replaceLast(): void {
     if (this.#options.clock.now() - this.#readyAtMs >= LASTING_MS) this.#failures = 0;
-    else if (this.#failures++ > 0) return this.#retryLater(this.lastError);
+    else if (this.#failures > 0) return this.#retryLater(this.lastError);
+    else this.#failures = 1;
     if (this.#opening !== undefined) return this.#become("connecting");
     this.#stopTrying();
     this.#become("idle");
