@@ -37,7 +37,7 @@ export function refuseStructBomb(desc: DescMessage, bytes: Uint8Array, start: nu
 }
 
 /** The decoders see something else from here on; where the walk gives up, they do as well. */
-const outOfStep = Symbol("out of step");
+const outOfStep = new Error("out of step");
 
 /** A field of a message that may hold a JSON object. */
 interface Known {
