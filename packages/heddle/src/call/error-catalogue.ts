@@ -106,7 +106,7 @@ export const CATALOGUE = {
     "unsent",
     "network",
     "none of the {count} known instances of {target} can be reached: {reason}",
-    "check that the listed addresses answer",
+    "mend what the reason names: an address that does not answer, or TLS that the two sides see differently",
   ),
   connectFailed: entry(
     "HDL-2103",
