@@ -130,7 +130,7 @@ export const CATALOGUE = {
     "unsent",
     "peer",
     "{address} refused the call before a handler saw it: {reason}",
-    "start more instances if this lasts: each that was tried is draining or at its stream limit",
+    "set tls if it wants TLS; else start more instances if this lasts: those tried are draining or at their stream limit",
   ),
   tlsFailed: entry(
     "HDL-2106",
@@ -230,7 +230,7 @@ export const CATALOGUE = {
     "never",
     "peer",
     "{address} answered {method} with HTTP status {status} and said no more of how the call ended",
-    "check that the address belongs to a gRPC server",
+    "check that the address belongs to a server of the protocol that is spoken, and whether it wants TLS",
   ),
   streamReset: entry(
     "HDL-2306",
