@@ -127,6 +127,7 @@ test("plain text is refused at a port with TLS, in words", async (t) => {
     errors.map(({ heddleCode }) => heddleCode),
     ["HDL-2407", "HDL-2407"],
   );
+  assert.match(errors[0]?.message ?? "", /the client plain text \(127\.0\.0\.1:\d+\)/);
   await call(t, address, { tls: { ca } });
 });
 

@@ -216,7 +216,8 @@ class Handshake {
   }
 
   #report(reason: string): void {
-    this.#owner.options.onPeerError(new HeddleError("prefaceInvalid", { reason }));
+    const { address } = new Peer(this.#socket);
+    this.#owner.options.onPeerError(new HeddleError("prefaceInvalid", { reason: `${reason} (${address})` }));
   }
 
   /** Leaves nothing of ours on the socket. */
