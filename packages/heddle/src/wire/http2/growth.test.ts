@@ -32,10 +32,11 @@ for (const others of [{ idle: 4000 }, { blocked: 4000 }]) {
     const [alone, beside]: [number[], number[]] = [[], []];
     // The best of some, in turn: the machine has other things to do.
     for (let round = 0; round < 5; round++) {
-      alone.push(timeOfCalls(300, {}));
-      beside.push(timeOfCalls(300, others));
+      alone.push(timeOfCalls(600, {}));
+      beside.push(timeOfCalls(600, others));
     }
     const [best, worst] = [Math.min(...alone), Math.min(...beside)];
-    assert.ok(worst < best * 5, `${worst} ms beside them, ${best} ms alone`);
+    // Where every stream was visited for every frame it was ten times as long, which is 200 ms more.
+    assert.ok(worst < best * 5 + 50, `${worst} ms beside them, ${best} ms alone`);
   });
 }
