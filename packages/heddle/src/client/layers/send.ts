@@ -11,7 +11,7 @@
 import { formatTimeout } from "../../call/deadline.ts";
 import { isSecret } from "../../call/metadata.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
-import type { SessionStream, StreamWriter } from "../../connection/session.ts";
+import type { Session, SessionStream, StreamWriter } from "../../connection/session.ts";
 import type { Method } from "../../contract/method.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import type { HpackEncoder } from "../../wire/hpack/encoder.ts";
@@ -38,7 +38,8 @@ export const send: ClientLayer = {
         link.up(call);
       },
     };
-    const { clock } = parts;
+    const { clock, protocol } = parts;
+    const speaksGrpc = protocol === "auto" || protocol === "grpc";
 
     /** Notes when it is sent; the time left for it in ms. */
     function begin(call: ClientCall): number {
@@ -68,6 +69,13 @@ export const send: ClientLayer = {
       call.sendMessages(writer, stream);
     }
 
+    function translate(call: ClientCall, session: Session): void {
+      const translator = createTranslator(call, parts, begin);
+      call.writeRequest = writeTranslatedRequest;
+      call.askedBy = translator;
+      session.request(translator);
+    }
+
     return {
       down(call) {
         call.attemptDone = attemptDone;
@@ -76,10 +84,11 @@ export const send: ClientLayer = {
         const session = call.subchannel?.session;
         call.askedSession = session;
         if (session === undefined) return call.onLost("it is not connected", false);
-        const translator = createTranslator(session, call, parts, begin);
-        call.writeRequest = translator === undefined ? writeGrpcRequest : writeTranslatedRequest;
-        call.askedBy = translator ?? call;
-        session.request(call.askedBy);
+        if (speaksGrpc && session.httpVersion === "2") {
+          call.writeRequest = writeGrpcRequest;
+          call.askedBy = call;
+          session.request(call);
+        } else translate(call, session);
       },
     };
   },
