@@ -26,11 +26,21 @@ export interface OutgoingLimits {
 export function toOutgoing(
   plain: Uint8Array,
   encoding: Encoding | undefined,
+  limits: OutgoingLimits,
+): OutgoingMessage {
+  const outgoing = compressOutgoing(plain, encoding, limits);
+  return outgoing.payload === plain ? { flag: outgoing.flag, payload: unshared(plain) } : outgoing;
+}
+
+/** The same for who copies the payload at once: it may lie in the storage that `plain` shares with others. */
+export function compressOutgoing(
+  plain: Uint8Array,
+  encoding: Encoding | undefined,
   { maxSendBytes, compressMinBytes }: OutgoingLimits,
 ): OutgoingMessage {
   if (plain.length > maxSendBytes) throw messageTooLarge(plain.length, maxSendBytes, "sent");
   const compressed = compressIfWorth(plain, encoding, compressMinBytes);
   return compressed === undefined
-    ? { flag: 0, payload: unshared(plain) }
+    ? { flag: 0, payload: plain }
     : { flag: FLAG_COMPRESSED, payload: compressed };
 }

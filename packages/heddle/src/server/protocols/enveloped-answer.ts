@@ -3,7 +3,7 @@
  * They differ in the head, in what the last envelope says, and in whether the body is text.
  */
 import type { Message } from "@bufbuild/protobuf";
-import { toOutgoing } from "../../connection/outgoing-message.ts";
+import { compressOutgoing } from "../../connection/outgoing-message.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import type { ServerCall } from "../call.ts";
 import { encodingFailure } from "../unsendable.ts";
@@ -32,7 +32,7 @@ export function envelopedAnswer({ sendHead, lastEnvelope, toBody }: EnvelopedFor
 
   function writeMessage(call: ServerCall, message: Message): void {
     const plain = call.routed.method.output.encode(message);
-    const { flag, payload } = toOutgoing(plain, call.responseEncoding, call.parts);
+    const { flag, payload } = compressOutgoing(plain, call.responseEncoding, call.parts);
     call.sendBody(toBody(call, writeEnvelope(flag, payload)));
   }
 
