@@ -10,8 +10,12 @@ import type { Instance } from "../../gen/heddle/registry/v1/registry_pb.ts";
 export function checkInstance(instance: Instance): void {
   checkName("id", instance.id);
   checkName("service", instance.service);
-  const address = parseAddress(instance.address);
-  if (typeof address === "string") refuse(`address "${instance.address.slice(0, 100)}": ${address}`);
+  checkAddress("address", instance.address);
+  if (instance.otherAddresses.length > MAX_OTHER_ADDRESSES)
+    refuse(`other_addresses: more than ${MAX_OTHER_ADDRESSES}`);
+  for (const address of instance.otherAddresses) checkAddress("other_addresses", address);
+  if (instance.protocols.length > MAX_PROTOCOLS) refuse(`protocols: more than ${MAX_PROTOCOLS}`);
+  for (const protocol of instance.protocols) checkName("protocols", protocol);
   if (instance.contracts.length > MAX_CONTRACTS) refuse(`contracts: more than ${MAX_CONTRACTS}`);
   for (const contract of instance.contracts) checkName("contracts", contract);
   if ((instance.weight ?? 0) > MAX_WEIGHT) refuse(`weight: more than ${MAX_WEIGHT}`);
@@ -22,6 +26,8 @@ export function checkInstance(instance: Instance): void {
 }
 
 const MAX_NAME_LENGTH = 256;
+const MAX_OTHER_ADDRESSES = 8;
+const MAX_PROTOCOLS = 16;
 const MAX_CONTRACTS = 256;
 const MAX_WEIGHT = 1_000_000;
 const MAX_METADATA_BYTES = 16 * 1024;
@@ -30,6 +36,11 @@ function checkName(field: string, value: string): void {
   if (value === "") refuse(`${field}: must not be empty`);
   if (value.length > MAX_NAME_LENGTH) refuse(`${field}: longer than ${MAX_NAME_LENGTH} characters`);
   if (/[\s\p{Cc}]/u.test(value)) refuse(`${field}: contains white space or a control character`);
+}
+
+function checkAddress(field: string, value: string): void {
+  const address = parseAddress(value);
+  if (typeof address === "string") refuse(`${field} "${value.slice(0, 100)}": ${address}`);
 }
 
 function metadataBytes(metadata: Readonly<Record<string, string>>): number {
