@@ -18,7 +18,7 @@ export interface RegistryHttpOptions {
   /** Before every path: "/eureka". Default none. */
   readonly basePath?: string;
   /** Undefined: plain HTTP. */
-  readonly tls?: RegistryTls | undefined;
+  readonly tls?: RegistryHttpTls | undefined;
   /** Asked before every request, so that a token may rotate. */
   readonly headers?: () => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   readonly runtime: Pick<Runtime, "timers">;
@@ -28,6 +28,11 @@ export interface RegistryHttpOptions {
   readonly maxBodyBytes?: number;
   /** Whether an answer of 500 and more sends a request to the next host. Default true. */
   readonly nextOnServerError?: boolean;
+}
+
+export interface RegistryHttpTls extends RegistryTls {
+  /** Takes any certificate of the server, where the registry's own settings ask for that. Default false. */
+  readonly anyCertificate?: boolean | undefined;
 }
 
 export interface RegistryHttpRequest {
@@ -301,8 +306,14 @@ export function createRegistryHttp(options: RegistryHttpOptions): RegistryHttp {
 
 type Answer = Dispatcher.ResponseData;
 
-function connectOptions(tls: RegistryTls | undefined, timeout: number): Record<string, unknown> {
-  const given = { ca: tls?.ca, cert: tls?.cert, key: tls?.key, servername: tls?.serverName };
+function connectOptions(tls: RegistryHttpTls | undefined, timeout: number): Record<string, unknown> {
+  const given = {
+    ca: tls?.ca,
+    cert: tls?.cert,
+    key: tls?.key,
+    servername: tls?.serverName,
+    rejectUnauthorized: tls?.anyCertificate === true ? false : undefined,
+  };
   return { timeout, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
 }
 
