@@ -47,6 +47,7 @@ test("any instance comes back from a map that keeps to the registry's limits", (
     metadata: fc.dictionary(
       fc.oneof(word, fc.string({ maxLength: 200 }), fc.constant("heddle-id"), fc.constant("__proto__")),
       fc.string({ unit: "grapheme", maxLength: 700 }),
+      { noNullPrototype: true },
     ),
   });
   fc.assert(
