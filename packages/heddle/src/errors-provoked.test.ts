@@ -288,6 +288,8 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     const server = await mesh.serve(implement(Echo, {}), { listen: newAddress() });
     return await failure(server.registered);
   },
+  registryRefused: async () =>
+    registryRefusal("etcd://127.0.0.1:2379", new ConnectError("permission denied", Code.PermissionDenied)),
 
   handlerFailed: () =>
     callServer(async () => {

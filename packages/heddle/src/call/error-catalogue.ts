@@ -373,6 +373,14 @@ export const CATALOGUE = {
     "the registry refused {instance}: {reason}",
     "correct the instance's description",
   ),
+  registryRefused: entry(
+    "HDL-2503",
+    Code.PermissionDenied,
+    "never",
+    "peer",
+    "registry {address} refused: {reason}",
+    "check the credentials in the registry's URL, and what the registry lets them read and write",
+  ),
 
   // 3xxx: the callee's handler.
   handlerFailed: entry(
