@@ -23,6 +23,7 @@ import {
 import { dial } from "./connection/dial.ts";
 import { Echo } from "./contract/echo-service.test.ts";
 import { startControlPlane } from "./control/plane/plane.ts";
+import { registryRefusal } from "./discovery/registry-error.ts";
 import { createMesh } from "./mesh.ts";
 import { systemTimers } from "./runtime/timer.ts";
 import { implement } from "./server/implement.ts";
