@@ -15,8 +15,9 @@ import {
 } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { systemTimers, type Timer, type Timers } from "../../runtime/timer.ts";
-import type { Registry, RegistrySession } from "./registry.ts";
-import type { WatchEvent } from "./subscription.ts";
+import type { WatchEvent } from "./feed.ts";
+import type { RegistrySession } from "./instance-record.ts";
+import type { Registry } from "./registry.ts";
 
 export interface RegistryServiceOptions {
   readonly registry: Registry;
@@ -62,11 +63,20 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
           value: { sequence: message.value.sequence, revision: registry.revision },
         });
       case "instance":
-        registry.update(session, message.value, clock.now());
+        registry.update(session, message.value, clock.now(), request.check);
         return lease();
       default:
         throw new ConnectError("the message is empty", Code.InvalidArgument);
     }
+  }
+
+  /** Watchers that know the same get the same event, and so the same message. */
+  const responses = new WeakMap<WatchEvent, WatchResponse>();
+
+  function toResponseOnce(event: WatchEvent): WatchResponse {
+    let response = responses.get(event);
+    if (response === undefined) responses.set(event, (response = toWatchResponse(event, keepaliveMs)));
+    return response;
   }
 
   function lease(): RegisterResponse {
@@ -88,7 +98,7 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
               if (request.message.case !== "instance") {
                 throw new ConnectError("the first message must be the instance", Code.InvalidArgument);
               }
-              session = registry.register(request.message.value, clock.now());
+              session = registry.register(request.message.value, clock.now(), request.check);
               yield lease();
             }
           }
@@ -101,17 +111,17 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
 
       deregister: ({ id, incarnation }) => ({ removed: registry.deregister(id, incarnation) }),
 
-      async *watch({ name }, context) {
+      async *watch({ name, filter }, context) {
         const wakeUp = createWakeUp(timers);
         const stop = () => wakeUp.wake();
-        const subscription = registry.watch(name, wakeUp.wake);
+        const subscription = registry.watch(name, wakeUp.wake, filter);
         context.signal.addEventListener("abort", stop);
         closing.signal.addEventListener("abort", stop);
         try {
           while (!context.signal.aborted) {
             if (closing.signal.aborted) throw stopping();
             const event = subscription.take();
-            if (event) yield toWatchResponse(event, keepaliveMs);
+            if (event) yield toResponseOnce(event);
             else if ((await wakeUp.wait(keepaliveMs)) === "timeout") yield keepalive(subscription.revision);
           }
         } finally {
@@ -121,8 +131,8 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
         }
       },
 
-      listInstances({ name }) {
-        const { epoch, revision, complete, instances } = registry.list(name);
+      listInstances({ name, filter }) {
+        const { epoch, revision, complete, instances } = registry.list(name, filter);
         return create(ListInstancesResponseSchema, { epoch, revision, complete, instances: [...instances] });
       },
     },

@@ -4,8 +4,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import * as fc from "fast-check";
 import { type Instance, InstanceSchema } from "../../gen/heddle/registry/v1/registry_pb.ts";
-import { createRegistry, type Registry, type RegistryOptions, type RegistrySession } from "./registry.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscription } from "./feed.ts";
+import type { RegistrySession } from "./instance-record.ts";
+import { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 
 const TTL = 10_000;
 const GRACE = 1_500;

@@ -7,22 +7,28 @@
  * - An instance stays while its lease is renewed. When its stream breaks, the lease is cut to a short grace: a process
  *   that died is gone in that time, one that reconnects is never missed.
  * - Leases live in memory. After a start the registry says `complete: false` for one lease length, while everybody
- *   registers again; watchers then only add. So a restart takes nothing away from anybody.
+ *   registers again; watchers then only add. What was registered before the start and is remembered is shown
+ *   meanwhile, and goes at the end of that time. So a restart takes nothing away from anybody.
  * - When the registry itself stood still (a suspended machine, SIGSTOP) it could hear no heartbeat, and holds that
  *   against nobody: all leases begin anew.
  * - A write by an older incarnation, or by a stream that another has replaced, changes nothing.
  */
 import { equals } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Instance, InstanceSchema } from "../../gen/heddle/registry/v1/registry_pb.ts";
-import { checkInstance } from "./instance-check.ts";
-import { createLeaseQueue } from "./lease-queue.ts";
 import {
-  createSubscription,
-  type InstanceSnapshot,
-  type Subscription,
-  type SubscriptionFeed,
-} from "./subscription.ts";
+  type HealthCheck,
+  type Instance,
+  type InstanceFilter,
+  InstanceHealth,
+  InstanceSchema,
+} from "../../gen/heddle/registry/v1/registry_pb.ts";
+import type { InstanceSnapshot, Subscription } from "./feed.ts";
+import { checkInstance } from "./instance-check.ts";
+import { createInstanceMatch } from "./instance-filter.ts";
+import { createLeaseQueue } from "./lease-queue.ts";
+import { NameIndex } from "./name-index.ts";
+import { type HeldBy, InstanceRecord, type RegistrySession } from "./instance-record.ts";
+import { ServiceCounts } from "./service-counts.ts";
 
 export interface RegistryOptions {
   /** Random for each start: revisions of two epochs can't be compared. */
@@ -49,36 +55,64 @@ export interface RegistryLimits {
   readonly maxPendingChanges: number;
 }
 
-/** The right of one Register stream over its instance; lost when another stream of the instance takes over. */
-export interface RegistrySession {
-  readonly id: string;
-  readonly incarnation: bigint;
-}
-
 /** The reading side. */
 export interface RegistryView {
   readonly epoch: string;
   readonly revision: bigint;
   /** False while instances may be missing because the registry has only just started. */
   readonly complete: boolean;
-  /** Instances whose service or one of whose contracts is `name`; all for "". */
-  list(name: string): InstanceSnapshot;
-  /** Throws RESOURCE_EXHAUSTED when there are too many. `onReady` is called when there is something to take. */
-  watch(name: string, onReady: () => void): Subscription;
+  /** Instances whose service or one of whose contracts is `name`; all for "". Throws INVALID_ARGUMENT for a filter out of bounds. */
+  list(name: string, filter?: InstanceFilter): InstanceSnapshot;
+  /**
+   * `onReady` is called when there is something to take. Throws RESOURCE_EXHAUSTED when there are too many, and
+   * INVALID_ARGUMENT for a filter out of bounds.
+   */
+  watch(name: string, onReady: () => void, filter?: InstanceFilter): Subscription;
+}
+
+/** An instance came, changed or went. Health that the registry found by itself is no change here. */
+export interface RegistryChange {
+  /** As those who write it said. */
+  readonly before: Instance | undefined;
+  readonly after: Instance | undefined;
+  /** Who holds it now, or held it. */
+  readonly heldBy: HeldBy;
+  readonly check: HealthCheck | undefined;
 }
 
 export interface Registry extends RegistryView {
   readonly leaseTtlMs: number;
   /** First message of a stream. Throws INVALID_ARGUMENT, FAILED_PRECONDITION, RESOURCE_EXHAUSTED. */
-  register(instance: Instance, nowMs: number): RegistrySession;
+  register(instance: Instance, nowMs: number, check?: HealthCheck): RegistrySession;
   /** Replaces the instance and renews its lease. Throws as `register` and `heartbeat`. */
-  update(session: RegistrySession, instance: Instance, nowMs: number): void;
+  update(session: RegistrySession, instance: Instance, nowMs: number, check?: HealthCheck): void;
   /** Renews the lease. Throws NOT_FOUND when it ran out, ABORTED when another stream took over. */
   heartbeat(session: RegistrySession, nowMs: number): void;
   /** The stream broke or ended: the grace begins. */
   disconnect(session: RegistrySession, nowMs: number): void;
-  /** Removes the instance if it is of this incarnation; says whether it did. */
+  /** Removes the instance if it is of this incarnation and registered itself; says whether it did. */
   deregister(id: string, incarnation: bigint): boolean;
+  /**
+   * Enters an instance that has no stream here: `static`, `remembered` (goes when the registry becomes complete) or `peer`
+   * (another control plane holds it). Where the id is held already, static ones give way to nobody, `peer` takes over from
+   * streams of the same or an older incarnation, `remembered` from nobody; says whether it was entered.
+   * Throws INVALID_ARGUMENT and RESOURCE_EXHAUSTED.
+   */
+  enter(instance: Instance, heldBy: Exclude<HeldBy, "stream">, check?: HealthCheck): boolean;
+  /** Takes away what `enter` entered; says whether it was there. */
+  withdraw(id: string, heldBy: Exclude<HeldBy, "stream">): boolean;
+  /** What the registry's own check of an instance found. Nothing happens when it is not there. */
+  setHealth(id: string, health: InstanceHealth): void;
+  /** Makes this incarnation draining, or takes it back; holds also when it registers later. Undefined when it is not there. */
+  drain(id: string, incarnation: bigint, on: boolean): Instance | undefined;
+  /** The incarnation of an id that was asked to drain, for as long as the registry keeps that. */
+  drainOf(id: string): bigint | undefined;
+  find(id: string): InstanceRecord | undefined;
+  /** When the instance was last heard of; undefined when it has no lease. */
+  heardAt(id: string): number | undefined;
+  readonly services: ServiceCounts;
+  /** Told of every change to come, in order, from inside of it. */
+  observe(observer: (change: RegistryChange) => void): void;
   /** Lets leases run out and the warm-up end. To be called at `nextEventAt()`, and at least every `maxTickGapMs`. */
   tick(nowMs: number): void;
   /** When `tick` has something to do next; infinity when it has nothing. */
@@ -97,129 +131,156 @@ export function createRegistry(options: RegistryOptions): Registry {
   } = options;
   const limits: RegistryLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const maxTickGapMs = leaseTtlMs / 2;
-  const records = new Map<string, Registered>();
-  const byName = new Map<string, Map<string, Instance>>();
-  const perService = new Map<string, number>();
-  const watchers = new Map<string, Set<SubscriptionFeed>>();
-  let watcherCount = 0;
+  const records = new Map<string, InstanceRecord>();
+  const services = new ServiceCounts();
+  const observers: ((change: RegistryChange) => void)[] = [];
+  /** Incarnations that were asked to drain, by id. */
+  const drains = new Map<string, bigint>();
+  const remembered = new Set<string>();
   const leases = createLeaseQueue(leaseTtlMs);
   const graces = createLeaseQueue(disconnectGraceMs);
-  const completeAtMs = startedAtMs + warmUpMs;
+  let completeAtMs = startedAtMs + warmUpMs;
   let complete = warmUpMs <= 0;
   let lastTickMs = startedAtMs;
-  let revision = 0n;
+  let revision = 0;
 
-  function renewLease(id: string, nowMs: number): void {
-    graces.delete(id);
-    leases.renew(id, nowMs);
+  const toSnapshot = (instances: readonly Instance[]): InstanceSnapshot => ({
+    kind: "snapshot",
+    epoch,
+    revision: BigInt(revision),
+    complete,
+    instances,
+  });
+  const names = new NameIndex({
+    maxPending: limits.maxPendingChanges,
+    maxWatchers: limits.maxWatchers,
+    toSnapshot,
+  });
+
+  /** Puts a record in the place of another (undefined: there is none) and tells those whom it concerns. */
+  function replace(before: InstanceRecord | undefined, after: InstanceRecord | undefined): void {
+    const record = after ?? before;
+    if (record === undefined) return;
+    const { id } = record.given;
+    if (after === undefined) records.delete(id);
+    else records.set(id, after);
+    services.change(before, after);
+    if (before?.heldBy === "remembered") remembered.delete(id);
+    if (after?.heldBy === "remembered") remembered.add(id);
+    const sameToAll =
+      before && after && (before.shown === after.shown || equals(InstanceSchema, before.shown, after.shown));
+    if (!sameToAll) names.change(before?.shown, after?.shown, ++revision);
+    if (observers.length === 0) return;
+    const change: RegistryChange = {
+      before: before?.given,
+      after: after?.given,
+      heldBy: record.heldBy,
+      check: record.check,
+    };
+    for (const observer of observers) observer(change);
   }
 
-  /** Replaces what the registry knows about an id and tells those whom it concerns. */
-  function change(id: string, after: Instance | undefined): void {
-    const before = records.get(id)?.instance;
-    revision += 1n;
-    if (before) perService.set(before.service, (perService.get(before.service) ?? 1) - 1);
-    if (before && perService.get(before.service) === 0) perService.delete(before.service);
-    if (after) perService.set(after.service, (perService.get(after.service) ?? 0) + 1);
-    const namesAfter = namesOf(after);
-    for (const name of new Set([...namesOf(before), ...namesAfter])) {
-      const visible = namesAfter.has(name) ? after : undefined;
-      index(name, id, visible);
-      for (const watcher of watchers.get(name) ?? []) watcher.offer(id, visible);
+  function put(
+    instance: Instance,
+    heldBy: HeldBy,
+    check: HealthCheck | undefined,
+    session?: RegistrySession,
+  ): void {
+    const before = records.get(instance.id);
+    if (before?.given.service !== instance.service) checkRoom(instance, before === undefined);
+    const sameLife = before?.given.incarnation === instance.incarnation;
+    const drained = drains.get(instance.id) === instance.incarnation;
+    if (!drained && !sameLife) drains.delete(instance.id);
+    const health = sameLife && before ? before.health : InstanceHealth.UNSPECIFIED;
+    const after = new InstanceRecord(instance, heldBy, { check, session, drained, health });
+    if (before && after.sameAs(before) && equals(InstanceSchema, before.given, instance)) {
+      before.session = session;
+      return;
     }
-  }
-
-  function index(name: string, id: string, instance: Instance | undefined): void {
-    const instances = byName.get(name) ?? new Map<string, Instance>();
-    if (instance) instances.set(id, instance);
-    else instances.delete(id);
-    if (instances.size > 0) byName.set(name, instances);
-    else byName.delete(name);
-  }
-
-  function put(instance: Instance, session: RegistrySession, nowMs: number): void {
-    const known = records.get(instance.id)?.instance;
-    if (known?.service !== instance.service) checkRoom(instance, known === undefined);
-    if (!known || !equals(InstanceSchema, known, instance)) change(instance.id, instance);
-    records.set(instance.id, { instance, session });
-    renewLease(instance.id, nowMs);
+    replace(before, after);
   }
 
   function checkRoom(instance: Instance, isNew: boolean): void {
     if (isNew && records.size >= limits.maxInstances) {
-      throw new ConnectError(
-        `the registry is full: ${limits.maxInstances} instances`,
-        Code.ResourceExhausted,
-      );
+      const text = `the registry is full: ${limits.maxInstances} instances`;
+      throw new ConnectError(text, Code.ResourceExhausted);
     }
-    if ((perService.get(instance.service) ?? 0) >= limits.maxInstancesPerService) {
+    if (services.instancesOf(instance.service) >= limits.maxInstancesPerService) {
       const text = `service ${instance.service} is full: ${limits.maxInstancesPerService} instances`;
       throw new ConnectError(text, Code.ResourceExhausted);
     }
   }
 
   function remove(id: string): void {
-    change(id, undefined);
-    records.delete(id);
+    replace(records.get(id), undefined);
+    endLease(id);
+  }
+
+  function endLease(id: string): void {
     leases.delete(id);
     graces.delete(id);
   }
 
+  function renewLease(id: string, nowMs: number): void {
+    graces.delete(id);
+    leases.renew(id, nowMs);
+  }
+
   function checkOwner(session: RegistrySession): void {
-    const owner = records.get(session.id)?.session;
-    if (owner === session) return;
-    if (owner) throw new ConnectError(`another stream registered ${session.id}`, Code.Aborted);
+    const record = records.get(session.id);
+    if (record?.session === session) return;
+    if (record?.heldBy === "stream")
+      throw new ConnectError(`another stream registered ${session.id}`, Code.Aborted);
+    if (record?.heldBy === "peer")
+      throw new ConnectError(`${session.id} registered with another control plane`, Code.Aborted);
     throw new ConnectError(`the lease of ${session.id} ran out: register again`, Code.NotFound);
   }
 
-  function snapshot(name: string): InstanceSnapshot {
-    return {
-      kind: "snapshot",
-      epoch,
-      revision,
-      complete,
-      instances: [...(byName.get(name)?.values() ?? [])],
-    };
+  function checkMayRegister({ id, incarnation }: Instance): void {
+    const known = records.get(id);
+    if (known === undefined) return;
+    if (known.heldBy === "static")
+      throw new ConnectError(`id: ${id} is a static instance; delete it first`, Code.FailedPrecondition);
+    if (known.given.incarnation > incarnation) {
+      const text = `${id} is held by incarnation ${known.given.incarnation}, newer than ${incarnation}`;
+      throw new ConnectError(text, Code.FailedPrecondition);
+    }
   }
 
-  function unwatch(name: string, watcher: SubscriptionFeed): void {
-    const ofName = watchers.get(name);
-    if (!ofName?.delete(watcher)) return;
-    watcherCount--;
-    if (ofName.size === 0) watchers.delete(name);
+  function becomeComplete(): void {
+    complete = true;
+    for (const id of remembered) remove(id);
+    names.reset();
   }
 
   return {
     epoch,
     leaseTtlMs,
     maxTickGapMs,
+    services,
     get revision() {
-      return revision;
+      return BigInt(revision);
     },
     get complete() {
       return complete;
     },
-    register(instance, nowMs) {
-      checkInstance(instance);
-      const known = records.get(instance.id)?.instance;
-      if (known && known.incarnation > instance.incarnation) {
-        const text = `${instance.id} is held by incarnation ${known.incarnation}, newer than ${instance.incarnation}`;
-        throw new ConnectError(text, Code.FailedPrecondition);
-      }
+    register(instance, nowMs, check) {
+      checkInstance(instance, check);
+      checkMayRegister(instance);
       const session: RegistrySession = { id: instance.id, incarnation: instance.incarnation };
-      put(instance, session, nowMs);
+      put(instance, "stream", check, session);
+      renewLease(instance.id, nowMs);
       return session;
     },
-    update(session, instance, nowMs) {
-      checkInstance(instance);
+    update(session, instance, nowMs, check) {
+      checkInstance(instance, check);
       if (instance.id !== session.id || instance.incarnation !== session.incarnation) {
-        throw new ConnectError(
-          "a stream can't change its instance's id or incarnation",
-          Code.InvalidArgument,
-        );
+        const text = "a stream can't change its instance's id or incarnation";
+        throw new ConnectError(text, Code.InvalidArgument);
       }
       checkOwner(session);
-      put(instance, session, nowMs);
+      put(instance, "stream", check ?? records.get(session.id)?.check, session);
+      renewLease(session.id, nowMs);
     },
     heartbeat(session, nowMs) {
       checkOwner(session);
@@ -233,47 +294,82 @@ export function createRegistry(options: RegistryOptions): Registry {
       graces.renew(session.id, nowMs);
     },
     deregister(id, incarnation) {
-      if (records.get(id)?.instance.incarnation !== incarnation) return false;
+      const record = records.get(id);
+      if (record?.given.incarnation !== incarnation || record.heldBy === "static") return false;
+      drains.delete(id);
       remove(id);
       return true;
     },
-    list: snapshot,
-    watch(name, onReady) {
-      if (watcherCount >= limits.maxWatchers) {
-        throw new ConnectError(
-          `the registry has ${watcherCount} watchers and takes no more`,
-          Code.ResourceExhausted,
-        );
-      }
-      const watcher = createSubscription({
-        maxPending: limits.maxPendingChanges,
-        snapshot: () => snapshot(name),
-        revisionNow: () => revision,
-        onReady,
-        onClose: (closed) => unwatch(name, closed),
-      });
-      watchers.set(name, (watchers.get(name) ?? new Set()).add(watcher));
-      watcherCount++;
-      return watcher;
+    enter(instance, heldBy, check) {
+      checkInstance(instance, check);
+      const known = records.get(instance.id);
+      if (known !== undefined && !givesWay(known, instance, heldBy)) return false;
+      endLease(instance.id);
+      put(instance, heldBy, check);
+      return true;
     },
+    withdraw(id, heldBy) {
+      if (records.get(id)?.heldBy !== heldBy) return false;
+      remove(id);
+      return true;
+    },
+    setHealth(id, health) {
+      const record = records.get(id);
+      if (record === undefined || record.health === health) return;
+      const after = record.with({ health });
+      records.set(id, after);
+      services.change(record, after);
+      names.change(record.shown, after.shown, ++revision);
+    },
+    drain(id, incarnation, on) {
+      if (on) {
+        drains.set(id, incarnation);
+        const [oldest] = drains.keys();
+        if (drains.size > MAX_DRAINS && oldest !== undefined) drains.delete(oldest);
+      } else if (drains.get(id) === incarnation) drains.delete(id);
+      const record = records.get(id);
+      if (record?.given.incarnation !== incarnation) return undefined;
+      if (record.drained !== on) replace(record, record.with({ drained: on }));
+      return records.get(id)?.shown;
+    },
+    drainOf: (id) => drains.get(id),
+    find: (id) => records.get(id),
+    heardAt(id) {
+      const lease = leases.expiresAt(id);
+      return lease === undefined ? undefined : lease - leaseTtlMs;
+    },
+    observe: (observer) => void observers.push(observer),
+    list: (name, filter) => names.list(name, createInstanceMatch(filter)),
+    watch: (name, onReady, filter) => names.watch(name, createInstanceMatch(filter), onReady),
     tick(nowMs) {
-      if (nowMs - lastTickMs > maxTickGapMs) for (const queue of [leases, graces]) queue.renewAll(nowMs);
+      if (nowMs - lastTickMs > maxTickGapMs) {
+        for (const queue of [leases, graces]) queue.renewAll(nowMs);
+        completeAtMs = nowMs + warmUpMs;
+      }
       lastTickMs = nowMs;
       for (const id of leases.takeExpired(nowMs)) remove(id);
       for (const id of graces.takeExpired(nowMs)) remove(id);
-      if (complete || nowMs < completeAtMs) return;
-      complete = true;
-      for (const ofName of watchers.values()) for (const watcher of ofName) watcher.reset();
+      if (!complete && nowMs >= completeAtMs) becomeComplete();
     },
     nextEventAt: () =>
       Math.min(leases.nextExpiry(), graces.nextExpiry(), complete ? Number.POSITIVE_INFINITY : completeAtMs),
   };
 }
 
-interface Registered {
-  readonly instance: Instance;
-  readonly session: RegistrySession;
+/** Whether what is known of an id may be replaced by an instance without a stream. */
+function givesWay(known: InstanceRecord, instance: Instance, heldBy: HeldBy): boolean {
+  switch (heldBy) {
+    case "static":
+      return known.heldBy === "static" || known.heldBy === "remembered";
+    case "peer":
+      return known.heldBy !== "static" && known.given.incarnation <= instance.incarnation;
+    default:
+      return false;
+  }
 }
+
+/** Of instances that never came back; the oldest are forgotten. */
+const MAX_DRAINS = 10_000;
 
 const DEFAULT_LIMITS: RegistryLimits = {
   maxInstances: 200_000,
@@ -281,8 +377,3 @@ const DEFAULT_LIMITS: RegistryLimits = {
   maxWatchers: 20_000,
   maxPendingChanges: 4_096,
 };
-
-/** The names under which watchers see an instance. */
-function namesOf(instance: Instance | undefined): Set<string> {
-  return new Set(instance ? ["", instance.service, ...instance.contracts] : []);
-}
