@@ -11,7 +11,8 @@ import type { ClientOptions } from "./client/options.ts";
 import type { ChannelStatus } from "./client/status.ts";
 import { createStub } from "./client/stub.ts";
 import { type ClosableTransport, createTransport } from "./client/transport.ts";
-import { type Agent, type AgentEvent, createAgent } from "./control/agent/agent.ts";
+import { type Agent, createAgent } from "./control/agent/agent.ts";
+import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
 import { registryError } from "./discovery/registry-error.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
@@ -220,8 +221,8 @@ class RunningMesh implements Mesh {
   }
 
   /** Says once that the registry is gone, and once that it is back, however many watches notice. */
-  #onAgentEvent(event: AgentEvent, registry: string): void {
-    if (event.kind === "disconnected" && !this.#registryLost) {
+  #onAgentEvent(event: DiscoveryEvent, registry: string): void {
+    if ((event.kind === "disconnected" || event.kind === "unregistered") && !this.#registryLost) {
       this.#registryLost = true;
       const { rawMessage, hint } = registryError(registry, event.error);
       this.#warn(`${rawMessage}; known instances stay in use; ${hint}`);

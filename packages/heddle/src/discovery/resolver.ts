@@ -8,6 +8,7 @@
  */
 import type { Endpoint } from "./endpoint.ts";
 import type { Target } from "./target.ts";
+import type { WatchStatus } from "./watch-status.ts";
 
 export interface Resolver {
   /** The scheme of the targets it resolves, in lower case. */
@@ -17,6 +18,8 @@ export interface Resolver {
    * can't mend (a malformed target): an unreachable registry is retried inside.
    */
   watch(target: Target, signal: AbortSignal): AsyncIterable<ResolverUpdate>;
+  /** How its watches are doing: one for each target that is watched now. Absent where there is nothing to say. */
+  describe?(): readonly WatchStatus[];
 }
 
 export type ResolverUpdate = ResolverSnapshot | ResolverDelta;

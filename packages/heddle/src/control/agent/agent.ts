@@ -4,13 +4,15 @@
  * the control plane without asking this resolver.
  */
 import { createClient, type Transport } from "@connectrpc/connect";
+import type { DiscoveryEvent } from "../../discovery/discovery-event.ts";
 import { createLastGoodStore } from "../../discovery/last-good.ts";
-import type { Registrar, Registration } from "../../discovery/registrar.ts";
-import type { Resolver } from "../../discovery/resolver.ts";
+import type { Registrar } from "../../discovery/registrar.ts";
+import { createRegistrationLoop } from "../../discovery/registration-loop.ts";
+import { createWatchLoop, type WatchLoop } from "../../discovery/watch-loop.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
-import { createHeddleRegistrar, type HeddleRegistrarEvent } from "./heddle-registrar.ts";
-import { createHeddleResolver, type HeddleResolverEvent } from "./heddle-resolver.ts";
+import { createHeddleHolder } from "./heddle-holder.ts";
+import { createHeddleSource } from "./heddle-source.ts";
 
 export interface AgentOptions {
   /** Leads to the control plane. The agent doesn't close it. */
@@ -25,30 +27,33 @@ export interface AgentOptions {
   /** Default: the wall clock at this moment. Must grow from one start to the next where instance ids stay the same. */
   readonly incarnation?: bigint;
   /** What resolver and registrar go through, for logs and metrics. Default: ignored. */
-  readonly onEvent?: (event: AgentEvent) => void;
+  readonly onEvent?: (event: DiscoveryEvent) => void;
   /** Files of last good endpoints that can't be read or written. Default: ignored. */
   readonly onWarning?: (message: string, cause: unknown) => void;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
 
-export type AgentEvent = HeddleResolverEvent | HeddleRegistrarEvent;
-
 export interface Agent extends AsyncDisposable {
   readonly registrar: Registrar;
   /** For the scheme `heddle`. */
-  readonly resolver: Resolver;
+  readonly resolver: WatchLoop;
   /** Deregisters whatever is still registered, and writes what has not been saved. Never throws. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export function createAgent(options: AgentOptions): Agent {
-  const { transport, registry, stateFolder, onEvent, onWarning } = options;
-  const { clock, timers, random } = options.runtime ?? systemRuntime;
+  const {
+    transport,
+    registry,
+    stateFolder,
+    onEvent = () => {},
+    onWarning,
+    runtime = systemRuntime,
+  } = options;
+  const { clock, timers } = runtime;
   const incarnation = options.incarnation ?? BigInt(Math.floor(clock.wallMs()));
   const client = createClient(RegistryService, transport);
-  const registrar = createHeddleRegistrar({ client, incarnation, onEvent, random, timers });
-  const registrations = new Set<Registration>();
   const lastGood =
     stateFolder === false
       ? undefined
@@ -59,19 +64,16 @@ export function createAgent(options: AgentOptions): Agent {
           ...(stateFolder === undefined ? {} : { folder: stateFolder }),
           ...(onWarning ? { onWarning } : {}),
         });
+  const registrar = createRegistrationLoop(createHeddleHolder({ client, incarnation, timers }), {
+    runtime,
+    onEvent,
+  });
 
   return {
-    resolver: createHeddleResolver({ client, lastGood, onEvent, random, timers }),
-    registrar: {
-      register(instance) {
-        for (const old of registrations) if (old.state === "closed") registrations.delete(old);
-        const registration = registrar.register(instance);
-        registrations.add(registration);
-        return registration;
-      },
-    },
+    resolver: createWatchLoop(createHeddleSource(client), { runtime, onEvent, lastGood }),
+    registrar,
     async [Symbol.asyncDispose]() {
-      await Promise.all([...registrations].map((registration) => registration[Symbol.asyncDispose]()));
+      await registrar[Symbol.asyncDispose]();
       await lastGood?.[Symbol.asyncDispose]();
     },
   };

@@ -4,7 +4,7 @@
  * long silence is credible. What the transport does about an abort doesn't matter: the read ends by itself.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Timers } from "../../runtime/timer.ts";
+import type { Timers } from "../runtime/timer.ts";
 
 export interface LiveStream<T> {
   /**
