@@ -36,7 +36,6 @@ export class SocketDriver {
   readonly #sendsInPlace: boolean;
   /** See `#flushTls`. */
   readonly #isTls: boolean;
-  readonly #earlyFlushBytes: number;
   #otherBuffer: Uint8Array | undefined = undefined;
   #flushScheduled = false;
   #closed = false;
@@ -56,7 +55,6 @@ export class SocketDriver {
     this.#onClose = onClose;
     this.#sendsInPlace = socket instanceof Socket;
     this.#isTls = socket instanceof TLSSocket;
-    this.#earlyFlushBytes = this.#isTls ? TLS_EARLY_FLUSH_BYTES : EARLY_FLUSH_BYTES;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("error", (error) => this.#finish(reasonText(error)));
     socket.on("end", () => {
@@ -68,7 +66,7 @@ export class SocketDriver {
 
   /** Sends what stands in the machine's output: at the end of this turn, or now when it fills two TCP segments. */
   flushSoon(): void {
-    if (this.#machine.out.length >= this.#earlyFlushBytes) return this.#flushNow();
+    if (this.#machine.out.length >= EARLY_FLUSH_BYTES) return this.#flushNow();
     if (this.#flushScheduled || this.#closed) return;
     this.#flushScheduled = true;
     process.nextTick(this.#flush);
@@ -122,7 +120,7 @@ export class SocketDriver {
 
   /**
    * TLS takes the bytes inside of `write`, encrypted or copied, but says so only later in the turn of the event loop.
-   * What comes until then waits in the buffer and leaves in one write: larger records cost less.
+   * What comes until then waits in the buffer and leaves in one write.
    */
   #flushTls(): void {
     const { out, sender } = this.#machine;
@@ -185,9 +183,6 @@ export class SocketDriver {
  * are in docs/internals/decisions/010-early-flush.md.
  */
 const EARLY_FLUSH_BYTES = 2800;
-
-/** Over TLS a full record: each costs the same work on both sides, however little is in it (RFC 8446 §5.1). */
-const TLS_EARLY_FLUSH_BYTES = 16 * 1024;
 
 /** What waits behind a write that TLS has not confirmed, before data has to wait in its streams. */
 const MAX_TLS_WAITING_BYTES = 256 * 1024;
