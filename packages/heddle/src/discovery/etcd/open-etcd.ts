@@ -1,0 +1,57 @@
+/**
+ * `etcd://user:password@host:2379,host:2379/prefix`: instances in etcd v3, in the layout of its own gRPC naming.
+ */
+import { invalidOption } from "../../call/check-option.ts";
+import { createRegistrationLoop } from "../registration-loop.ts";
+import type { OpenRegistry, RegistryContext } from "../registry-client.ts";
+import { hostsOf, readRegistryOptions } from "../registry-url.ts";
+import { createWatchLoop } from "../watch-loop.ts";
+import { createEtcdClient } from "./etcd-client.ts";
+import { createEtcdHolder } from "./etcd-holder.ts";
+import { createEtcdLayout } from "./etcd-layout.ts";
+import { createEtcdSource } from "./etcd-source.ts";
+import { createLeaseKeeper } from "./lease-keeper.ts";
+
+export const openEtcd: OpenRegistry = (context) => {
+  const { url, runtime, incarnation, lastGood, onEvent, onWarning, openTransport } = context;
+  const options = readRegistryOptions(url);
+  const hosts = hostsOf(url, 2379, "127.0.0.1:2379");
+  const tls = options.tls();
+  const layout = createEtcdLayout(options.text("prefix", url.path === "" ? "heddle" : url.path));
+  const ttlSeconds = options.number("ttl", 10, 1);
+  const credentials = readCredentials(context, options.file("passwordFile"));
+  options.refuseOthers();
+  if (!Number.isInteger(ttlSeconds)) throw invalidOption("registry (etcd: ttl)", "it must be whole seconds");
+
+  const transport = openTransport({ hosts, tls });
+  const client = createEtcdClient({ transport, runtime, ...credentials });
+  const leases = createLeaseKeeper({ client, runtime, ttlSeconds });
+  const registrar = createRegistrationLoop(
+    createEtcdHolder({ client, leases, layout, incarnation, runtime }),
+    { runtime, onEvent },
+  );
+  return {
+    resolver: createWatchLoop(createEtcdSource({ client, layout, registry: url.text, onWarning }), {
+      runtime,
+      onEvent,
+      lastGood,
+    }),
+    registrar,
+    async [Symbol.asyncDispose]() {
+      await registrar[Symbol.asyncDispose]();
+      client[Symbol.dispose]();
+      transport.close("now");
+    },
+  };
+};
+
+/** From the URL, or from the environment of etcd's own `etcdctl`. */
+function readCredentials(
+  { url, env }: RegistryContext,
+  passwordInFile: string | undefined,
+): { readonly username: string; readonly password: string } {
+  const fromUrl = { username: url.username, password: passwordInFile ?? url.password };
+  if (url.username !== "") return fromUrl;
+  const [username = "", ...password] = (env["ETCDCTL_USER"] ?? "").split(":");
+  return { username, password: passwordInFile ?? env["ETCDCTL_PASSWORD"] ?? password.join(":") };
+}
