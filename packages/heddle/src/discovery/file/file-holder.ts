@@ -1,0 +1,123 @@
+/**
+ * Registers an instance as a file of its own in a folder that all processes of a machine (or of a shared volume) read. The file is
+ * written beside and renamed, so that readers see all of it or nothing, and touched every third of its time to live.
+ * A process that is killed stops touching, and its instance is gone when that time is over.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { instanceFileText, readServicesFile } from "./services-file.ts";
+
+export interface FileHolderOptions {
+  /** Made when it is not there. */
+  readonly folder: string;
+  readonly ttlMs: number;
+  readonly incarnation: bigint;
+  readonly runtime: Runtime;
+}
+
+export function createFileHolder({ folder, ttlMs, incarnation, runtime }: FileHolderOptions): Holder {
+  /** Writes the instance unless a newer process has it. */
+  async function write(instance: Endpoint): Promise<void> {
+    const path = join(folder, fileNameOf(instance.id));
+    await mkdir(folder, { recursive: true });
+    await refuseNewer(path);
+    const temporary = join(folder, `.${randomUUID()}.tmp`);
+    try {
+      await writeFile(temporary, instanceFileText(instance, incarnation, ttlMs));
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** True when the file was there, was ours, and is touched now. */
+  async function touch(instance: Endpoint): Promise<boolean> {
+    const path = join(folder, fileNameOf(instance.id));
+    if ((await refuseNewer(path)) !== incarnation) return false;
+    const now = runtime.clock.wallMs() / 1000;
+    await utimes(path, now, now);
+    return true;
+  }
+
+  async function refuseNewer(path: string): Promise<bigint | undefined> {
+    const owner = await incarnationIn(path);
+    if (owner !== undefined && owner > incarnation) throw new Error(`${path} belongs to a newer process`);
+    return owner;
+  }
+
+  async function renew(hold: Hold): Promise<never> {
+    for (let news: "changed" | "due" = "changed"; ; news = await hold.next(ttlMs / 3)) {
+      const { instance } = hold;
+      await inTime(
+        (async () => {
+          if (news === "changed" || !(await touch(instance))) await write(instance);
+        })(),
+      );
+      hold.registered();
+    }
+  }
+
+  /** A file system that does not answer (NFS) is a registry that does not answer. */
+  async function inTime(work: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = runtime.timers.after(ttlMs / 3, () =>
+      late.reject(new Error(`${folder} did not answer within ${ttlMs / 3} ms`)),
+    );
+    try {
+      await Promise.race([work, late.promise]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  return {
+    async hold(hold) {
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = () => aborted.reject(hold.signal.reason);
+      hold.signal.addEventListener("abort", onAbort, { once: true });
+      if (hold.signal.aborted) onAbort();
+      try {
+        return await Promise.race([renew(hold), aborted.promise]);
+      } catch (error) {
+        throw isForbidden(error)
+          ? new RegistrationRefused(`${folder} may not be written: ${error.message}`, { cause: error })
+          : error;
+      } finally {
+        hold.signal.removeEventListener("abort", onAbort);
+      }
+    },
+    async release(instance) {
+      const path = join(folder, fileNameOf(instance.id));
+      if ((await incarnationIn(path)) === incarnation) await rm(path, { force: true });
+    },
+  };
+}
+
+/** A readable name that no id can leave the folder with, or hide in it. */
+export function fileNameOf(id: string): string {
+  const escaped = encodeURIComponent(id.toWellFormed()).replace(/^\./, "%2E").replaceAll("*", "%2A");
+  if (escaped.length <= MAX_NAME) return `${escaped}.json`;
+  return `${escaped.slice(0, MAX_NAME - 33)}-${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`;
+}
+
+const MAX_NAME = 200;
+
+/** Undefined when there is no file, or none that says whose it is. */
+async function incarnationIn(path: string): Promise<bigint | undefined> {
+  try {
+    return readServicesFile(JSON.parse(await readFile(path, "utf8"))).incarnation;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function isForbidden(error: unknown): error is NodeJS.ErrnoException {
+  return ["EACCES", "EPERM", "EROFS", "ENOTDIR"].includes((error as NodeJS.ErrnoException)?.code ?? "");
+}

@@ -1,0 +1,48 @@
+/**
+ * From the text of a services file to what it says. A fault tells file, line and field: `services.yaml:12:
+ * services.orders.instances[1].weight: it must be a whole number, 0 or more`. The `yaml` package is loaded when the first
+ * YAML file or the first fault comes.
+ */
+import { FieldFault, readServicesFile, type ServicesFile } from "./services-file.ts";
+
+/** A file whose name says that it holds services. Editors' temporary files and hidden ones do not. */
+export function isServicesName(name: string): boolean {
+  return /^[^.#~].*\.(json|ya?ml)$/i.test(name);
+}
+
+/** Throws an `Error` whose message begins with `name` and the line. */
+export async function parseServicesText(text: string, name: string): Promise<ServicesFile> {
+  try {
+    return readServicesFile(/\.json$/i.test(name) ? JSON.parse(text) : await parseYaml(text));
+  } catch (error) {
+    const line = error instanceof FieldFault ? await lineOf(text, error.path) : undefined;
+    const where = line === undefined ? name : `${name}:${line}`;
+    throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(text, { prettyErrors: true, version: "1.2" });
+  const [fault] = document.errors;
+  if (fault) throw new Error(fault.message.split("\n", 1)[0]);
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+/** JSON is YAML, near enough to find a field in it. The line of the nearest thing around it when it is missing. */
+async function lineOf(text: string, path: readonly (string | number)[]): Promise<number | undefined> {
+  try {
+    const { LineCounter, parseDocument } = await import("yaml");
+    const lineCounter = new LineCounter();
+    const document = parseDocument(text, { lineCounter });
+    for (let length = path.length; length >= 0; length--) {
+      const node = document.getIn(path.slice(0, length), true) as
+        | { readonly range?: readonly number[] }
+        | undefined;
+      if (node?.range) return lineCounter.linePos(node.range[0] ?? 0).line;
+    }
+  } catch {
+    // The field is named all the same.
+  }
+  return undefined;
+}
