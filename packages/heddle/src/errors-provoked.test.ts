@@ -3,6 +3,9 @@
  * what no honest one would. The table below is keyed by the catalogue, so a new code needs a line here.
  */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseConnectError } from "./call/connect-error.ts";
@@ -167,6 +170,15 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
   listenFailed: async () => {
     await using first = await createServer({ services: [], listen: "127.0.0.1:0" });
     return await failure(createServer({ services: [], listen: first.address }));
+  },
+  storeFailed: async () => {
+    const folder = await mkdtemp(join(tmpdir(), "heddle-store-"));
+    try {
+      await using _first = await startControlPlane({ listen: "127.0.0.1:0", data: folder });
+      return await failure(startControlPlane({ listen: "127.0.0.1:0", data: folder }));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   },
   requestInvalid: async () => {
     await using transport = createTransport({ target: newAddress() });

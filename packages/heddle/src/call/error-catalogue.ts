@@ -90,6 +90,14 @@ export const CATALOGUE = {
     "{what} is closed",
     "make calls before it is disposed",
   ),
+  storeFailed: entry(
+    "HDL-1007",
+    Code.Unavailable,
+    "never",
+    "local",
+    "the control plane's store {store} cannot be used: {reason}",
+    "look at rights and space of its folder, and whether another control plane uses it",
+  ),
 
   // 21xx: finding an instance and reaching it.
   noInstance: entry(

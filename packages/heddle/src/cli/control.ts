@@ -6,7 +6,7 @@ import { onShutdown } from "../shutdown.ts";
 export async function control({ listen }: { readonly listen?: string | undefined }): Promise<never> {
   const plane = await startControlPlane(listen === undefined ? {} : { listen });
   // Before the line that says it is up: whoever reads it may send the signal at once.
-  onShutdown(["SIGTERM", "SIGINT"], systemClock, () => plane[Symbol.asyncDispose]());
+  onShutdown(["SIGTERM", "SIGINT"], systemClock, () => plane.close());
   process.stderr.write(`heddle control: registry at ${plane.address}\n`);
   return new Promise<never>(() => {});
 }

@@ -6,6 +6,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { readConnectQuery } from "../call/connect-query.ts";
 import { HeddleError } from "../call/errors.ts";
 import type { ServerCall } from "./call.ts";
+import type { HttpPage } from "./http-page.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
 import type { ProtocolRequest, ServerProtocol } from "./protocol.ts";
@@ -21,23 +22,40 @@ export interface ChosenProtocol {
   readonly request: ProtocolRequest;
 }
 
-export function isRefusal(choice: ChosenProtocol | HttpRefusal): choice is HttpRefusal {
+/** It is no call, but asks for one of the server's pages. */
+export interface ChosenPage {
+  readonly page: HttpPage;
+}
+
+export type Choice = ChosenProtocol | ChosenPage | HttpRefusal;
+
+export function isRefusal(choice: Choice): choice is HttpRefusal {
   return "status" in choice;
 }
 
-export function chooseProtocol(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefusal {
-  const { head } = call;
-  head.memo ??= choose(call, parts);
-  return head.memo as ChosenProtocol | HttpRefusal;
+export function isPage(choice: Choice): choice is ChosenPage {
+  return "page" in choice;
 }
 
-function choose(call: ServerCall, parts: ServerParts): ChosenProtocol | HttpRefusal {
+export function chooseProtocol(call: ServerCall, parts: ServerParts): Choice {
+  const { head } = call;
+  head.memo ??= choose(call, parts);
+  return head.memo as Choice;
+}
+
+function choose(call: ServerCall, parts: ServerParts): Choice {
   const { head, httpVersion } = call;
   const { method, contentType } = head;
   const path = pathOf(head.path);
   const route = parts.router.find(path);
   const protocol = protocolOf(call, route);
   if (protocol !== undefined) return { protocol, request: protocol.readRequest(head, parts) };
+  const page = parts.pages.get(path);
+  if (route === undefined && page !== undefined) {
+    if (method === "GET" || method === "HEAD") return { page };
+    const error = () => new HeddleError("httpMethod", { httpMethod: method, path });
+    return { status: 405, fields: ["allow", "GET, HEAD"], error };
+  }
   if (route === undefined) {
     const error = () => new HeddleError("methodUnknown", { path, served: parts.router.servedNear(path) });
     return { status: 404, fields: [], error };

@@ -9,6 +9,7 @@ import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { EncodingName } from "../wire/compression.ts";
 import type { ServerCall } from "./call.ts";
 import type { CorsPolicy } from "./cors.ts";
+import type { HttpPage } from "./http-page.ts";
 import type { Router } from "./router.ts";
 
 export interface ServerParts {
@@ -29,6 +30,8 @@ export interface ServerParts {
   readonly requireConnectProtocolVersion: boolean;
   /** Which web pages of other origins may call, and how browsers are told; undefined when none may. */
   readonly cors: CorsPolicy | undefined;
+  /** What a plain GET gets, by path. */
+  readonly pages: ReadonlyMap<string, HttpPage>;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */
   readonly onHandlerError: (error: unknown, call: ServerCall) => void;
 }

@@ -21,6 +21,7 @@ import { type CorsOptions, createCorsPolicy } from "./cors.ts";
 import { Handshakes } from "./handshakes.ts";
 import { type Http1Limits, resolveHttp1Limits } from "./http1-limits.ts";
 import { Http1Server } from "./http1-server.ts";
+import type { HttpPage } from "./http-page.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -53,6 +54,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly cors?: CorsOptions;
   /** Refuse Connect requests that do not say which version of the protocol they speak. Default false. */
   readonly requireConnectProtocolVersion?: boolean;
+  /** What a plain GET gets, for tools that speak HTTP and no protocol of ours. Default: nothing, which is 404. */
+  readonly pages?: readonly HttpPage[];
   /** Connect interceptors, the first one outermost. */
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
@@ -159,6 +162,7 @@ class RunningServer implements Server {
       ),
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
+      pages: new Map((options.pages ?? []).map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});

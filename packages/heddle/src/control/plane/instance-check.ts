@@ -30,7 +30,8 @@ export function checkInstance(instance: Instance, check?: HealthCheck): void {
 export function checkHealthCheck(field: string, check: HealthCheck): void {
   const { kind, intervalMs, timeoutMs, unhealthyAfter, healthyAfter } = check;
   if (kind.case === undefined) refuse(`${field}: say what to do: grpc, http, tcp or ttl`);
-  if (kind.case === "grpc" && kind.value.service !== "") checkName(`${field}.grpc.service`, kind.value.service);
+  if (kind.case === "grpc" && kind.value.service !== "")
+    checkName(`${field}.grpc.service`, kind.value.service);
   if (kind.case === "http" && !/^(?:\/[\x21-\x7e]*)?$/.test(kind.value.path))
     refuse(`${field}.http.path: must begin with a slash, without white space`);
   if (kind.case === "http" && kind.value.path.length > MAX_PATH_LENGTH)
@@ -39,10 +40,12 @@ export function checkHealthCheck(field: string, check: HealthCheck): void {
     refuse(`${field}.interval_ms: less than ${MIN_INTERVAL_MS}`);
   for (const [name, value] of Object.entries({ interval_ms: intervalMs, timeout_ms: timeoutMs }))
     if (value > MAX_INTERVAL_MS) refuse(`${field}.${name}: more than ${MAX_INTERVAL_MS}`);
-  for (const [name, value] of Object.entries({ unhealthy_after: unhealthyAfter, healthy_after: healthyAfter }))
+  for (const [name, value] of Object.entries({
+    unhealthy_after: unhealthyAfter,
+    healthy_after: healthyAfter,
+  }))
     if (value > MAX_THRESHOLD) refuse(`${field}.${name}: more than ${MAX_THRESHOLD}`);
 }
-
 
 const MAX_NAME_LENGTH = 256;
 const MAX_OTHER_ADDRESSES = 8;

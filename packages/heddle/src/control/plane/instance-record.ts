@@ -56,8 +56,7 @@ export class InstanceRecord {
     const shownHealth = heldBy === "peer" ? given.health : health;
     const origin = ORIGINS[heldBy];
     const draining = given.draining || drained;
-    const asGiven =
-      given.health === shownHealth && given.origin === origin && given.draining === draining;
+    const asGiven = given.health === shownHealth && given.origin === origin && given.draining === draining;
     this.shown = asGiven
       ? given
       : Object.assign(create(InstanceSchema), given, { health: shownHealth, origin, draining });

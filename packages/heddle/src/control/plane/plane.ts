@@ -3,18 +3,39 @@
  * is the registry on an ordinary Heddle server; nothing in it is needed for calls that are already under way.
  */
 import { randomUUID } from "node:crypto";
+import { finiteAtLeast } from "../../call/check-option.ts";
+import { tell } from "../../call/tell.ts";
+import type { ClientTlsOptions } from "../../connection/tls.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
+import { RegistryAdminService } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
+import { createAdminService } from "./admin-service.ts";
+import { startHealthChecker } from "./health-checker.ts";
+import { createPrometheusPage } from "./prometheus-sd.ts";
 import { createRegistry, type RegistryOptions, type RegistryView } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
+import { ServiceSettings } from "./service-settings.ts";
+import { openSqliteStore } from "./sqlite-store.ts";
+import { createMemoryStore, openStoreKeeper } from "./store-keeper.ts";
 
 export interface ControlPlaneOptions
   extends Pick<RegistryOptions, "leaseTtlMs" | "disconnectGraceMs" | "warmUpMs" | "limits"> {
   /** `host:port`; port 0 lets the system choose. Default 127.0.0.1:4747: this machine only. */
   readonly listen?: string;
+  /**
+   * Folder for what outlives the process: static instances, options of services, and who was registered, so that a restart
+   * begins with them. For one control plane alone. Default: nothing is kept.
+   */
+  readonly data?: string;
+  /** Health checks that may run at once. Default 64. */
+  readonly maxChecks?: number;
+  /** Whom health checks of instances with TLS trust, and what they show. Default: the authorities that come with Node. */
+  readonly checkTls?: ClientTlsOptions;
+  /** Told in a sentence what somebody should know, such as a store that cannot be written. Default: standard error. */
+  readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
@@ -24,37 +45,71 @@ export interface ControlPlane extends AsyncDisposable {
   readonly address: string;
   /** For a look at what is registered, from the same process. */
   readonly registry: RegistryView;
-  /** Ends all streams and stops listening. Agents keep what they know and look for the next control plane. */
-  [Symbol.asyncDispose](): Promise<void>;
+  /** Ends all streams and stops listening. Agents keep what they know and look for the next control plane. Disposal does the same. */
+  close(): Promise<void>;
 }
 
-/** Starts listening. Rejects with the catalogue's `listenFailed`. */
+/** Starts listening. Rejects with the catalogue's `listenFailed` or `storeFailed`. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { listen = DEFAULT_REGISTRY_ADDRESS, runtime = systemRuntime, ...registryOptions } = options;
+  const {
+    listen = DEFAULT_REGISTRY_ADDRESS,
+    data,
+    runtime = systemRuntime,
+    checkTls: tls,
+    maxChecks = 64,
+  } = options;
+  const { clock, timers } = runtime;
+  const { leaseTtlMs, disconnectGraceMs, warmUpMs, limits } = options;
+  const { onWarning = (message: string) => process.stderr.write(`heddle control: ${message}\n`) } = options;
+  const maxRunning = finiteAtLeast("maxChecks", maxChecks, 1);
+  await using starting = new AsyncDisposableStack();
+  const store = starting.use(data === undefined ? createMemoryStore() : await openSqliteStore(data));
   const registry = createRegistry({
-    ...registryOptions,
     epoch: randomUUID(),
-    startedAtMs: runtime.clock.now(),
+    startedAtMs: clock.now(),
+    ...(leaseTtlMs === undefined ? {} : { leaseTtlMs }),
+    ...(disconnectGraceMs === undefined ? {} : { disconnectGraceMs }),
+    ...(warmUpMs === undefined ? {} : { warmUpMs }),
+    ...(limits === undefined ? {} : { limits }),
   });
-  const service = createRegistryService({ registry, clock: runtime.clock, timers: runtime.timers });
-  try {
-    const server = await createServer({
-      services: [implement(RegistryService, service.implementation)],
-      listen,
-      runtime,
-    });
-    return {
-      address: server.address,
+  const settings = new ServiceSettings();
+  const keeper = starting.use(
+    await openStoreKeeper({
+      store,
       registry,
-      async [Symbol.asyncDispose]() {
-        service[Symbol.dispose]();
-        await server.close({ drainMs: DRAIN_MS });
-      },
-    };
-  } catch (error) {
+      settings,
+      timers,
+      remembers: data !== undefined,
+      onWarning: (message) => tell(onWarning, message),
+    }),
+  );
+  starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls }));
+  const service = starting.use(createRegistryService({ registry, clock, timers }));
+  const server = await createServer({
+    services: [
+      implement(RegistryService, service.implementation),
+      implement(RegistryAdminService, createAdminService({ registry, settings, keeper })),
+    ],
+    pages: [createPrometheusPage(registry)],
+    listen,
+    runtime,
+  });
+  const parts = starting.move();
+  let closing: Promise<void> | undefined;
+
+  async function close(): Promise<void> {
     service[Symbol.dispose]();
-    throw error;
+    await server.close({ drainMs: DRAIN_MS });
+    await parts.disposeAsync();
   }
+
+  const plane: ControlPlane = {
+    address: server.address,
+    registry,
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => plane.close(),
+  };
+  return plane;
 }
 
 /** Streams are ended by the service at once; this is for the bytes still on their way. */

@@ -99,6 +99,8 @@ export interface Registry extends RegistryView {
    * Throws INVALID_ARGUMENT and RESOURCE_EXHAUSTED.
    */
   enter(instance: Instance, heldBy: Exclude<HeldBy, "stream">, check?: HealthCheck): boolean;
+  /** Throws FAILED_PRECONDITION or RESOURCE_EXHAUSTED when a static instance cannot be entered. */
+  checkMayEnter(instance: Instance): void;
   /** Takes away what `enter` entered; says whether it was there. */
   withdraw(id: string, heldBy: Exclude<HeldBy, "stream">): boolean;
   /** What the registry's own check of an instance found. Nothing happens when it is not there. */
@@ -307,6 +309,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       endLease(instance.id);
       put(instance, heldBy, check);
       return true;
+    },
+    checkMayEnter(instance) {
+      const known = records.get(instance.id);
+      if (known !== undefined && !givesWay(known, instance, "static"))
+        throw new ConnectError(`instance.id: ${instance.id} registered itself`, Code.FailedPrecondition);
+      if (known?.given.service !== instance.service) checkRoom(instance, known === undefined);
     },
     withdraw(id, heldBy) {
       if (records.get(id)?.heldBy !== heldBy) return false;

@@ -1,5 +1,6 @@
 import type { ServerCall } from "../call.ts";
-import { chooseProtocol, isRefusal } from "../choose-protocol.ts";
+import { chooseProtocol, isPage, isRefusal } from "../choose-protocol.ts";
+import { readForPage } from "../http-page.ts";
 import { DroppingReader, writeHttpRefusal } from "../http-refusal.ts";
 import type { ServerLayer } from "../layer.ts";
 import { refuseUnsendable } from "../unsendable.ts";
@@ -29,6 +30,14 @@ export const protocol: ServerLayer = {
           };
           call.finish = refuse;
           call.reader = new DroppingReader(call, refuse);
+          return;
+        }
+        if (isPage(choice)) {
+          const done = () => {
+            if (!call.ended) call.settle();
+          };
+          call.finish = done;
+          call.reader = readForPage(choice.page, call, parts, done);
           return;
         }
         const { protocol, request } = choice;
