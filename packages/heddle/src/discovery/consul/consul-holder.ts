@@ -1,0 +1,177 @@
+/**
+ * Keeps an instance registered at one agent, which is who speaks for it: what the agent forgets, the catalog forgets at its
+ * next anti-entropy. So the agent is asked again and again, with a TTL's update or a look at its list, and gets the
+ * registration anew when it doesn't know it any more. When it stays away, another agent gets it.
+ */
+import { reasonText } from "../../call/errors.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { fromFlatMetadata } from "../flat-metadata.ts";
+import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { isObject, textsAt } from "../json-fields.ts";
+import { namesOf } from "../names.ts";
+import {
+  type RegistryHttp,
+  type RegistryHttpRequest,
+  type RegistryHttpResponse,
+  statusError,
+} from "../registry-http.ts";
+import { CONSUL_FORM } from "./consul-form.ts";
+import type { ConsulRegistrationOptions } from "./consul-options.ts";
+import { checkId, serviceId, toServiceDefinition } from "./service-definition.ts";
+
+export interface ConsulHolderOptions {
+  readonly http: RegistryHttp;
+  readonly registration: ConsulRegistrationOptions;
+  readonly incarnation: bigint;
+  readonly timeoutMs: number;
+  readonly runtime: Pick<Runtime, "clock">;
+}
+
+export function createConsulHolder(options: ConsulHolderOptions): Holder {
+  const { http, registration, incarnation, runtime } = options;
+  const renewMs = registration.ttlMs / 3;
+  const timeoutMs = Math.min(options.timeoutMs, renewMs);
+  /** Agents that may have an instance, by its id. */
+  const agents = new Map<string, Set<string>>();
+
+  type Wanted = Pick<RegistryHttpRequest, "method" | "path" | "query" | "body">;
+
+  async function ask(host: string, wanted: Wanted, signal: AbortSignal): Promise<RegistryHttpResponse> {
+    const response = await http.request({ ...wanted, host, signal, timeoutMs });
+    if (response.status === 401 || response.status === 403) {
+      throw new RegistrationRefused(reasonText(statusError(wanted, response, response.text())));
+    }
+    return response;
+  }
+
+  /** The incarnation that the agent has under this id: undefined for none, -1 for one that isn't ours. */
+  async function holderAt(host: string, id: string, signal: AbortSignal): Promise<bigint | undefined> {
+    const wanted = { method: "GET", path: `/v1/agent/service/${encodeURIComponent(id)}` } as const;
+    const response = await ask(host, wanted, signal);
+    if (response.status === 404) return undefined;
+    if (response.status !== 200) throw statusError(wanted, response, response.text());
+    const service = response.json();
+    return isObject(service)
+      ? (fromFlatMetadata(textsAt(service, "Meta"), CONSUL_FORM).incarnation ?? -1n)
+      : -1n;
+  }
+
+  async function register(
+    host: string,
+    name: string,
+    instance: Endpoint,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const definition = toServiceDefinition(name, instance, incarnation, registration);
+    const there = await holderAt(host, definition.ID, signal);
+    if (there !== undefined && there > incarnation) {
+      throw new RegistrationRefused(`a newer incarnation of ${instance.id} is registered`);
+    }
+    const wanted = {
+      method: "PUT",
+      path: "/v1/agent/service/register",
+      query: { "replace-existing-checks": "true" },
+      body: definition,
+    } as const;
+    const response = await ask(host, wanted, signal);
+    if (response.status === 200) return;
+    const error = statusError(wanted, response, response.text());
+    throw response.status === 400 ? new RegistrationRefused(error.message) : error;
+  }
+
+  /** False when the agent doesn't know it any more. */
+  async function renew(
+    host: string,
+    name: string,
+    instance: Endpoint,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const id = serviceId(name, instance);
+    if (registration.check !== "ttl") return (await holderAt(host, id, signal)) === incarnation;
+    const path = `/v1/agent/check/pass/${encodeURIComponent(checkId(id, incarnation))}`;
+    const wanted = { method: "PUT", path } as const;
+    const response = await ask(host, wanted, signal);
+    if (response.status === 200) return true;
+    // Consul says 404 for a check that it doesn't know, and 500 for one without a TTL.
+    if (response.status === 404 || /TTL/.test(response.text())) return false;
+    throw statusError(wanted, response, response.text());
+  }
+
+  async function holdAt(host: string, hold: Hold): Promise<never> {
+    const { signal } = hold;
+    const names = namesOf(hold.instance);
+    if (names.length === 0) throw new RegistrationRefused("it has neither a service nor a contract");
+    /** When the agent was last known to have all of it, in its present form. */
+    let goodAtMs: number | undefined;
+    let isWritten = false;
+    for (;;) {
+      const { instance } = hold;
+      const startedAtMs = runtime.clock.now();
+      let pauseMs = renewMs;
+      try {
+        const missing = isWritten ? await missingOf(host, instance, signal) : names;
+        await Promise.all(missing.map((name) => register(host, name, instance, signal)));
+        goodAtMs = startedAtMs;
+        isWritten = true;
+        hold.registered();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof RegistrationRefused || goodAtMs === undefined) throw error;
+        // The rest of the TTL is for registering elsewhere before it is over.
+        if (runtime.clock.now() + RETRY_MS - goodAtMs >= (registration.ttlMs * 2) / 3) throw error;
+        pauseMs = RETRY_MS;
+      }
+      if ((await hold.next(pauseMs)) === "changed") isWritten = false;
+    }
+  }
+
+  async function missingOf(
+    host: string,
+    instance: Endpoint,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const names = namesOf(instance);
+    const there = await Promise.all(names.map((name) => renew(host, name, instance, signal)));
+    return names.filter((_, index) => there[index] === false);
+  }
+
+  async function releaseAt(host: string, instance: Endpoint, signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      namesOf(instance).map(async (name) => {
+        const id = serviceId(name, instance);
+        if ((await holderAt(host, id, signal)) !== incarnation) return;
+        const wanted = {
+          method: "PUT",
+          path: `/v1/agent/service/deregister/${encodeURIComponent(id)}`,
+        } as const;
+        const response = await ask(host, wanted, signal);
+        if (response.status !== 200 && response.status !== 404) {
+          throw statusError(wanted, response, response.text());
+        }
+      }),
+    );
+  }
+
+  return {
+    async hold(hold) {
+      const { host } = http;
+      const { id } = hold.instance;
+      agents.set(id, (agents.get(id) ?? new Set()).add(host));
+      try {
+        return await holdAt(host, hold);
+      } catch (error) {
+        if (!hold.signal.aborted && !(error instanceof RegistrationRefused)) http.moveOn(host);
+        throw error;
+      }
+    },
+    async release(instance, signal) {
+      const hosts = [...(agents.get(instance.id) ?? [])];
+      agents.delete(instance.id);
+      await Promise.all(hosts.map((host) => releaseAt(host, instance, signal)));
+    },
+  };
+}
+
+/** Between attempts at an agent that was there a moment ago, in ms: it may be starting again. */
+const RETRY_MS = 500;
