@@ -27,7 +27,7 @@ export async function openSqliteStore(folder: string): Promise<PlaneStore> {
 }
 
 /** How long another process may hold the file before it counts as in use. */
-const LOCK_TIMEOUT_MS = 1_000;
+const LOCK_TIMEOUT_MS = 200;
 /** Of the tables; a file with a higher one was written by a newer version. */
 const FORMAT = 1;
 
@@ -79,5 +79,6 @@ function createStore(database: DatabaseSync, path: string): PlaneStore {
 const KINDS: ReadonlySet<string> = new Set<StoredKind>(["static", "service", "drain", "instance"]);
 
 function storeFailed(path: string, cause: unknown): HeddleError {
-  return new HeddleError("storeFailed", { store: path, reason: reasonText(cause) }, { cause });
+  const reason = cause instanceof Error ? cause.message : reasonText(cause);
+  return new HeddleError("storeFailed", { store: path, reason }, { cause });
 }
