@@ -20,6 +20,14 @@ const endpoints = [
     metadata: { k: "v" },
   }),
   createEndpoint({ id: "b", address: "[::1]:2", weight: 5, version: "1.2", draining: true }),
+  createEndpoint({
+    id: "c",
+    address: "127.0.0.1:3",
+    otherAddresses: ["[::1]:3"],
+    protocols: ["grpc"],
+    tls: true,
+    health: "unhealthy",
+  }),
 ];
 
 test("what one process saved the next one finds, with its age", async () => {
@@ -76,6 +84,10 @@ test("a file that is damaged in any way is ignored with a warning, and written a
     sound.replace('"format":1', '"format":2'),
     sound.replace("127.0.0.1:1", "nowhere"),
     sound.replace('"weight":5', '"weight":-1'),
+    sound.replace("[::1]:3", "[::1]"),
+    sound.replace('["grpc"]', '"grpc"'),
+    sound.replace('"tls":true', '"tls":1'),
+    sound.replace('"unhealthy"', '"ill"'),
     sound.replace('"target":"t"', '"target":"u"'),
   ];
   for (const damaged of damages) {
@@ -87,6 +99,22 @@ test("a file that is damaged in any way is ignored with a warning, and written a
   await store.flush();
   assert.deepEqual((await store.load("t"))?.endpoints, endpoints);
   assert.deepEqual(await readdir(join(own, "endpoints")), [name], "no temporary file is left");
+});
+
+test("a file of a version that knew fewer fields is read, with their defaults", async () => {
+  const own = join(folder, "older");
+  await using store = createLastGoodStore({ registry: "r", folder: own });
+  store.save("t", [createEndpoint({ address: "127.0.0.1:1" })]);
+  await store.flush();
+  const [name = ""] = await readdir(join(own, "endpoints"));
+  const path = join(own, "endpoints", name);
+  const older = (await readFile(path, "utf8"))
+    .replace('"otherAddresses":[],', "")
+    .replace('"protocols":[],', "")
+    .replace('"health":"unknown",', "");
+  assert.doesNotMatch(older, /otherAddresses|protocols|health/);
+  await writeFile(path, older);
+  assert.deepEqual((await store.load("t"))?.endpoints, [createEndpoint({ address: "127.0.0.1:1" })]);
 });
 
 test("a folder that can't be written is a warning", async () => {

@@ -12,7 +12,7 @@ import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { systemTimers, type Timer, type Timers } from "../runtime/timer.ts";
 import { parseAddress } from "../call/address.ts";
-import { createEndpoint, type Endpoint } from "./endpoint.ts";
+import { createEndpoint, type Endpoint, type EndpointHealth } from "./endpoint.ts";
 
 export interface LastGoodStoreOptions {
   /** Who said it: sets of two registries are kept apart. Such as "127.0.0.1:4747". */
@@ -136,16 +136,19 @@ function readSaved(value: unknown, registry: string, target: string): Omit<LastG
   return { savedAtMs: file.savedAtMs as number, endpoints: file.endpoints.map(readEndpoint) };
 }
 
+/** What an older version did not write has its default. */
 function readEndpoint(value: unknown): Endpoint {
-  const { id, address, service, contracts, weight, zone, version, metadata, draining } =
+  const { id, address, otherAddresses, service, contracts, protocols, tls, weight, zone, version } =
     value as Partial<Endpoint>;
+  const { metadata, health, draining } = value as Partial<Endpoint>;
   const sound =
     isText(id) &&
-    isText(address) &&
-    typeof parseAddress(address) !== "string" &&
+    isAddress(address) &&
+    (otherAddresses === undefined || (Array.isArray(otherAddresses) && otherAddresses.every(isAddress))) &&
     isText(service) &&
-    Array.isArray(contracts) &&
-    contracts.every(isText) &&
+    isTexts(contracts) &&
+    (protocols === undefined || isTexts(protocols)) &&
+    (tls === undefined || typeof tls === "boolean") &&
     Number.isInteger(weight) &&
     Number(weight) >= 0 &&
     (zone === undefined || isText(zone)) &&
@@ -153,9 +156,20 @@ function readEndpoint(value: unknown): Endpoint {
     typeof metadata === "object" &&
     metadata !== null &&
     Object.values(metadata).every(isText) &&
+    (health === undefined || HEALTHS.has(health)) &&
     typeof draining === "boolean";
   if (!sound) throw new Error(`not an endpoint: ${JSON.stringify(value)}`);
   return createEndpoint(value as Endpoint);
+}
+
+const HEALTHS: ReadonlySet<unknown> = new Set<EndpointHealth>(["unknown", "healthy", "unhealthy"]);
+
+function isAddress(value: unknown): boolean {
+  return isText(value) && typeof parseAddress(value) !== "string";
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
 }
 
 function isText(value: unknown): value is string {

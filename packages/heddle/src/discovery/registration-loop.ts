@@ -9,7 +9,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import { backoffMs, type BackoffOptions } from "../resilience/backoff.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import type { DiscoveryEvent } from "./discovery-event.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "./holder.ts";
@@ -19,14 +19,19 @@ import type { Registrar, Registration, RegistrationState } from "./registrar.ts"
 import { settlesWithin } from "./settles-within.ts";
 
 export interface RegistrationLoopOptions {
-  readonly runtime: Runtime;
-  onEvent(event: DiscoveryEvent): void;
+  /** Time, timers and randomness. Default: the process's. */
+  readonly runtime?: Runtime;
+  /** What the registrations go through, for logs and metrics. Default: ignored. */
+  readonly onEvent?: (event: DiscoveryEvent) => void;
 }
 
 /** Disposing it disposes all its registrations. Never throws. */
 export interface RegistrationLoop extends Registrar, AsyncDisposable {}
 
-export function createRegistrationLoop(holder: Holder, options: RegistrationLoopOptions): RegistrationLoop {
+export function createRegistrationLoop(
+  holder: Holder,
+  options: RegistrationLoopOptions = {},
+): RegistrationLoop {
   const registrations = new Set<Registration>();
   return {
     register(instance) {
@@ -51,7 +56,7 @@ const RELEASE_TIMEOUT_MS = 500;
 function keepRegistered(
   holder: Holder,
   first: Endpoint,
-  { runtime, onEvent }: RegistrationLoopOptions,
+  { runtime = systemRuntime, onEvent = () => {} }: RegistrationLoopOptions,
   onClose: () => void,
 ): Registration {
   const { clock, random, timers } = runtime;
@@ -74,6 +79,8 @@ function keepRegistered(
     const end = () => ending.abort();
     closing.signal.addEventListener("abort", end, { once: true });
     let registeredAtMs: number | undefined;
+    const mightBeThere = mayBeThere;
+    mayBeThere = true;
     let seen = current.version;
     const hold: Hold = {
       get instance() {
@@ -100,7 +107,7 @@ function keepRegistered(
     closing.signal.removeEventListener("abort", end);
     // Whatever of it still waits for the next change ends here.
     end();
-    if (registeredAtMs !== undefined || !(error instanceof RegistrationRefused)) mayBeThere = true;
+    if (registeredAtMs === undefined && error instanceof RegistrationRefused) mayBeThere = mightBeThere;
     return { error, lasted: registeredAtMs !== undefined && clock.now() - registeredAtMs >= SHORT_LIFE_MS };
   }
 

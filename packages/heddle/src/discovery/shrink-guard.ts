@@ -3,11 +3,11 @@
  * can't see half of its network says "complete" and means it, and a caller that believes it at once has nobody left
  * to call. So a sudden loss of most of a set waits for a second opinion (see `known-set.ts`).
  *
- * What counts is the net loss in a short while: endpoints that are replaced by as many others are no loss, and neither
- * are those that announced their end (draining).
+ * What counts is the sum of losses in a short while. Endpoints that are replaced by others in one answer are no loss, and
+ * neither are those that announced their end (draining).
  */
 export interface ShrinkGuardOptions {
-  /** A net loss of more than this share of the set is not believed at once. Default 0.5. */
+  /** A loss of more than this share of the set is not believed at once. Default 0.5. */
   readonly share?: number;
   /** Sets of fewer endpoints are not guarded: one of two may well be stopped. Default 4. */
   readonly minimum?: number;
@@ -16,7 +16,7 @@ export interface ShrinkGuardOptions {
 }
 
 export interface ShrinkGuard {
-  /** Whether `lost` of `size` endpoints may go, while `gained` come. Counts them in either case. */
+  /** Whether `lost` of `size` endpoints may go, while `gained` come. What it does not believe counts too. */
   believes(lost: number, gained: number, size: number, nowMs: number): boolean;
 }
 
@@ -24,17 +24,18 @@ export function createShrinkGuard(options: ShrinkGuardOptions = {}): ShrinkGuard
   const { share = 0.5, minimum = 4, windowMs = 1_000 } = options;
   let windowEndsAtMs = Number.NEGATIVE_INFINITY;
   let sizeAtStart = 0;
-  let netLoss = 0;
+  let lostInWindow = 0;
 
   return {
     believes(lost, gained, size, nowMs) {
+      if (lost === 0) return true;
       if (nowMs >= windowEndsAtMs) {
         windowEndsAtMs = nowMs + windowMs;
         sizeAtStart = size;
-        netLoss = 0;
+        lostInWindow = 0;
       }
-      netLoss += lost - gained;
-      return lost === 0 || sizeAtStart < minimum || netLoss <= sizeAtStart * share;
+      lostInWindow += Math.max(0, lost - gained);
+      return sizeAtStart < minimum || lostInWindow <= sizeAtStart * share;
     },
   };
 }

@@ -74,6 +74,7 @@ export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
     answeredAtMs = clock.now();
     relistFailures = 0;
     relistAtMs = Number.POSITIVE_INFINITY;
+    relistTimer?.cancel();
     relistBy(clock.now() + relistMs * (0.8 + 0.4 * random.next()));
   }
 

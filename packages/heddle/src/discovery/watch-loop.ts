@@ -6,7 +6,7 @@
  *
  * However many channels of a process watch one target, its source is open once.
  */
-import type { Runtime } from "../runtime/runtime.ts";
+import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import type { DiscoveryEvent } from "./discovery-event.ts";
 import type { LastGood, LastGoodStore } from "./last-good.ts";
 import type { Resolver } from "./resolver.ts";
@@ -17,10 +17,12 @@ import type { WatchStatus } from "./watch-status.ts";
 import type { WatchTuning } from "./watch-tuning.ts";
 
 export interface WatchLoopOptions {
-  readonly runtime: Runtime;
-  onEvent(event: DiscoveryEvent): void;
-  /** Where complete sets are saved and found again; undefined: in memory only. */
-  readonly lastGood: LastGoodStore | undefined;
+  /** Time, timers and randomness. Default: the process's. */
+  readonly runtime?: Runtime;
+  /** What the watches go through, for logs and metrics. Default: ignored. */
+  readonly onEvent?: (event: DiscoveryEvent) => void;
+  /** Where complete sets are saved and found again. Default: in memory only. */
+  readonly lastGood?: LastGoodStore | undefined;
   readonly tuning?: WatchTuning;
 }
 
@@ -29,8 +31,8 @@ export interface WatchLoop extends Resolver {
   describe(): readonly WatchStatus[];
 }
 
-export function createWatchLoop(source: Source, options: WatchLoopOptions): WatchLoop {
-  const { runtime, onEvent, lastGood, tuning = {} } = options;
+export function createWatchLoop(source: Source, options: WatchLoopOptions = {}): WatchLoop {
+  const { runtime = systemRuntime, onEvent = () => {}, lastGood, tuning = {} } = options;
   const watches = new Map<string, TargetWatch>();
   /** Sets of targets that nobody watches any more, the latest last. */
   const remembered = new Map<string, LastGood>();
