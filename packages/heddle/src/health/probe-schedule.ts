@@ -96,7 +96,8 @@ export function createProbeSchedule<Check>(options: ProbeScheduleOptions): Probe
       due.push(one);
       return after === before ? undefined : after;
     },
-    nextDueAt: () => (running >= maxRunning ? Number.POSITIVE_INFINITY : (firstDue()?.dueAtMs ?? Number.POSITIVE_INFINITY)),
+    nextDueAt: () =>
+      running >= maxRunning ? Number.POSITIVE_INFINITY : (firstDue()?.dueAtMs ?? Number.POSITIVE_INFINITY),
   };
 }
 
