@@ -43,7 +43,7 @@ goBuild("etcd", {
 buildEureka();
 // Consul 1.22.7 does not compile with the version of its API that it names.
 goBuild("consul", {
-  go: "1.25.8",
+  go: "1.25.9",
   requires: { "github.com/hashicorp/consul": "v1.22.7", "github.com/hashicorp/consul/api": "v1.34.1" },
   programs: { consul: "github.com/hashicorp/consul" },
 });

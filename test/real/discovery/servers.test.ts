@@ -8,8 +8,10 @@ import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
+import { startConsul } from "../../kit/registries/consul.ts";
 import { startDnsmasq } from "../../kit/registries/dnsmasq.ts";
 import { startEtcd } from "../../kit/registries/etcd.ts";
+import { startEureka } from "../../kit/registries/eureka.ts";
 import { askInWords, fetchJson } from "../../kit/registries/probes.ts";
 import type { RegistryNode, RegistryServer } from "../../kit/registries/registry-server.ts";
 import { startZooKeeper } from "../../kit/registries/zookeeper.ts";
@@ -29,6 +31,7 @@ const askZooKeeper = async (address: string) => {
   const answer = await askInWords(address, "srvr");
   assert.match(answer, /Mode: /);
 };
+const askConsul = (address: string) => fetchJson(`http://${address}/v1/catalog/services?consistent`);
 const kinds: readonly Kind[] = [
   ...([1, 3] as const).map((size) => ({
     name: `etcd (${size})`,
@@ -43,6 +46,20 @@ const kinds: readonly Kind[] = [
     size,
     start: () => startZooKeeper({ size }),
     ask: askZooKeeper,
+  })),
+  ...([1, 3] as const).map((size) => ({
+    name: `Consul (${size})`,
+    url: /^consul:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*$/,
+    size,
+    start: () => startConsul({ size }),
+    ask: askConsul,
+  })),
+  ...([1, 2] as const).map((size) => ({
+    name: `Eureka (${size})`,
+    url: /^eureka:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*\/eureka$/,
+    size,
+    start: () => startEureka({ size }),
+    ask: (address: string) => fetchJson(`http://${address}/eureka/apps`),
   })),
   {
     name: "dnsmasq",
