@@ -175,7 +175,8 @@ function keepRegistered(
     if (!(await settlesWithin(releasing, releaseTimeoutMs, timers))) giveUp.abort();
   }
 
-  const running = loop();
+  // Not before the registration is in the hands of whoever asked for it.
+  const running = Promise.resolve().then(loop);
 
   return {
     registered: registered.promise,

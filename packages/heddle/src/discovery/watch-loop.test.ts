@@ -524,7 +524,7 @@ describe("whatever a source does", () => {
     | { readonly do: "snapshot"; readonly ids: number[]; readonly complete: boolean }
     | { readonly do: "upsert"; readonly id: number; readonly weight: number }
     | { readonly do: "remove"; readonly id: number }
-    | { readonly do: "fail" | "freeze" | "refuse" | "pause" | "resume" }
+    | { readonly do: "fail" | "freeze" | "mend" | "pause" | "resume" }
     | { readonly do: "wait"; readonly ms: number };
   const id = fc.nat({ max: 12 });
   const step: fc.Arbitrary<Step> = fc.oneof(
@@ -535,7 +535,7 @@ describe("whatever a source does", () => {
     }),
     fc.record({ do: fc.constant("upsert" as const), id, weight: fc.integer({ min: 1, max: 3 }) }),
     fc.record({ do: fc.constant("remove" as const), id }),
-    fc.record({ do: fc.constantFrom("fail", "freeze", "refuse", "pause", "resume") }),
+    fc.record({ do: fc.constantFrom("fail", "freeze", "mend", "pause", "resume") }),
     fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(0, 10, 100, 2_000, 20_000) }),
   );
 
@@ -594,7 +594,9 @@ describe("whatever a source does", () => {
               up = false;
               beats = next.do === "fail";
               break;
-            case "refuse":
+            case "mend":
+              // What it said meanwhile is lost to those who still listen, and a source notices a gap.
+              if (!up) for (const attempt of source.attempts) attempt.end(new Error("gap"));
               up = true;
               break;
             case "pause":
@@ -611,6 +613,7 @@ describe("whatever a source does", () => {
           if (!wasUp && !up)
             assert.ok(steady.set.endpoints.size >= known, "it knows no less while it is away");
         }
+        if (!up) for (const attempt of source.attempts) attempt.end(new Error("gap"));
         up = complete = true;
         tell(snapshot([...truth.values()]));
         moody.resume();
