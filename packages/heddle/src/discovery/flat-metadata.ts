@@ -11,6 +11,8 @@ export interface FlatMetadataForm {
   readonly prefix: string;
   /** Whether the map can hold this as a key. */
   readonly isKey: (key: string) => boolean;
+  /** Whether the map can hold this as a value of the instance's own metadata. Default: any. */
+  readonly isValue?: (value: string) => boolean;
   /** Longest value in bytes of UTF-8. */
   readonly maxValueBytes: number;
 }
@@ -112,7 +114,12 @@ export function fromFlatMetadata(
 }
 
 function isPlain(key: string, value: string, form: FlatMetadataForm): boolean {
-  return !key.startsWith(form.prefix) && form.isKey(key) && Buffer.byteLength(value) <= form.maxValueBytes;
+  return (
+    !key.startsWith(form.prefix) &&
+    form.isKey(key) &&
+    (form.isValue?.(value) ?? true) &&
+    Buffer.byteLength(value) <= form.maxValueBytes
+  );
 }
 
 function partName({ prefix }: FlatMetadataForm, name: string, index: number): string {

@@ -26,11 +26,11 @@ export function createAgentPulse(options: {
     try {
       const response = await http.request(request);
       if (response.status >= 500) throw statusError(request, response, response.text());
-      for (const follower of [...agent.followers]) follower.onBeat();
+      for (const follower of agent.followers) follower.onBeat();
       if (agent.followers.size > 0) agent.timer = timers.after(probeMs, () => void probe(host, agent));
     } catch (error) {
-      agents.delete(host);
-      for (const follower of [...agent.followers]) follower.onLost(error as Error);
+      if (agents.get(host) === agent) agents.delete(host);
+      for (const follower of agent.followers) follower.onLost(error as Error);
     }
   }
 

@@ -37,7 +37,7 @@ async function startAgent(t: TestContext, take: Respond = () => false) {
     host: "",
     change(newIndex = index + 1) {
       index = newIndex;
-      for (const answer of [...waiting]) answer();
+      for (const answer of waiting) answer();
     },
     count: (part: string) => seen.filter(({ method, path }) => `${method} ${path}`.includes(part)).length,
   };
