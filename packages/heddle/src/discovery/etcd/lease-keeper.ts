@@ -113,6 +113,12 @@ class RenewedLease implements HeldLease {
     return this.#expiresAtMs - this.#options.runtime.clock.now();
   }
 
+  /** How long etcd may take to answer: no longer than the lease lasts, but a process that has slept asks once more. */
+  get #answerMs(): number {
+    const leftMs = this.#leftMs;
+    return leftMs > 0 ? Math.min(MAX_ANSWER_MS, this.ttlMs / 4, leftMs) : MIN_ANSWER_MS;
+  }
+
   async #keep(): Promise<void> {
     const { random, timers } = this.#options.runtime;
     using bell = createBell(this.ended, timers);
@@ -144,7 +150,7 @@ class RenewedLease implements HeldLease {
       while (!this.ended.aborted) {
         const sentAtMs = runtime.clock.now();
         requests.push({ ID: this.id });
-        const { TTL } = await stream.next(Math.max(MIN_ANSWER_MS, Math.min(MAX_ANSWER_MS, this.ttlMs / 4)));
+        const { TTL } = await stream.next(this.#answerMs);
         if (TTL <= 0n) return this.abandon("etcd has let it run out");
         this.#expiresAtMs = sentAtMs + this.ttlMs;
         await wait(this.ttlMs / 3);
@@ -157,6 +163,6 @@ class RenewedLease implements HeldLease {
   }
 }
 
-/** How long etcd may take to answer before another stream, perhaps to another member, is tried. */
+/** After this another stream, perhaps to another member, is tried. */
 const MAX_ANSWER_MS = 2_000;
 const MIN_ANSWER_MS = 250;
