@@ -14,6 +14,7 @@ test("wrong usage is exit code 2, and says what there is", async () => {
     runCli(["ps", "--colour"]),
     runCli(["stack", "extra"]),
     runCli(["ps", "a", "b"]),
+    runCli(["ps", "--label", "k"]),
   ]);
   for (const { code, stderr, stdout } of results)
     assert.deepEqual([code, (stdout + stderr).includes("heddle")], [2, true], stderr);
@@ -65,10 +66,25 @@ test("ps lists what is registered, as a table and as JSON", async () => {
         version: "2",
         zone: "a",
         draining: false,
+        state: "ready",
       },
     ],
   });
-  assert.equal((await runCli(["ps", "other", "--registry", plane.address])).stdout, "no instances\n");
+  const filters = [
+    ["other"],
+    ["--zone", "b"],
+    ["--version", "1"],
+    ["--contract", "x.Y"],
+    ["--label", "k=v"],
+    ["--zone", "a", "--version", "2", "--contract", "heddle.unit.Echo", "--healthy"],
+  ];
+  const counts = await Promise.all(
+    filters.map(async (filter) => {
+      const { stdout } = await runCli(["ps", ...filter, "--json", "--registry", plane.address]);
+      return (JSON.parse(stdout) as { instances: unknown[] }).instances.length;
+    }),
+  );
+  assert.deepEqual(counts, [0, 0, 0, 0, 0, 1]);
 });
 
 test("without a control plane ps is exit code 3, with the next command", async () => {

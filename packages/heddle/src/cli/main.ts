@@ -11,8 +11,10 @@ import { stack } from "./stack.ts";
 
 const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
 
-  heddle control [--listen host:port]             run the control plane (registry); default 127.0.0.1:4747
-  heddle ps [service] [--registry host:port] [--json]   list the instances that are registered
+  heddle control [--listen host:port] [--data folder | --store etcd://…]
+                                                   run the control plane (registry); default 127.0.0.1:4747
+  heddle ps [service] [--registry host:port] [--json] [--zone z] [--version v] [--contract c] [--label k=v] [--healthy]
+                                                   list the instances that are registered
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -30,14 +32,29 @@ try {
 async function main([command, ...args]: string[]): Promise<number> {
   switch (command) {
     case "control":
-      return control(parseArgs({ args, options: { listen: { type: "string" } } }).values);
+      return control(
+        parseArgs({
+          args,
+          options: { listen: { type: "string" }, data: { type: "string" }, store: { type: "string" } },
+        }).values,
+      );
     case "ps": {
       const { values, positionals } = parseArgs({
         args,
         allowPositionals: true,
-        options: { registry: { type: "string" }, json: { type: "boolean" } },
+        options: {
+          registry: { type: "string" },
+          json: { type: "boolean" },
+          zone: { type: "string" },
+          version: { type: "string" },
+          contract: { type: "string" },
+          label: { type: "string", multiple: true },
+          healthy: { type: "boolean" },
+        },
       });
       if (positionals.length > 1) return misused(`ps takes one service, not ${positionals.length}`);
+      const bad = values.label?.find((label) => label.indexOf("=") < 1);
+      if (bad !== undefined) return misused(`--label is name=value, not "${bad}"`);
       return ps({ ...values, service: positionals[0] });
     }
     case "stack":

@@ -3,24 +3,44 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createTransport } from "../client/transport.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../discovery/registry-address.ts";
 import { registryError } from "../discovery/registry-error.ts";
-import { type Instance, RegistryService } from "../gen/heddle/registry/v1/registry_pb.ts";
+import {
+  type Instance,
+  InstanceHealth,
+  InstanceOrigin,
+  RegistryService,
+} from "../gen/heddle/registry/v1/registry_pb.ts";
 
 export interface PsOptions {
   readonly service?: string | undefined;
   readonly registry?: string | undefined;
   readonly json?: boolean | undefined;
+  readonly zone?: string | undefined;
+  readonly version?: string | undefined;
+  readonly contract?: string | undefined;
+  /** `name=value` each. */
+  readonly label?: readonly string[] | undefined;
+  /** Neither unhealthy nor draining. */
+  readonly healthy?: boolean | undefined;
 }
 
 export async function ps({
   service = "",
   registry = process.env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS,
   json = false,
+  zone = "",
+  version = "",
+  contract = "",
+  label = [],
+  healthy = false,
 }: PsOptions): Promise<number> {
   await using transport = createTransport({ target: registry, waitForReadyMs: 1000 });
   let instances: Instance[];
   try {
     ({ instances } = await createClient(RegistryService, transport).listInstances(
-      { name: service },
+      {
+        name: service,
+        filter: { zone, version, contract, metadata: toMetadata(label), healthyOnly: healthy },
+      },
       { timeoutMs: 3000 },
     ));
   } catch (error) {
@@ -30,7 +50,7 @@ export async function ps({
     return 3;
   }
   const rows = instances
-    .map(({ id, service: name, address, contracts, version, zone, draining }) => ({
+    .map(({ id, service: name, address, contracts, version, zone, draining, health, origin }) => ({
       service: name,
       instance: id,
       address,
@@ -38,6 +58,7 @@ export async function ps({
       version,
       zone,
       draining,
+      state: stateOf({ draining, health, origin }),
     }))
     .sort((a, b) => (a.service + a.instance < b.service + b.instance ? -1 : 1));
   if (json) process.stdout.write(`${JSON.stringify({ instances: rows })}\n`);
@@ -46,16 +67,25 @@ export async function ps({
       rows.length === 0
         ? "no instances\n"
         : table(
-            rows.map((row) => [
-              row.service,
-              row.instance,
-              row.address,
-              row.draining ? "draining" : "ready",
-              row.contracts.join(","),
-            ]),
+            rows.map((row) => [row.service, row.instance, row.address, row.state, row.contracts.join(",")]),
           ),
     );
   return 0;
+}
+
+/** What somebody who looks for the reason of a failure wants to know first. */
+function stateOf({ draining, health, origin }: Pick<Instance, "draining" | "health" | "origin">): string {
+  if (draining) return "draining";
+  if (health === InstanceHealth.UNHEALTHY) return "unhealthy";
+  if (origin === InstanceOrigin.REMEMBERED) return "remembered";
+  if (health === InstanceHealth.HEALTHY) return "healthy";
+  return origin === InstanceOrigin.STATIC ? "static" : "ready";
+}
+
+function toMetadata(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    labels.map((label) => [label.slice(0, label.indexOf("=")), label.slice(label.indexOf("=") + 1)]),
+  );
 }
 
 function table(rows: readonly string[][]): string {

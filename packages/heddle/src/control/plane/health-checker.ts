@@ -43,18 +43,19 @@ export function startHealthChecker(options: HealthCheckerOptions): Disposable {
     const check = holds ? (record.check ?? settings.get(record.given.service)?.check) : undefined;
     const known = schedule.get(id);
     if (record === undefined || check === undefined) {
-      if (known === undefined) return;
       schedule.delete(id);
-      registry.setHealth(id, InstanceHealth.UNSPECIFIED);
+      if (holds) registry.setHealth(id, InstanceHealth.UNSPECIFIED);
       return;
     }
     if (known !== undefined && isAsBefore(known, record.given, check)) return;
-    registry.setHealth(id, InstanceHealth.UNSPECIFIED);
+    // What another control plane found stays until it is found out here.
+    if (known !== undefined) registry.setHealth(id, InstanceHealth.UNSPECIFIED);
     schedule.set(id, { instance: record.given, check }, resolveCheckRules(check), clock.now());
     arm();
   }
 
-  function onChange({ before, after }: RegistryChange): void {
+  function onChange({ before, after, healthOnly }: RegistryChange): void {
+    if (healthOnly) return;
     const id = (after ?? before)?.id;
     if (id !== undefined) follow(id);
   }

@@ -3,7 +3,7 @@
  * is the registry on an ordinary Heddle server; nothing in it is needed for calls that are already under way.
  */
 import { randomUUID } from "node:crypto";
-import { finiteAtLeast } from "../../call/check-option.ts";
+import { finiteAtLeast, invalidOption } from "../../call/check-option.ts";
 import { tell } from "../../call/tell.ts";
 import type { ClientTlsOptions } from "../../connection/tls.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
@@ -13,11 +13,13 @@ import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
 import { createAdminService } from "./admin-service.ts";
+import { createEtcdStore } from "./etcd-store.ts";
 import { startHealthChecker } from "./health-checker.ts";
 import { createPrometheusPage } from "./prometheus-sd.ts";
 import { createRegistry, type RegistryOptions, type RegistryView } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
 import { ServiceSettings } from "./service-settings.ts";
+import { shareInstances } from "./shared-instances.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 import { createMemoryStore, openStoreKeeper } from "./store-keeper.ts";
 
@@ -30,6 +32,12 @@ export interface ControlPlaneOptions
    * begins with them. For one control plane alone. Default: nothing is kept.
    */
   readonly data?: string;
+  /**
+   * `etcd://host:2379,host:2379/prefix`: shares everything with the other control planes that have the same store, any of
+   * which then serves every instance. Options of the URL: `ttl`, in seconds, is how long the instances of a control plane
+   * that died stay (default 15); `tls`, `ca`, `cert`, `key`, `passwordFile`. Not together with `data`. Default: none.
+   */
+  readonly store?: string;
   /** Health checks that may run at once. Default 64. */
   readonly maxChecks?: number;
   /** Whom health checks of instances with TLS trust, and what they show. Default: the authorities that come with Node. */
@@ -54,6 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const {
     listen = DEFAULT_REGISTRY_ADDRESS,
     data,
+    store: storeUrl,
     runtime = systemRuntime,
     checkTls: tls,
     maxChecks = 64,
@@ -63,7 +72,14 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const { onWarning = (message: string) => process.stderr.write(`heddle control: ${message}\n`) } = options;
   const maxRunning = finiteAtLeast("maxChecks", maxChecks, 1);
   await using starting = new AsyncDisposableStack();
-  const store = starting.use(data === undefined ? createMemoryStore() : await openSqliteStore(data));
+  const warn = (message: string) => tell(onWarning, message);
+  if (data !== undefined && storeUrl !== undefined)
+    throw invalidOption("store", "it replaces data: give one of them");
+  const shared =
+    storeUrl === undefined ? undefined : createEtcdStore({ url: storeUrl, runtime, onWarning: warn });
+  const store = starting.use(
+    shared ?? (data === undefined ? createMemoryStore() : await openSqliteStore(data)),
+  );
   const registry = createRegistry({
     epoch: randomUUID(),
     startedAtMs: clock.now(),
@@ -80,9 +96,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       settings,
       timers,
       remembers: data !== undefined,
-      onWarning: (message) => tell(onWarning, message),
+      onWarning: warn,
     }),
   );
+  if (shared !== undefined)
+    starting.use(shareInstances({ store: shared, registry, runtime, onWarning: warn }));
+  keeper.follow();
   starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls }));
   const service = starting.use(createRegistryService({ registry, clock, timers }));
   const server = await createServer({

@@ -70,8 +70,10 @@ export interface RegistryView {
   watch(name: string, onReady: () => void, filter?: InstanceFilter): Subscription;
 }
 
-/** An instance came, changed or went. Health that the registry found by itself is no change here. */
+/** An instance came, changed or went. */
 export interface RegistryChange {
+  /** Only what the registry's own check found has changed. */
+  readonly healthOnly: boolean;
   /** As those who write it said. */
   readonly before: Instance | undefined;
   readonly after: Instance | undefined;
@@ -172,8 +174,18 @@ export function createRegistry(options: RegistryOptions): Registry {
     const sameToAll =
       before && after && (before.shown === after.shown || equals(InstanceSchema, before.shown, after.shown));
     if (!sameToAll) names.change(before?.shown, after?.shown, ++revision);
-    if (observers.length === 0) return;
+    tellObservers(before, after, false);
+  }
+
+  function tellObservers(
+    before: InstanceRecord | undefined,
+    after: InstanceRecord | undefined,
+    healthOnly: boolean,
+  ): void {
+    const record = after ?? before;
+    if (observers.length === 0 || record === undefined) return;
     const change: RegistryChange = {
+      healthOnly,
       before: before?.given,
       after: after?.given,
       heldBy: record.heldBy,
@@ -193,7 +205,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const sameLife = before?.given.incarnation === instance.incarnation;
     const drained = drains.get(instance.id) === instance.incarnation;
     if (!drained && !sameLife) drains.delete(instance.id);
-    const health = sameLife && before ? before.health : InstanceHealth.UNSPECIFIED;
+    const health = sameLife && before ? before.shown.health : InstanceHealth.UNSPECIFIED;
     const after = new InstanceRecord(instance, heldBy, { check, session, drained, health });
     if (before && after.sameAs(before) && equals(InstanceSchema, before.given, instance)) {
       before.session = session;
@@ -328,6 +340,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       records.set(id, after);
       services.change(record, after);
       names.change(record.shown, after.shown, ++revision);
+      tellObservers(record, after, true);
     },
     drain(id, incarnation, on) {
       if (on) {

@@ -31,6 +31,8 @@ export interface StoreKeeperOptions {
 export interface StoreKeeper extends AsyncDisposable {
   /** Writes, and then does, what somebody entered. Rejects with `storeFailed`, and has then done nothing. */
   enter(fact: Fact): Promise<void>;
+  /** From now on applies what others write, where they share the store. */
+  follow(): void;
   /** Writes what is unwritten, and closes the store. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -91,7 +93,8 @@ export async function openStoreKeeper(options: StoreKeeperOptions): Promise<Stor
     }
   }
 
-  function onChange({ before, after, heldBy }: RegistryChange): void {
+  function onChange({ before, after, heldBy, healthOnly }: RegistryChange): void {
+    if (healthOnly) return;
     const id = (after ?? before)?.id ?? "";
     if (keptDrains.has(id) && registry.drainOf(id) === undefined) {
       keptDrains.delete(id);
@@ -139,16 +142,16 @@ export async function openStoreKeeper(options: StoreKeeperOptions): Promise<Stor
 
   for (const entry of await store.load()) apply(entry);
   registry.observe(onChange);
-  store.follow?.(apply);
 
   return {
+    follow: () => store.follow?.(apply),
     async enter(fact) {
       await store.write([toChange(fact.kind, fact.key, encodeFact(fact))]);
       applyFact(fact);
     },
     async [Symbol.asyncDispose]() {
       closed = true;
-      await flush();
+      if (unwritten.size > 0) await flush();
       await store[Symbol.asyncDispose]();
     },
   };
