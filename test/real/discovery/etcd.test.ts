@@ -10,8 +10,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { openRegistry } from "/tmp/etcd-try/open.ts";
-import { createEndpoint, createEndpointSet, type Endpoint, parseTarget } from "/tmp/etcd-try/open.ts";
+import { openRegistry } from "heddle";
+import { createEndpoint, createEndpointSet, type Endpoint, parseTarget } from "heddle/discovery";
 import { createAuthority } from "../../kit/certificates.ts";
 import { startEtcd } from "../../kit/registries/etcd.ts";
 import { freePorts } from "../../kit/registries/free-ports.ts";
@@ -151,8 +151,8 @@ suite("etcd: leases", () => {
     const { url } = await started(t);
     const set = watching(t, await opened(t, url), "orders");
     const program = `
-      import { openRegistry } from "/tmp/etcd-try/open.ts";
-      import { createEndpoint } from "/tmp/etcd-try/open.ts";
+      import { openRegistry } from "heddle";
+      import { createEndpoint } from "heddle/discovery";
       const registry = await openRegistry(${JSON.stringify(`${url}?ttl=2`)});
       const endpoint = createEndpoint({ id: "orders-1", address: "127.0.0.1:4001", service: "orders" });
       await registry.registrar.register(endpoint).registered;
