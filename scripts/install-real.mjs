@@ -51,5 +51,6 @@ goBuild("kubernetes", {
   go: "1.26.0",
   requires: { "k8s.io/kubernetes": "v1.36.3" },
   stagedAs: "v0.36.3",
+  strings: { "k8s.io/component-base/version.gitVersion": "v1.36.3" },
   programs: { "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver" },
 });

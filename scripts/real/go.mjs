@@ -19,10 +19,10 @@ export function goInstall(name, source) {
  * follow from those written here, and the checksum database vouches for them.
  *
  * `programs`: name → package. `requires`: module → version. `go`: the language version that the modules ask for.
- * `stagedAs`: the version of those modules that the first one replaces by its folder `staging` and knows as v0.0.0.
+ * `stagedAs`: the version of those modules that the first one replaces by its folder `staging` and knows as v0.0.0. `strings`: variables that a linker sets.
  */
 export function goBuild(name, definition) {
-  const { go, requires, stagedAs, programs } = definition;
+  const { go, requires, stagedAs, strings = {}, programs } = definition;
   const stamp = JSON.stringify(definition);
   const built = Object.keys(programs).every((program) => existsSync(join(bin, program)));
   if (built && readStamp(`go-${name}`) === stamp) return;
@@ -37,8 +37,10 @@ export function goBuild(name, definition) {
   const folder = join(cacheDirectory, "go", name);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "go.mod"), `${lines.join("\n")}\n`);
+  const linking = ["-s", "-w"];
+  for (const [variable, value] of Object.entries(strings)) linking.push(`-X ${variable}=${value}`);
   for (const [program, path] of Object.entries(programs))
-    runIn(folder, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", join(bin, program), path);
+    runIn(folder, "go", "build", "-trimpath", "-ldflags", linking.join(" "), "-o", join(bin, program), path);
   writeStamp(`go-${name}`, stamp);
 }
 

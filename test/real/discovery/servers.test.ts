@@ -4,107 +4,103 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Resolver } from "node:dns/promises";
-import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { suite, test, type TestContext } from "node:test";
+import { test, type TestContext } from "node:test";
+import { runProgram } from "../../kit/program.ts";
 import { startConsul } from "../../kit/registries/consul.ts";
 import { startDnsmasq } from "../../kit/registries/dnsmasq.ts";
 import { startEtcd } from "../../kit/registries/etcd.ts";
 import { startEureka } from "../../kit/registries/eureka.ts";
+import { type KubernetesServer, startKubernetes } from "../../kit/registries/kubernetes.ts";
 import { askInWords, fetchJson } from "../../kit/registries/probes.ts";
-import type { RegistryNode, RegistryServer } from "../../kit/registries/registry-server.ts";
+import type { RegistryServer } from "../../kit/registries/registry-server.ts";
 import { startZooKeeper } from "../../kit/registries/zookeeper.ts";
 import { outcomeOf, until, within } from "../../kit/within.ts";
 
-interface Kind {
-  readonly name: string;
+const SLICES = "/apis/discovery.k8s.io/v1/endpointslices";
+
+interface Kind<S extends RegistryServer> {
   readonly url: RegExp;
-  readonly size: number;
-  start(): Promise<RegistryServer>;
+  /** Of nodes. Default: 1. */
+  readonly size?: number;
+  start(): Promise<S>;
   /** What a node answers to a question of its protocol. */
-  ask(address: string): Promise<unknown>;
+  ask(address: string, server: S): Promise<unknown>;
 }
 
-const askEtcd = (address: string) => fetchJson(`http://${address}/v3/kv/range`, { key: "AA==" });
-const askZooKeeper = async (address: string) => {
-  const answer = await askInWords(address, "srvr");
-  assert.match(answer, /Mode: /);
-};
-const askConsul = (address: string) => fetchJson(`http://${address}/v1/catalog/services?consistent`);
-const kinds: readonly Kind[] = [
-  ...([1, 3] as const).map((size) => ({
-    name: `etcd (${size})`,
+for (const size of [1, 3] as const) {
+  behaves(`etcd (${size})`, {
     url: /^etcd:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*$/,
     size,
     start: () => startEtcd({ size }),
     ask: askEtcd,
-  })),
-  ...([1, 3] as const).map((size) => ({
-    name: `ZooKeeper (${size})`,
+  });
+  behaves(`ZooKeeper (${size})`, {
     url: /^zookeeper:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*$/,
     size,
     start: () => startZooKeeper({ size }),
-    ask: askZooKeeper,
-  })),
-  ...([1, 3] as const).map((size) => ({
-    name: `Consul (${size})`,
+    ask: async (address) => assert.match(await askInWords(address, "srvr"), /Mode: /),
+  });
+  behaves(`Consul (${size})`, {
     url: /^consul:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*$/,
     size,
     start: () => startConsul({ size }),
-    ask: askConsul,
-  })),
-  ...([1, 2] as const).map((size) => ({
-    name: `Eureka (${size})`,
+    ask: (address) => fetchJson(`http://${address}/v1/catalog/services?consistent`),
+  });
+}
+for (const size of [1, 2] as const)
+  behaves(`Eureka (${size})`, {
     url: /^eureka:\/\/127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*\/eureka$/,
     size,
     start: () => startEureka({ size }),
-    ask: (address: string) => fetchJson(`http://${address}/eureka/apps`),
-  })),
-  {
-    name: "dnsmasq",
-    url: /^dns:\/\/127\.0\.0\.1:\d+\/svc\.test$/,
-    size: 1,
-    start: () => startDnsmasq({ records: { addresses: { "a.svc.test": ["127.0.0.7"] } } }),
-    ask: async (address) => assert.deepEqual(await resolverAt(address).resolve4("a.svc.test"), ["127.0.0.7"]),
-  },
-];
-
-for (const { name, url, size, start, ask } of kinds)
-  suite(name, () => {
-    test("starts, freezes, thaws, dies, comes back and is stopped", async (t) => {
-      const server = await started(t, start());
-      assert.match(server.url, url);
-      assert.equal(server.nodes.length, size);
-      for (const { address } of server.nodes) {
-        assert.ok(server.url.includes(address));
-        await ask(address);
-      }
-      const [node, ...others] = server.nodes;
-      assert.ok(node);
-
-      await node.freeze();
-      const asked = ask(node.address);
-      const early = await outcomeOf(within(asked, "an answer", 300));
-      assert.ok("error" in early, "frozen, it answers nothing");
-      node.thaw();
-      await asked;
-
-      await node.kill();
-      await assert.rejects(ask(node.address), "dead, it refuses");
-      for (const { address } of others) await answers(ask, address);
-      await node.restart();
-      await ask(node.address);
-
-      // All at once, one of them frozen.
-      await node.freeze();
-      await Promise.all(server.nodes.map((each: RegistryNode) => each.restart()));
-      for (const { address } of server.nodes) await answers(ask, address);
-
-      await server.stop();
-      for (const { address } of server.nodes) await assert.rejects(ask(address), "stopped, it refuses");
-    });
+    ask: (address) => fetchJson(`http://${address}/eureka/apps`),
   });
+behaves("Kubernetes", {
+  url: /^kubernetes:\/\/127\.0\.0\.1:\d+\?kubeconfig=\//,
+  start: startKubernetes,
+  ask: (_address, server) => server.admin("GET", SLICES),
+});
+behaves("dnsmasq", {
+  url: /^dns:\/\/127\.0\.0\.1:\d+\/svc\.test$/,
+  start: () => startDnsmasq({ records: { addresses: { "a.svc.test": ["127.0.0.7"] } } }),
+  ask: async (address) => assert.deepEqual(await resolverAt(address).resolve4("a.svc.test"), ["127.0.0.7"]),
+});
+
+function behaves<S extends RegistryServer>(name: string, { url, size = 1, start, ask }: Kind<S>): void {
+  test(`${name} starts, freezes, thaws, dies, comes back and is stopped`, async (t) => {
+    const server = await started(t, start());
+    assert.match(server.url, url);
+    assert.equal(server.nodes.length, size);
+    for (const { address } of server.nodes) {
+      assert.ok(server.url.includes(address));
+      await ask(address, server);
+    }
+    const [node, ...others] = server.nodes;
+    assert.ok(node);
+
+    await node.freeze();
+    const asked = ask(node.address, server);
+    const early = await outcomeOf(within(asked, "an answer", 300));
+    assert.ok("error" in early, "frozen, it answers nothing");
+    node.thaw();
+    await asked;
+
+    await node.kill();
+    await assert.rejects(ask(node.address, server), "dead, it refuses");
+    for (const { address } of others) await answers(() => ask(address, server));
+    await node.restart();
+    await answers(() => ask(node.address, server));
+
+    await node.freeze();
+    await Promise.all(server.nodes.map((each) => each.restart()));
+    for (const { address } of server.nodes) await answers(() => ask(address, server));
+
+    await server.stop();
+    for (const { address } of server.nodes) await assert.rejects(ask(address, server), "stopped, it refuses");
+  });
+}
 
 test("etcd keeps its keys over a restart, and forgets its history when told to", async (t) => {
   const server = await started(t, startEtcd());
@@ -137,6 +133,61 @@ test("dnsmasq serves the records that were set last", async (t) => {
   await assert.rejects(resolver.resolve4("a.svc.test"), { code: "ENOTFOUND" });
 });
 
+test("Kubernetes serves slices to an account that may read nothing else", async (t) => {
+  const server = await started(t, startKubernetes());
+  const asked = (path: string) => statusAs(server, "token", path);
+  assert.equal(await asked(SLICES), 200);
+  assert.equal(await asked("/api/v1/pods"), 403);
+  const slice = { name: "orders-1", service: "orders", ports: [{ name: "grpc", port: 50051 }] };
+  const stored = async () => {
+    const { items } = await server.admin<{ items: Stored[] }>("GET", SLICES);
+    return items.map(({ metadata, endpoints }) => ({
+      uid: metadata.uid,
+      ready: endpoints.map(({ addresses, conditions }) => `${addresses.join()} ${conditions.ready}`),
+    }));
+  };
+
+  await server.applySlice({ ...slice, endpoints: [{ addresses: ["127.0.0.1"] }] });
+  const [created] = await stored();
+  assert.deepEqual(created?.ready, ["127.0.0.1 true"]);
+  await server.applySlice({
+    ...slice,
+    endpoints: [{ addresses: ["127.0.0.2"], conditions: { ready: false, serving: true, terminating: true } }],
+  });
+  assert.deepEqual(await stored(), [{ uid: created?.uid, ready: ["127.0.0.2 false"] }]);
+  await server.deleteSlice("orders-1");
+  assert.deepEqual(await stored(), []);
+
+  const token = join(server.serviceAccountFolder, "token");
+  copyFileSync(token, `${token}.old`);
+  await server.rotateToken();
+  assert.notEqual(readFileSync(token, "utf8"), readFileSync(`${token}.old`, "utf8"));
+  for (const each of ["token", "token.old"]) assert.equal(await statusAs(server, each, SLICES), 200);
+  await server.revokeTokens();
+  await until(async () => (await asked(SLICES)) === 401, "the end of the tokens", 20_000);
+  await server.rotateToken();
+  assert.equal(await asked(SLICES), 200);
+});
+
+interface Stored {
+  readonly metadata: { readonly uid: string };
+  readonly endpoints: readonly {
+    readonly addresses: readonly string[];
+    readonly conditions: { readonly ready: boolean };
+  }[];
+}
+
+/** What curl is answered when it shows the token of a file in the service account's folder. */
+async function statusAs(server: KubernetesServer, tokenFile: string, path: string): Promise<number> {
+  const folder = server.serviceAccountFolder;
+  const token = readFileSync(join(folder, tokenFile), "utf8");
+  const authorization = ["-H", `Authorization: Bearer ${token}`, "--cacert", join(folder, "ca.crt")];
+  const url = `https://${server.nodes[0]?.address}${path}`;
+  return Number(
+    await runProgram("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", ...authorization, url]),
+  );
+}
+
 test("of a server nothing remains when the process that started it is killed", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-servers-test-"));
   t.after(() => rmdirSync(folder));
@@ -164,16 +215,13 @@ async function started<T extends RegistryServer>(t: TestContext, starting: Promi
   return server;
 }
 
-/** A cluster that lost a node needs a moment to agree on its leader. */
-async function answers(ask: (address: string) => Promise<unknown>, address: string): Promise<void> {
-  await until(
-    () =>
-      ask(address).then(
-        () => true,
-        () => false,
-      ),
-    `an answer of ${address}`,
-  );
+/** A cluster that lost a node, or got one back, needs a moment to agree on its leader. */
+async function answers(ask: () => Promise<unknown>): Promise<void> {
+  await until(async () => "value" in (await outcomeOf(ask())), "an answer");
+}
+
+function askEtcd(address: string): Promise<unknown> {
+  return fetchJson(`http://${address}/v3/kv/range`, { key: "AA==" });
 }
 
 function resolverAt(address: string): Resolver {
