@@ -27,6 +27,8 @@ export interface ConsulQueryOptions {
   readonly waitMs: number;
   /** How often an agent that holds back an answer is asked whether it lives, in ms. */
   readonly probeMs: number;
+  /** For so long after an agent was lost, what is missing may still come back, in ms. */
+  readonly settleMs: number;
   /** With `stale`: an answer of a server that heard the leader longer ago than that isn't complete, in ms. */
   readonly maxStaleMs: number;
 }
@@ -65,6 +67,7 @@ export function readConsulOptions({ url, env }: Pick<RegistryContext, "url" | "e
       consistency: options.oneOf("consistency", ["default", "stale", "consistent"], "default"),
       waitMs: options.number("waitMs", 60_000, 1_000),
       probeMs: options.number("probeMs", 2_000, 100),
+      settleMs: options.number("settleMs", 15_000, 0),
       maxStaleMs: options.number("maxStaleMs", 30_000, 0),
     },
     registration: {

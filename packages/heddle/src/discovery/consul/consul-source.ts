@@ -6,7 +6,7 @@
  * Every answer is whole, so each is a snapshot; one that says the same as before is only a sign of life.
  */
 import { createHash } from "node:crypto";
-import { HeddleError } from "../../call/errors.ts";
+import { HeddleError, isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../bell.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
@@ -31,6 +31,8 @@ export interface ConsulSourceOptions {
 
 export function createConsulSource(options: ConsulSourceOptions): Source {
   const { http, pulse, query, timeoutMs, runtime, registry } = options;
+  /** An agent that was away has found instances critical that could not reach it, or is one that others don't register at. */
+  let settledAtMs = Number.NEGATIVE_INFINITY;
 
   async function ask(
     host: string,
@@ -64,6 +66,18 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
     using _ = pulse.follow(host, bell.ring, (error) => lost.abort(error));
     let index: bigint | undefined;
     let known: Known | undefined;
+    let shownComplete: boolean | undefined;
+
+    /** What is to be said now: all, when there is news or the doubt about what is missing has come or gone. */
+    const report = (found: Known, isNews: boolean): SourceUpdate => {
+      const complete = found.isWhole && runtime.clock.now() >= settledAtMs;
+      const isSaid = !isNews && complete === shownComplete;
+      shownComplete = complete;
+      return isSaid
+        ? { kind: "alive" }
+        : { kind: "snapshot", endpoints: [...found.endpoints.values()], complete };
+    };
+
     for (;;) {
       let settled: Settled | undefined;
       void ask(host, path, service, index, signal)
@@ -78,16 +92,14 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
       for (;;) {
         await bell.wait();
         if (settled !== undefined) break;
-        if (known !== undefined && !signal.aborted) yield { kind: "alive" };
+        if (known !== undefined && !signal.aborted) yield report(known, false);
       }
       if ("error" in settled) throw settled.error;
       const { response } = settled;
       const news: Known | undefined = newsOf(response, known, query, registry);
       index = nextIndex(index, response.headers["x-consul-index"]);
-      yield news === undefined
-        ? { kind: "alive" }
-        : { kind: "snapshot", endpoints: [...news.endpoints.values()], complete: news.complete };
-      known = news ?? known;
+      if (news !== undefined) known = news;
+      if (known !== undefined) yield report(known, news !== undefined);
       while (pacer.mustPause(news !== undefined, runtime.clock.now())) {
         await bell.wait(PAUSE_MS);
         signal.throwIfAborted();
@@ -105,6 +117,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
         yield* follow(target, host, signal);
       } catch (error) {
         if (!signal.aborted) http.moveOn(host);
+        if (!isHeddleError(error)) settledAtMs = runtime.clock.now() + query.settleMs;
         throw error;
       }
     },
@@ -121,7 +134,8 @@ type Settled = { readonly response: RegistryHttpResponse } | { readonly error: u
 interface Known {
   readonly digest: string;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
-  readonly complete: boolean;
+  /** False when the agent says itself that there may be more. */
+  readonly isWhole: boolean;
 }
 
 /** What the answer says that wasn't known; undefined when nothing. The same bytes are not even parsed. */
@@ -133,15 +147,15 @@ function newsOf(
 ): Known | undefined {
   const digest = createHash("sha256").update(response.bytes).digest("base64");
   const filtered = response.headers["x-consul-results-filtered-by-acls"] === "true";
-  const complete = !filtered && !isTooOld(response, query);
-  if (known?.digest === digest && known.complete === complete) return undefined;
+  const isWhole = !filtered && !isTooOld(response, query);
+  if (known?.digest === digest && known.isWhole === isWhole) return undefined;
   const endpoints = new Map(readHealthEntries(response.json()).map((endpoint) => [endpoint.id, endpoint]));
   if (filtered && endpoints.size === 0) {
     throw registryRefusal(registry, new Error("the token may read none of the instances that are there"));
   }
-  return known !== undefined && known.complete === complete && sameEndpoints(known.endpoints, endpoints)
+  return known !== undefined && known.isWhole === isWhole && sameEndpoints(known.endpoints, endpoints)
     ? undefined
-    : { digest, endpoints, complete };
+    : { digest, endpoints, isWhole };
 }
 
 /** Without a leader an answer is as old as the server's last word from it; only reads that may be stale get one. */

@@ -260,6 +260,24 @@ test("an agent that is frozen while a query waits is found by its silence, and a
   await until(() => watch.held.size === 1, "the instance");
 });
 
+test("when the agent comes back, what is missing is kept for a while: its checks ran out while it was away", async (t) => {
+  const agent = await startAgent(t);
+  agent.services.set("a", { ID: "a", Name: "orders", Port: 1 });
+  const client = open(t, `consul://${agent.host}?probeMs=100&timeoutMs=100&settleMs=1000`);
+  const watch = follow(t, client, "consul:///orders");
+  await until(() => watch.held.size === 1, "the instance");
+  agent.take = () => true;
+  await until(() => client.events.some(({ kind }) => kind === "disconnected"), "the loss");
+  agent.services.clear();
+  agent.services.set("b", { ID: "b", Name: "orders", Port: 2 });
+  agent.change();
+  agent.take = () => false;
+  await until(() => watch.held.has("n/b"), "the news");
+  assert.ok(watch.held.has("n/a"));
+  await until(() => !watch.held.has("n/a"), "the end of the doubt");
+  assert.equal(watch.held.size, 1);
+});
+
 test("an agent that stays away loses the registration to the next one, in time", async (t) => {
   const [first, second] = [await startAgent(t), await startAgent(t)];
   const client = open(t, `consul://${first.host},${second.host}?ttlMs=1500`);
