@@ -18,6 +18,7 @@ installPackages({
   "dnsmasq-base": ["/usr/sbin/dnsmasq", "--version"],
   "nghttp2-client": ["h2load", "--version"],
   "python3-grpcio": ["/usr/bin/python3", "-c", "import grpc"],
+  "python3-kazoo": ["/usr/bin/python3", "-c", "import kazoo"],
   "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],
   zookeeper: ["test", "-e", "/usr/share/java/zookeeper.jar"],
 });
