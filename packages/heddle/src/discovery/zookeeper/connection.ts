@@ -136,7 +136,7 @@ export function openConnection(options: ConnectionOptions): Promise<Greeted> {
     if (xid === XID.notification) return tellEvent(readWatchEvent(reader));
     if (zxid > 0n) onZxid(zxid);
     if (xid === XID.ping) {
-      for (const listener of [...pongListeners]) listener();
+      for (const listener of pongListeners) listener();
     } else if (xid === XID.auth) {
       if (error !== 0) fail(new ZookeeperError(error, "the user and password"));
     } else {
@@ -149,7 +149,7 @@ export function openConnection(options: ConnectionOptions): Promise<Greeted> {
 
   function tellEvent(event: WatchEvent): void {
     for (let path = event.path; ; path = path.slice(0, path.lastIndexOf("/"))) {
-      for (const listener of [...(eventListeners.get(path) ?? [])]) listener(event);
+      for (const listener of eventListeners.get(path) ?? []) listener(event);
       if (path === "") return;
     }
   }
@@ -199,7 +199,7 @@ export function openConnection(options: ConnectionOptions): Promise<Greeted> {
     },
     ended: end.signal,
     request(request) {
-      if (end.signal.aborted) return Promise.reject(end.signal.reason);
+      if (end.signal.aborted) return Promise.reject(end.signal.reason as Error);
       const xid = nextXid;
       nextXid = nextXid === MAX_XID ? 1 : nextXid + 1;
       const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof request.decode>>();

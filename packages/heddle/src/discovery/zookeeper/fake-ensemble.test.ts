@@ -348,7 +348,7 @@ export function createFakeEnsemble(time: VirtualTime): FakeEnsemble {
 
   time.every(100, () => {
     if (fake.frozen.size > 0) return;
-    for (const { id, heardAtMs, timeoutMs } of [...sessions.values()])
+    for (const { id, heardAtMs, timeoutMs } of sessions.values())
       if (time.now() - heardAtMs >= timeoutMs) fake.expire(id);
   });
 
@@ -377,11 +377,11 @@ export function createFakeEnsemble(time: VirtualTime): FakeEnsemble {
     expire(id) {
       const session = sessions.get(id);
       sessions.delete(id);
-      for (const [path, { owner }] of [...nodes]) if (owner === id) remove(path, -1);
+      for (const [path, { owner }] of nodes) if (owner === id) remove(path, -1);
       session?.peer?.close();
     },
     hangUp() {
-      for (const peer of [...peers]) peer.close();
+      for (const peer of peers) peer.close();
     },
     forget() {
       fake.hangUp();

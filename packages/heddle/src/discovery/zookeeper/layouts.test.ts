@@ -23,8 +23,8 @@ const full = createEndpoint({
   metadata: { team: "shop", id: "kept", name: "kept too", empty: "" },
 });
 
-const text = fc.string({ unit: fc.constantFrom(..."abcXYZ019-_. äß€") });
-const name = fc.string({ unit: fc.constantFrom(..."abcXYZ019-_"), minLength: 1 });
+const text = fc.string({ unit: fc.constantFrom("a", "Z", "0", "-", "_", ".", " ", "ß", "€", "👍") });
+const name = fc.string({ unit: fc.constantFrom("a", "b", "Z", "0", "-", "_"), minLength: 1 });
 const instance = fc
   .record({
     id: name,

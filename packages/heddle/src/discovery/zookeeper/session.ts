@@ -96,13 +96,13 @@ export function createSession(options: SessionOptions): Session {
 
   /** Tries each host once. Rejects with what the last of them said. */
   async function reachOne(failures: number): Promise<Connection> {
-    let error: unknown;
+    let error: Error = new ZookeeperConnectionError(CLOSED);
     for (let tried = 0; tried < hosts.length && !end.signal.aborted; ) {
       const host = hosts[nextHost % hosts.length] as string;
       try {
         return await greet(host, failures);
       } catch (failure) {
-        error = failure;
+        error = failure as Error;
         if (failure instanceof SessionExpired && id !== 0n) {
           id = 0n;
           password = new Uint8Array(16);
@@ -113,7 +113,7 @@ export function createSession(options: SessionOptions): Session {
         tried++;
       }
     }
-    throw error ?? new ZookeeperConnectionError(CLOSED);
+    throw error;
   }
 
   async function run(): Promise<void> {

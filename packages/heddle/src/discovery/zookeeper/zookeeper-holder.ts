@@ -98,7 +98,7 @@ export function createZookeeperHolder(options: ZookeeperHolderOptions): Holder {
       const { connection } = await session.attach(signal);
       const given = nodesOf(instance);
       await Promise.all(given.map((node) => node.take(connection, instance)));
-      for (const [key, node] of [...nodes]) if (given.includes(node)) nodes.delete(key);
+      for (const [key, node] of nodes) if (given.includes(node)) nodes.delete(key);
     },
   };
 }
