@@ -14,8 +14,9 @@ export interface Source {
   /**
    * Follows a target from now on: yields a snapshot, then what changes. A later snapshot is a relist of the same attempt.
    * Ends or throws when the registry is lost or the cursor too old, and is then opened again. Stops when
-   * `signal` aborts; whoever reads may stop reading too. Throws a `HeddleError` only for what waiting can't mend (a
-   * malformed target, a refused credential): it is told, and tried again all the same, for it may be mended over there.
+   * `signal` aborts; whoever reads may stop reading too. Throws a `HeddleError` only for what waiting can't mend. A
+   * refused credential is told and tried again all the same, for it may be mended over there; a malformed target
+   * (`targetInvalid`) ends the watch with that error.
    */
   open(target: Target, signal: AbortSignal): AsyncIterable<SourceUpdate>;
 }

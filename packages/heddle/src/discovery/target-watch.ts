@@ -6,6 +6,7 @@
  * ago, so it is better than nothing and worse than any answer. And only a set that the registry called complete is
  * saved, so that a registry that has just started can't make a good file poorer.
  */
+import { isHeddleError } from "../call/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Timer } from "../runtime/timer.ts";
 import { createDebounce, type Debounce } from "./debounce.ts";
@@ -206,6 +207,9 @@ export class TargetWatch implements QueueOrigin, Disposable {
     if (this.#state === "live") this.#enter("lost");
     if (!this.#lossTold) onEvent({ kind: "disconnected", target: target.text, error });
     this.#lossTold = true;
+    // No registry mends what the caller wrote.
+    if (isHeddleError(error) && error.reason === "targetInvalid")
+      for (const queue of this.#queues) queue.fail(error);
     void this.#useSavedSet();
   }
 

@@ -6,7 +6,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { ResolverDelta, ResolverUpdate } from "./resolver.ts";
 
 export interface UpdateQueue {
-  /** The next update for the reader; undefined when it has read all. */
+  /** The next update for the reader; undefined when it has read all. Throws what the queue failed with. */
   take(): ResolverUpdate | undefined;
   /** Resolves when there may be something to take. One waits at a time. */
   news(): Promise<void>;
@@ -14,6 +14,8 @@ export interface UpdateQueue {
   push(delta: ResolverDelta): void;
   /** The next thing to read is a snapshot. */
   resync(): void;
+  /** There will be no more. */
+  fail(error: Error): void;
   /** Lets a waiting reader look again. */
   wake(): void;
 }
@@ -36,6 +38,7 @@ export function createUpdateQueue(origin: QueueOrigin, epoch: string, bound = 1_
   const folded = new Map<string, Endpoint | undefined>();
   let givenRevision = 0n;
   let revision = 0n;
+  let failure: Error | undefined;
   let wake = () => {};
 
   function fold({ upserted, removed }: ResolverDelta): void {
@@ -83,7 +86,10 @@ export function createUpdateQueue(origin: QueueOrigin, epoch: string, bound = 1_
   }
 
   return {
-    take: () => (snapshotDue ? takeSnapshot() : takeDelta()),
+    take() {
+      if (failure !== undefined) throw failure;
+      return snapshotDue ? takeSnapshot() : takeDelta();
+    },
     news: () =>
       new Promise((resolve) => {
         wake = resolve;
@@ -108,6 +114,10 @@ export function createUpdateQueue(origin: QueueOrigin, epoch: string, bound = 1_
     resync() {
       snapshotDue = true;
       forget();
+      wake();
+    },
+    fail(error) {
+      failure = error;
       wake();
     },
     wake: () => wake(),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { HeddleError } from "../call/errors.ts";
 import type { DiscoveryEvent } from "./discovery-event.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { createEndpointSet } from "./endpoint-set.ts";
@@ -193,6 +194,19 @@ describe("a watch", () => {
     source.attempts[1]?.say(snapshot([]));
     await pass(10);
     assert.deepEqual(caller.ids(), [1], "who was given up is not heard");
+  });
+
+  it("of a malformed target ends with what is wrong about it", async () => {
+    const { loop, source, pass, time } = createWorld();
+    const error = new HeddleError("targetInvalid", { target: TARGET.text, reason: "it has no such option" });
+    source.onOpen = (attempt) => attempt.end(error);
+    const watched = (async () => {
+      for await (const _ of loop.watch(TARGET, new AbortController().signal))
+        assert.fail("nothing is yielded");
+    })();
+    await assert.rejects(watched, (thrown) => thrown === error);
+    await pass(10_000);
+    assert.deepEqual([source.attempts.length, loop.describe(), time.pending], [1, [], 0]);
   });
 
   it("is one for all who watch a target, and a late one gets what is known", async () => {

@@ -13,7 +13,7 @@ import type { DiscoveryEvent } from "../../discovery/discovery-event.ts";
 import { createEndpoint, type Endpoint } from "../../discovery/endpoint.ts";
 import { createEndpointSet } from "../../discovery/endpoint-set.ts";
 import { createLastGoodStore } from "../../discovery/last-good.ts";
-import { heddleTarget } from "../../discovery/target.ts";
+import { heddleTarget, parseTarget } from "../../discovery/target.ts";
 import type { Registry } from "../plane/registry.ts";
 import type { Agent } from "./agent.ts";
 import { createWorld } from "./registry-world.test.ts";
@@ -22,13 +22,13 @@ const folder = await mkdtemp(join(tmpdir(), "heddle-agent-"));
 after(() => rm(folder, { recursive: true }));
 
 /** A caller as a channel sees it: the sum of all updates, and everything that was ever removed. */
-function follow(agent: Agent, name: string) {
+function follow(agent: Agent, name: string, target = heddleTarget(name)) {
   const controller = new AbortController();
   const set = createEndpointSet();
   const removed: string[] = [];
   let updates = 0;
   const done = (async () => {
-    for await (const update of agent.resolver.watch(heddleTarget(name), controller.signal)) {
+    for await (const update of agent.resolver.watch(target, controller.signal)) {
       updates++;
       const change = set.apply(update);
       assert.equal(change.resync, false);
@@ -87,6 +87,20 @@ test("an instance registers, stays, changes and goes, and a caller sees each", a
   assert.equal(registration.state, "closed");
   assert.deepEqual(caller.ids(), []);
   assert.deepEqual(listed(world.registry), []);
+});
+
+test("a caller that wants some of the instances is told of those", async () => {
+  using world = createWorld();
+  world.startRegistry({ warmUpMs: 0 });
+  await using agent = world.agent();
+  agent.registrar.register(orders("a", { zone: "z1" }));
+  const b = agent.registrar.register(orders("b", { zone: "z2", metadata: { tier: "gold" } }));
+  await using caller = follow(agent, "", parseTarget("heddle:///orders?metadata.tier=gold"));
+  await world.pass(100);
+  assert.deepEqual(caller.ids(), ["b"]);
+  b.update({ metadata: {} });
+  await world.pass(0);
+  assert.deepEqual(caller.ids(), []);
 });
 
 test("a registry that restarts with nothing in it takes no live instance from anybody", async () => {

@@ -6,6 +6,7 @@ import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { Source } from "../../discovery/source.ts";
 import type { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { toEndpoint } from "./instance.ts";
+import { targetFilter } from "./target-filter.ts";
 
 /** Of so many keepalives one must arrive. */
 const MISSED_KEEPALIVES = 3;
@@ -16,8 +17,10 @@ export function createHeddleSource(client: Client<typeof RegistryService>): Sour
     // Until the registry has said how often it speaks.
     silenceMs: 6_000,
     async *open(target, signal) {
+      const filter = targetFilter(target);
+      const wanted = { name: target.name, ...(filter === undefined ? {} : { filter }) };
       let revision = 0n;
-      for await (const { event } of client.watch({ name: target.name }, { signal, timeoutMs: 0 })) {
+      for await (const { event } of client.watch(wanted, { signal, timeoutMs: 0 })) {
         switch (event.case) {
           case "snapshot": {
             const { complete, instances, keepaliveIntervalMs } = event.value;
