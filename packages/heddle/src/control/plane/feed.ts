@@ -94,19 +94,23 @@ export class Feed {
 
   /** An instance is now like this, or gone. `revision` is greater than any before it. */
   set(id: string, instance: Instance | undefined, revision: number): void {
-    const known = this.#present.get(id) ?? this.#gone.get(id);
+    const present = this.#present.get(id);
+    const known = present ?? (this.#gone.size > 0 ? this.#gone.get(id) : undefined);
     if (known === undefined && instance === undefined) return;
     const entry = known ?? { id, instance, revision, older: undefined, newer: undefined };
     if (known !== undefined) this.#unlink(known);
     entry.instance = instance;
     entry.revision = revision;
-    this.#gone.delete(id);
-    if (instance !== undefined) this.#present.set(id, entry);
-    else this.#present.delete(id);
     this.#lastDelta = undefined;
     this.#lastSnapshot = undefined;
-    if (instance === undefined && !this.watched) return;
-    if (instance === undefined) this.#gone.set(id, entry);
+    if (instance === undefined) {
+      if (present !== undefined) this.#present.delete(id);
+      if (!this.watched) return;
+      this.#gone.set(id, entry);
+    } else if (present === undefined) {
+      if (known !== undefined) this.#gone.delete(id);
+      this.#present.set(id, entry);
+    }
     this.#append(entry);
     if (this.#gone.size > this.#options.maxPending) this.#forgetOldest();
     for (const watcher of this.#watchers) watcher.wake();

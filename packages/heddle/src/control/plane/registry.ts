@@ -13,14 +13,12 @@
  *   against nobody: all leases begin anew.
  * - A write by an older incarnation, or by a stream that another has replaced, changes nothing.
  */
-import { equals } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type HealthCheck,
   type Instance,
   type InstanceFilter,
   InstanceHealth,
-  InstanceSchema,
 } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import type { InstanceSnapshot, Subscription } from "./feed.ts";
 import { checkInstance } from "./instance-check.ts";
@@ -28,6 +26,7 @@ import { createInstanceMatch } from "./instance-filter.ts";
 import { createLeaseQueue } from "./lease-queue.ts";
 import { NameIndex } from "./name-index.ts";
 import { type HeldBy, InstanceRecord, type RegistrySession } from "./instance-record.ts";
+import { sameInstance } from "./same-instance.ts";
 import { ServiceCounts } from "./service-counts.ts";
 
 export interface RegistryOptions {
@@ -171,8 +170,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     services.change(before, after);
     if (before?.heldBy === "remembered") remembered.delete(id);
     if (after?.heldBy === "remembered") remembered.add(id);
-    const sameToAll =
-      before && after && (before.shown === after.shown || equals(InstanceSchema, before.shown, after.shown));
+    const sameToAll = before && after && sameInstance(before.shown, after.shown);
     if (!sameToAll) names.change(before?.shown, after?.shown, ++revision);
     tellObservers(before, after, false);
   }
@@ -207,7 +205,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (!drained && !sameLife) drains.delete(instance.id);
     const health = sameLife && before ? before.shown.health : InstanceHealth.UNSPECIFIED;
     const after = new InstanceRecord(instance, heldBy, { check, session, drained, health });
-    if (before && after.sameAs(before) && equals(InstanceSchema, before.given, instance)) {
+    if (before && after.sameAs(before) && sameInstance(before.given, instance)) {
       before.session = session;
       return;
     }
