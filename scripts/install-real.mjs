@@ -1,13 +1,13 @@
 // The programs of other people that `npm run test:real` runs against Heddle, and the registries of
 // `npm start -- --registry …`: packages of Debian, programs in Go, and one in Java. On another system the missing ones
 // are named and the run fails: a real test is never skipped. What is built is kept in the cache; the first time takes
-// a quarter of an hour on two cores, most of it for Consul and Kubernetes.
+// some 20 minutes on two cores, most of it for Consul and Kubernetes.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { installPackages } from "./real/debian.mjs";
 import { buildEureka } from "./real/eureka.mjs";
-import { goBuild, goDownload, goInstall } from "./real/go.mjs";
+import { goBuild, goBuildOwn, goDownload, goInstall } from "./real/go.mjs";
 import { run } from "./real/run.mjs";
 import { cacheDirectory, toolPath } from "./workspace.mjs";
 
@@ -42,6 +42,8 @@ goBuild("etcd", {
   programs: { etcd: "go.etcd.io/etcd/server/v3", etcdctl: "go.etcd.io/etcd/etcdctl/v3" },
 });
 buildEureka();
+// A control plane of Envoy's kind: the library that others build theirs on, told by tests what to serve.
+goBuildOwn("xds-server", "test/kit/registries/xds");
 // Consul 1.22.7 does not compile with the version of its API that it names.
 goBuild("consul", {
   go: "1.25.9",
