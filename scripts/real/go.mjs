@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory, readStamp, writeStamp } from "../workspace.mjs";
+import { cacheDirectory, fingerprint, listFiles, readStamp, root, writeStamp } from "../workspace.mjs";
 import { installPackages } from "./debian.mjs";
 import { bin, run, runIn, say } from "./run.mjs";
 
@@ -41,6 +41,15 @@ export function goBuild(name, definition) {
   for (const [variable, value] of Object.entries(strings)) linking.push(`-X ${variable}=${value}`);
   for (const [program, path] of Object.entries(programs))
     runIn(folder, "go", "build", "-trimpath", "-ldflags", linking.join(" "), "-o", join(bin, program), path);
+  writeStamp(`go-${name}`, stamp);
+}
+
+/** Builds a program of ours that stands in a folder of the workspace with its go.mod, when anything there has changed. */
+export function goBuildOwn(name, folder) {
+  const stamp = fingerprint(listFiles(folder));
+  if (existsSync(join(bin, name)) && readStamp(`go-${name}`) === stamp) return;
+  prepare(`${name}, with modules from the Go module proxy`);
+  runIn(join(root, folder), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", join(bin, name), ".");
   writeStamp(`go-${name}`, stamp);
 }
 
