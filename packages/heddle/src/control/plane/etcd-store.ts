@@ -5,6 +5,7 @@
  * Everything is read once, and then followed by one watch; when that is lost, everything is read again and the
  * difference applied. While etcd cannot be reached, what is known stays known.
  */
+import type { Transport } from "@connectrpc/connect";
 import { HeddleError, reasonText } from "../../call/errors.ts";
 import { createTransport } from "../../client/transport.ts";
 import type { ClientTlsOptions } from "../../connection/tls.ts";
@@ -43,11 +44,14 @@ export interface EtcdStoreOptions {
   /** `etcd://user:password@host:2379,host:2379/prefix?ttl=15&tls=on`. */
   readonly url: string;
   readonly runtime: Runtime;
+  /** Leads to etcd. Default: to the hosts of the URL. The store doesn't close it. */
+  readonly transport?: Transport | undefined;
   readonly onWarning: (message: string) => void;
 }
 
 /** Connects when it is first used. Throws `optionInvalid` for a URL that cannot be used. */
-export function createEtcdStore({ url: text, runtime, onWarning }: EtcdStoreOptions): EtcdStore {
+export function createEtcdStore(given: EtcdStoreOptions): EtcdStore {
+  const { url: text, runtime, onWarning } = given;
   const url = parseRegistryUrl(text);
   if (url.scheme !== "etcd")
     throw new HeddleError("optionInvalid", { option: "store", reason: "it must begin with etcd://" });
@@ -58,14 +62,18 @@ export function createEtcdStore({ url: text, runtime, onWarning }: EtcdStoreOpti
   const password = options.file("passwordFile") ?? url.password;
   options.refuseOthers();
   const prefix = `${url.path === "" ? "heddle-control" : url.path}/`;
-  const transport = createTransport({
-    target: `static:///${hosts.join(",")}`,
-    runtime,
-    maxReceiveMessageBytes: 64 * 1024 * 1024,
-    keepaliveMs: 2_000,
-    keepaliveTimeoutMs: 2_000,
-    tls: tls === undefined ? false : toClientTls(tls),
-  });
+  const ownTransport =
+    given.transport === undefined
+      ? createTransport({
+          target: `static:///${hosts.join(",")}`,
+          runtime,
+          maxReceiveMessageBytes: 64 * 1024 * 1024,
+          keepaliveMs: 2_000,
+          keepaliveTimeoutMs: 2_000,
+          tls: tls === undefined ? false : toClientTls(tls),
+        })
+      : undefined;
+  const transport = given.transport ?? (ownTransport as Transport);
   const client = createEtcdClient({ transport, runtime, username: url.username, password });
   const closing = new AbortController();
   const observers: InstanceObserver[] = [];
@@ -187,7 +195,7 @@ export function createEtcdStore({ url: text, runtime, onWarning }: EtcdStoreOpti
     async [Symbol.asyncDispose]() {
       closing.abort();
       client[Symbol.dispose]();
-      transport.close("now");
+      ownTransport?.close("now");
     },
   };
 }
