@@ -35,8 +35,10 @@ const mayImport = {
   "shutdown.ts": ["runtime"],
   "mesh-options.ts": upToSides,
   "mesh-server.ts": upToSides,
-  "mesh.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "shutdown.ts"],
-  "index.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "mesh.ts"],
+  "registries.ts": mesh,
+  "mesh-registries.ts": [...mesh, "registries.ts"],
+  "mesh.ts": [...mesh, "mesh-options.ts", "mesh-registries.ts", "mesh-server.ts", "shutdown.ts"],
+  "index.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "mesh.ts", "registries.ts"],
   generate: [...upToSides, ...products],
 };
 

@@ -56,7 +56,7 @@ test("a registry that is no address is refused by that name; without one a targe
   await rejectsWith(
     createMesh({ registry: "nonsense" }),
     Code.InvalidArgument,
-    /^option registry is not valid: "nonsense": it is not host:port/,
+    /^option registry is not valid: write host:port, or scheme:/,
   );
   await using mesh = await createMesh({ registry: false });
   assert.throws(() => mesh.client(EchoService), /this mesh has no registry/);

@@ -4,8 +4,8 @@
  */
 import type { Interceptor } from "@connectrpc/connect";
 import type { ClientOptions } from "./client/options.ts";
-import { parseAddress } from "./call/address.ts";
 import { HeddleError } from "./call/errors.ts";
+import type { RegistryChoice } from "./discovery/registry-choice.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { Runtime } from "./runtime/runtime.ts";
@@ -17,10 +17,18 @@ export interface MeshOptions {
   /** Unique among all instances. Default: the service's name and six random hex digits. Environment: `HEDDLE_INSTANCE`. */
   readonly instance?: string;
   /**
-   * Address of the registry, `host:port`, or false for none (then clients need a target of their own).
-   * Default `127.0.0.1:4747`, where `heddle control` listens. Environment: `HEDDLE_REGISTRY`, with `off` for none.
+   * Where the registry is, of whichever kind: `host:port` for Heddle's own, `etcd://host:2379`, `consul://host:8500`,
+   * `zookeeper://host:2181`, `eureka://host:8761/eureka`, `kubernetes://`, `dns://host:53/suffix`, `file:///folder`,
+   * `xds://host:port` (docs/guides/discovery/); several of them as `{ union: [...] }` or `{ fallback: [...] }`; false for
+   * none (then clients need a target of their own). Default `127.0.0.1:4747`, where `heddle control` listens.
+   * Environment: `HEDDLE_REGISTRY`, one URL, or `off` for none.
    */
-  readonly registry?: string | false;
+  readonly registry?: RegistryChoice | false;
+  /**
+   * Names that are found elsewhere than in the registry: service or contract → target, such as
+   * `{ "shop.v1.PaymentService": "dns:///payments.internal:443" }`. Default none.
+   */
+  readonly targets?: Readonly<Record<string, string>>;
   /** Failure domain, such as `eu-west-1a`. Environment: `HEDDLE_ZONE`. */
   readonly zone?: string;
   /** Version of the program. Environment: `HEDDLE_VERSION`. */
@@ -62,7 +70,7 @@ export interface ServeOptions extends Omit<ServerOptions, "services" | "intercep
 export interface Identity {
   readonly service: string;
   readonly instance: string;
-  readonly registry: string | false;
+  readonly registry: RegistryChoice | false;
   readonly zone: string | undefined;
   readonly version: string | undefined;
 }
@@ -82,10 +90,6 @@ export function resolveIdentity(
   }
   const given = options.registry ?? (env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS);
   const registry = given === "off" ? false : given;
-  const fault = registry === false ? undefined : parseAddress(registry);
-  if (typeof fault === "string") {
-    throw new HeddleError("optionInvalid", { option: "registry", reason: `"${given}": ${fault}` });
-  }
   return {
     service,
     instance: options.instance ?? env["HEDDLE_INSTANCE"] ?? `${service}-${randomHex()}`,

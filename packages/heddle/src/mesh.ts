@@ -10,14 +10,11 @@ import { Channel } from "./client/channel.ts";
 import type { ClientOptions } from "./client/options.ts";
 import type { ChannelStatus } from "./client/status.ts";
 import { createStub } from "./client/stub.ts";
-import { type ClosableTransport, createTransport } from "./client/transport.ts";
-import { type Agent, createAgent } from "./control/agent/agent.ts";
-import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
-import { registryError } from "./discovery/registry-error.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import { MeshRegistries } from "./mesh-registries.ts";
 import { type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
@@ -46,50 +43,33 @@ export interface Mesh extends AsyncDisposable {
 }
 
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
-  return new RunningMesh(
-    options,
-    resolveIdentity(options, process.env, () => randomBytes(3).toString("hex")),
-  );
+  const identity = resolveIdentity(options, process.env, () => randomBytes(3).toString("hex"));
+  const { runtime = systemRuntime, stateFolder, onWarning = tellStandardError } = options;
+  const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
+  return new RunningMesh(options, identity, registries);
 }
 
 class RunningMesh implements Mesh {
   readonly #options: MeshOptions;
   readonly #identity: Identity;
-  readonly #agent: Agent | undefined;
-  readonly #agentTransport: ClosableTransport | undefined;
+  readonly #registries: MeshRegistries;
   readonly #resolvers: Resolvers;
   /** Channels with the mesh's own settings, by target: they are shared. */
   readonly #shared = new Map<string, Channel>();
   readonly #channels = new Set<Channel>();
   readonly #servers = new Set<MeshServer>();
-  #registryLost = false;
   /** A signal is ending the process. */
   #endsProcess = false;
   #forgetSignals: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: MeshOptions, identity: Identity) {
+  constructor(options: MeshOptions, identity: Identity, registries: MeshRegistries) {
     this.#options = options;
     this.#identity = identity;
-    const { registry } = identity;
-    if (registry !== false) {
-      this.#agentTransport = createTransport({
-        target: registry,
-        runtime: this.#runtime,
-        maxReceiveMessageBytes: REGISTRY_MESSAGE_BYTES,
-      });
-      this.#agent = createAgent({
-        transport: this.#agentTransport,
-        registry,
-        runtime: this.#runtime,
-        onWarning: (message) => this.#warn(message),
-        onEvent: (event) => this.#onAgentEvent(event, registry),
-        ...(options.stateFolder === undefined ? {} : { stateFolder: options.stateFolder }),
-      });
-    }
+    this.#registries = registries;
     this.#resolvers = createResolvers([
       createStaticResolver(),
-      ...(this.#agent === undefined ? [] : [this.#agent.resolver]),
+      ...registries.resolvers,
       ...(options.resolvers ?? []),
     ]);
   }
@@ -100,10 +80,6 @@ class RunningMesh implements Mesh {
 
   get instance(): string {
     return this.#identity.instance;
-  }
-
-  get #resolvesHeddle(): boolean {
-    return this.#options.resolvers?.some(({ scheme }) => scheme === "heddle") ?? false;
   }
 
   get #drainMs(): number {
@@ -141,13 +117,15 @@ class RunningMesh implements Mesh {
       ...(listen === undefined ? {} : { listen }),
     });
     const { service, instance, zone, version } = this.#identity;
-    const registration = this.#agent?.registrar.register(
+    const registration = this.#registries.registrar?.register(
       createEndpoint({
         // A second server of the same mesh is an instance of its own.
         id: this.#servers.size === 0 ? instance : `${instance}.${this.#servers.size}`,
         address: advertise ?? reachableAddress(server.address),
         service,
         contracts: server.services,
+        protocols: SERVED_PROTOCOLS,
+        tls: serverOptions.tls !== undefined,
         weight,
         metadata: this.#options.metadata ?? {},
         ...(zone === undefined ? {} : { zone }),
@@ -189,14 +167,17 @@ class RunningMesh implements Mesh {
     // Handlers that finish may still make calls: clients go last.
     await Promise.all([...this.#servers].map((server) => server.close({ drainMs })));
     for (const channel of this.#channels) channel.close();
-    await this.#agent?.[Symbol.asyncDispose]();
-    this.#agentTransport?.close("now");
+    await this.#registries[Symbol.asyncDispose]();
   }
 
   #channel(text: string, own: ClientOptions): Channel {
     this.#refuseWhenClosed();
-    const target = parseTarget(text);
-    if (target.scheme === "heddle" && this.#agent === undefined && !this.#resolvesHeddle) {
+    const asked = parseTarget(text);
+    const { targets = {} } = this.#options;
+    const elsewhere =
+      asked.scheme === "heddle" && Object.hasOwn(targets, asked.name) ? targets[asked.name] : undefined;
+    const target = elsewhere === undefined ? asked : parseTarget(elsewhere);
+    if (target.scheme === "heddle" && !this.#resolvers.schemes.includes("heddle")) {
       throw new HeddleError("targetInvalid", {
         target: target.text,
         reason: "this mesh has no registry, so the client needs a target with an address",
@@ -219,30 +200,11 @@ class RunningMesh implements Mesh {
   #refuseWhenClosed(): void {
     if (this.#closing !== undefined) throw new HeddleError("closed", { what: "the mesh" });
   }
-
-  /** Says once that the registry is gone, and once that it is back, however many watches notice. */
-  #onAgentEvent(event: DiscoveryEvent, registry: string): void {
-    if ((event.kind === "disconnected" || event.kind === "unregistered") && !this.#registryLost) {
-      this.#registryLost = true;
-      const { rawMessage, hint } = registryError(registry, event.error);
-      this.#warn(`${rawMessage}; known instances stay in use; ${hint}`);
-    } else if (event.kind === "refused") {
-      this.#warn(`${event.error.rawMessage}; ${event.error.hint}`);
-    } else if ((event.kind === "connected" || event.kind === "registered") && this.#registryLost) {
-      this.#registryLost = false;
-      this.#warn(`registry ${registry} answers again`);
-    } else if (event.kind === "last-good") {
-      this.#warn(
-        `registry ${registry} does not answer: ${event.target} starts with ${event.count} instances saved ${Math.round(event.ageMs / 1000)} s ago`,
-      );
-    }
-  }
-
-  #warn(message: string): void {
-    const { onWarning = (text: string) => process.stderr.write(`heddle: ${text}\n`) } = this.#options;
-    onWarning(message);
-  }
 }
 
-/** A snapshot of tens of thousands of instances is one message. */
-const REGISTRY_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** Every server answers all of them on its one port. */
+const SERVED_PROTOCOLS: readonly string[] = ["grpc", "grpc-web", "connect"];
+
+function tellStandardError(text: string): void {
+  process.stderr.write(`heddle: ${text}\n`);
+}

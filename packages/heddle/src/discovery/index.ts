@@ -22,6 +22,7 @@ export {
   type RegistrationLoop,
   type RegistrationLoopOptions,
 } from "./registration-loop.ts";
+export type { RegistryClient } from "./registry-client.ts";
 export type { Resolver, ResolverDelta, ResolverSnapshot, ResolverUpdate } from "./resolver.ts";
 export { createResolvers, type Resolvers } from "./resolvers.ts";
 export type { ShrinkGuardOptions } from "./shrink-guard.ts";

@@ -15,8 +15,7 @@ import { createEndpointSet } from "../../discovery/endpoint-set.ts";
 import { createLastGoodStore } from "../../discovery/last-good.ts";
 import { heddleTarget, parseTarget } from "../../discovery/target.ts";
 import type { Registry } from "../plane/registry.ts";
-import type { Agent } from "./agent.ts";
-import { createWorld } from "./registry-world.test.ts";
+import { type Agent, createWorld } from "./registry-world.test.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "heddle-agent-"));
 after(() => rm(folder, { recursive: true }));

@@ -14,8 +14,7 @@ import { createEndpoint } from "../../discovery/endpoint.ts";
 import { heddleTarget } from "../../discovery/target.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
-import type { Agent } from "./agent.ts";
-import { createWorld } from "./registry-world.test.ts";
+import { type Agent, createWorld } from "./registry-world.test.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "heddle-registry-down-"));
 after(() => rm(folder, { recursive: true }));

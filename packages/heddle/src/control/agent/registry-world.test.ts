@@ -4,12 +4,67 @@ import { test } from "node:test";
 import { setImmediate as macrotask } from "node:timers/promises";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
 import { RegistryService, type WatchResponse } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import type { DiscoveryEvent } from "../../discovery/discovery-event.ts";
+import { createLastGoodStore } from "../../discovery/last-good.ts";
+import type { Registrar } from "../../discovery/registrar.ts";
+import { parseRegistryUrl } from "../../discovery/registry-url.ts";
+import type { WatchLoop } from "../../discovery/watch-loop.ts";
 import { createSeededRandom } from "../../runtime/random.ts";
-import { createRuntime } from "../../runtime/runtime.ts";
+import { createRuntime, type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { createRegistry, type Registry } from "../plane/registry.ts";
 import { createRegistryService, type RegistryServiceHost } from "../plane/registry-service.ts";
-import { type AgentOptions, createAgent } from "./agent.ts";
+import { openHeddle } from "./open-heddle.ts";
+
+export interface AgentOptions {
+  readonly transport: Transport;
+  /** Default: nothing is saved. */
+  readonly stateFolder?: string;
+  /** Default 1. */
+  readonly incarnation?: bigint;
+  readonly onEvent?: (event: DiscoveryEvent) => void;
+  readonly onWarning?: (message: string) => void;
+  /** Default: real time. */
+  readonly runtime?: Runtime;
+}
+
+export interface Agent extends AsyncDisposable {
+  readonly resolver: WatchLoop;
+  readonly registrar: Registrar;
+}
+
+/** What a process uses of its registry, over a transport of the test's. */
+export function openAgent({ transport, stateFolder, onEvent = () => {}, ...options }: AgentOptions): Agent {
+  const { onWarning = () => {}, runtime = systemRuntime, incarnation = 1n } = options;
+  const lastGood =
+    stateFolder === undefined
+      ? undefined
+      : createLastGoodStore({ registry: "r", folder: stateFolder, onWarning, ...runtime });
+  const client = openHeddle({
+    url: parseRegistryUrl("memory:r"),
+    runtime,
+    env: {},
+    incarnation,
+    lastGood,
+    onEvent,
+    onWarning,
+    openTransport: () => ({
+      unary: transport.unary,
+      stream: (...args) => transport.stream(...args),
+      close: () => {},
+    }),
+  });
+  const { registrar } = client;
+  assert.ok(registrar);
+  return {
+    resolver: client.resolver as WatchLoop,
+    registrar,
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await lastGood?.[Symbol.asyncDispose]();
+    },
+  };
+}
 
 /** A registry that can be stopped, restarted with nothing in it, and frozen. */
 export function createWorld() {
@@ -87,13 +142,7 @@ export function createWorld() {
       }
     },
     agent(options: Partial<AgentOptions> = {}) {
-      return createAgent({
-        transport: world.transport,
-        registry: "r",
-        stateFolder: false,
-        runtime,
-        ...options,
-      });
+      return openAgent({ transport: world.transport, runtime, ...options });
     },
     [Symbol.dispose]: () => world.stopRegistry(),
   };

@@ -9,7 +9,7 @@ import { createClient } from "@connectrpc/connect";
 import { createTransport } from "../../client/transport.ts";
 import { createEndpoint } from "../../discovery/endpoint.ts";
 import { InstanceOrigin, RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
-import { createAgent } from "../agent/agent.ts";
+import { openAgent } from "../agent/registry-world.test.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./plane.ts";
 
 const root = await mkdtemp(join(tmpdir(), "heddle-admin-"));
@@ -132,7 +132,7 @@ test("a control plane with a folder starts with what it knew", async () => {
   const options = { data: join(root, "restart"), leaseTtlMs: 2_000, warmUpMs: 2_000 };
   const plane = await start(options);
   await using transport = createTransport({ target: plane.address, waitForReadyMs: 500 });
-  const agent = createAgent({ transport, registry: plane.address, stateFolder: false });
+  const agent = openAgent({ transport });
   const orders = createEndpoint({ id: "orders-1", address: "127.0.0.1:4001", service: "orders" });
   await agent.registrar.register(orders).registered;
   await post(plane, "PutStaticInstance", { instance: db });

@@ -8,7 +8,7 @@ import { createTransport } from "../../client/transport.ts";
 import { createEndpoint } from "../../discovery/endpoint.ts";
 import { createEndpointSet } from "../../discovery/endpoint-set.ts";
 import { heddleTarget } from "../../discovery/target.ts";
-import { createAgent } from "../agent/agent.ts";
+import { openAgent } from "../agent/registry-world.test.ts";
 import { startControlPlane } from "./plane.ts";
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -27,11 +27,7 @@ for (const [name, transportTo] of Object.entries(transports)) {
     let plane = await startControlPlane({ listen: "127.0.0.1:0", warmUpMs: 0 });
     const { address } = plane;
     const controller = new AbortController();
-    await using agent = createAgent({
-      transport: transportTo(address),
-      registry: address,
-      stateFolder: false,
-    });
+    await using agent = openAgent({ transport: transportTo(address) });
     const set = createEndpointSet();
     const removed: string[] = [];
     const watching = (async () => {

@@ -1,0 +1,155 @@
+/**
+ * The registries of a mesh: the one that its own names are looked up and registered in (or several, put together), and
+ * those that targets of its clients name. Each is opened once and closed with the mesh.
+ */
+import { HeddleError } from "./call/errors.ts";
+import { fallbackOf, unionOf } from "./discovery/compose.ts";
+import { registrarOf } from "./discovery/compose-registrars.ts";
+import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
+import type { Registrar } from "./discovery/registrar.ts";
+import type { RegistryChoice } from "./discovery/registry-choice.ts";
+import type { RegistryClient } from "./discovery/registry-client.ts";
+import { registryError } from "./discovery/registry-error.ts";
+import { parseRegistryUrl } from "./discovery/registry-url.ts";
+import type { Resolver } from "./discovery/resolver.ts";
+import { openRegistry, REGISTRY_SCHEMES } from "./registries.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+
+export interface MeshRegistriesOptions {
+  readonly stateFolder: string | false | undefined;
+  readonly runtime: Runtime;
+  readonly warn: (message: string) => void;
+}
+
+export class MeshRegistries implements AsyncDisposable {
+  readonly #options: MeshRegistriesOptions;
+  /** By URL. */
+  readonly #opened = new Map<string, Promise<RegistryClient>>();
+  readonly #incarnation: bigint;
+  #main: { readonly resolver: Resolver; readonly registrar: Registrar | undefined } | undefined;
+  /** Scheme of the registry that is configured: a target of that scheme without an authority means it. */
+  #mainScheme: string | undefined;
+
+  private constructor(options: MeshRegistriesOptions) {
+    this.#options = options;
+    this.#incarnation = BigInt(Math.floor(options.runtime.clock.wallMs()));
+  }
+
+  /** Throws `optionInvalid` for a URL that can't be used. Connects to nothing yet. */
+  static async open(choice: RegistryChoice | false, options: MeshRegistriesOptions): Promise<MeshRegistries> {
+    const registries = new MeshRegistries(options);
+    await registries.#openMain(choice);
+    return registries;
+  }
+
+  /** Where the mesh registers what it serves; undefined when there is no registry, or one that others write. */
+  get registrar(): Registrar | undefined {
+    return this.#main?.registrar;
+  }
+
+  /** One for each scheme that a target can have. */
+  get resolvers(): readonly Resolver[] {
+    const others = REGISTRY_SCHEMES.filter((scheme) => scheme !== "heddle").map((scheme) =>
+      this.#named(scheme),
+    );
+    return this.#main === undefined ? others : [withScheme("heddle", this.#main.resolver), ...others];
+  }
+
+  /** Deregisters and closes. Never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = await Promise.allSettled(this.#opened.values());
+    await Promise.all(
+      opened.map((result) =>
+        result.status === "fulfilled" ? result.value[Symbol.asyncDispose]() : undefined,
+      ),
+    );
+  }
+
+  async #openMain(choice: RegistryChoice | false): Promise<void> {
+    if (choice === false) return;
+    const urls = typeof choice === "string" ? [choice] : "union" in choice ? choice.union : choice.fallback;
+    if (urls.length === 0)
+      throw new HeddleError("optionInvalid", { option: "registry", reason: "there is no URL in it" });
+    const clients = await Promise.all(urls.map((url) => this.#open(url)));
+    const [only] = clients;
+    if (clients.length === 1 && only !== undefined) {
+      this.#main = { resolver: only.resolver, registrar: only.registrar };
+      this.#mainScheme = parseRegistryUrl(urls[0] as string).scheme;
+      return;
+    }
+    const compose = typeof choice !== "string" && "union" in choice ? unionOf : fallbackOf;
+    const registrars = clients.flatMap(({ registrar }) => registrar ?? []);
+    this.#main = {
+      resolver: compose(
+        clients.map(({ resolver }) => resolver),
+        { scheme: "heddle", timers: this.#options.runtime.timers },
+      ),
+      registrar: registrars.length === 0 ? undefined : registrarOf(registrars),
+    };
+  }
+
+  #open(url: string): Promise<RegistryClient> {
+    const known = this.#opened.get(url);
+    if (known !== undefined) return known;
+    const { runtime, stateFolder, warn } = this.#options;
+    const opening = openRegistry(url, {
+      runtime,
+      incarnation: this.#incarnation,
+      onEvent: teller(parseRegistryUrl(url).text, warn),
+      onWarning: (message) => warn(message),
+      ...(stateFolder === undefined ? {} : { stateFolder }),
+    });
+    this.#opened.set(url, opening);
+    return opening;
+  }
+
+  /** The resolver of targets such as `etcd://10.0.0.1:2379/orders`: the registry at their authority. */
+  #named(scheme: string): Resolver {
+    const open = (authority: string) => this.#open(`${scheme}://${authority}`);
+    const isMain = (authority: string) => authority === "" && scheme === this.#mainScheme;
+    const main = () => this.#main;
+    return {
+      scheme,
+      async *watch(target, signal) {
+        const ofMesh = isMain(target.authority) ? main() : undefined;
+        const { resolver } = ofMesh ?? (await open(target.authority));
+        yield* resolver.watch(target, signal);
+      },
+    };
+  }
+}
+
+function withScheme(scheme: string, resolver: Resolver): Resolver {
+  return { scheme, watch: (target, signal) => resolver.watch(target, signal) };
+}
+
+/** Says once that a registry is gone, and once that it is back, however many watches notice. */
+function teller(registry: string, warn: (message: string) => void): (event: DiscoveryEvent) => void {
+  let lost = false;
+  return (event) => {
+    switch (event.kind) {
+      case "disconnected":
+      case "unregistered": {
+        if (lost) return;
+        lost = true;
+        const { rawMessage, hint } = registryError(registry, event.error);
+        return warn(`${rawMessage}; known instances stay in use; ${hint}`);
+      }
+      case "connected":
+      case "registered":
+        if (!lost) return;
+        lost = false;
+        return warn(`registry ${registry} answers again`);
+      case "refused":
+        return warn(`${event.error.rawMessage}; ${event.error.hint}`);
+      case "shrink-held":
+        return warn(
+          `registry ${registry} took ${event.held} of ${event.of} instances of ${event.target} away at once; they stay in use until it says so again`,
+        );
+      case "last-good":
+        return warn(
+          `registry ${registry} does not say (yet) what it knows: ${event.target} starts with ${event.count} instances saved ${Math.round(event.ageMs / 1000)} s ago`,
+        );
+    }
+  };
+}
