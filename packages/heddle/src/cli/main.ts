@@ -11,7 +11,7 @@ import { stack } from "./stack.ts";
 
 const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
 
-  heddle control [--listen host:port] [--data folder | --store etcd://…]
+  heddle control [--listen host:port] [--data folder | --store etcd://…] [--cert file --key file [--ca file]]
                                                    run the control plane (registry); default 127.0.0.1:4747
   heddle ps [service] [--registry host:port] [--json] [--zone z] [--version v] [--contract c] [--label k=v] [--healthy]
                                                    list the instances that are registered
@@ -35,7 +35,14 @@ async function main([command, ...args]: string[]): Promise<number> {
       return control(
         parseArgs({
           args,
-          options: { listen: { type: "string" }, data: { type: "string" }, store: { type: "string" } },
+          options: {
+            listen: { type: "string" },
+            data: { type: "string" },
+            store: { type: "string" },
+            cert: { type: "string" },
+            key: { type: "string" },
+            ca: { type: "string" },
+          },
         }).values,
       );
     case "ps": {

@@ -2,6 +2,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createTransport } from "../client/transport.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../discovery/registry-address.ts";
+import { hostsOf, parseRegistryUrl, readRegistryOptions } from "../discovery/registry-url.ts";
 import { registryError } from "../discovery/registry-error.ts";
 import {
   type Instance,
@@ -33,7 +34,26 @@ export async function ps({
   label = [],
   healthy = false,
 }: PsOptions): Promise<number> {
-  await using transport = createTransport({ target: registry, waitForReadyMs: 1000 });
+  const url = parseRegistryUrl(registry);
+  if (url.scheme !== "heddle") {
+    process.stderr.write(`heddle ps: it asks a control plane of Heddle, not ${url.scheme}://\n`);
+    return 2;
+  }
+  const options = readRegistryOptions(url);
+  const tls = options.tls();
+  options.refuseOthers();
+  const { ca, cert, key, serverName } = tls ?? {};
+  const hosts = hostsOf(url, 4747, DEFAULT_REGISTRY_ADDRESS);
+  await using transport = createTransport({
+    target: `static:///${hosts.join(",")}`,
+    waitForReadyMs: 1000,
+    tls: tls !== undefined && {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(serverName === undefined ? {} : { serverName }),
+    },
+  });
   let instances: Instance[];
   try {
     ({ instances } = await createClient(RegistryService, transport).listInstances(
@@ -45,7 +65,7 @@ export async function ps({
     ));
   } catch (error) {
     if (ConnectError.from(error).code !== Code.Unavailable) throw error;
-    const { rawMessage, hint } = registryError(registry, error);
+    const { rawMessage, hint } = registryError(url.text, error);
     process.stderr.write(`heddle ps: ${rawMessage}\nnext: ${hint}\n`);
     return 3;
   }

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { finiteAtLeast, invalidOption } from "../../call/check-option.ts";
 import { tell } from "../../call/tell.ts";
-import type { ClientTlsOptions } from "../../connection/tls.ts";
+import type { ClientTlsOptions, ServerTlsOptions } from "../../connection/tls.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
 import { RegistryAdminService } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
@@ -38,6 +38,8 @@ export interface ControlPlaneOptions
    * that died stay (default 15); `tls`, `ca`, `cert`, `key`, `passwordFile`. Not together with `data`. Default: none.
    */
   readonly store?: string;
+  /** Certificate and key, and with `ca` the client certificates that are let in. Default: plain text. */
+  readonly tls?: ServerTlsOptions;
   /** Health checks that may run at once. Default 64. */
   readonly maxChecks?: number;
   /** Whom health checks of instances with TLS trust, and what they show. Default: the authorities that come with Node. */
@@ -64,7 +66,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     data,
     store: storeUrl,
     runtime = systemRuntime,
-    checkTls: tls,
+    checkTls,
     maxChecks = 64,
   } = options;
   const { clock, timers } = runtime;
@@ -102,7 +104,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   if (shared !== undefined)
     starting.use(shareInstances({ store: shared, registry, runtime, onWarning: warn }));
   keeper.follow();
-  starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls }));
+  starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls: checkTls }));
   const service = starting.use(createRegistryService({ registry, clock, timers }));
   const server = await createServer({
     services: [
@@ -112,6 +114,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     pages: [createPrometheusPage(registry)],
     listen,
     runtime,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
   const parts = starting.move();
   let closing: Promise<void> | undefined;
