@@ -52,7 +52,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
   /** Names that the system told about since the last look; undefined: all. */
   let dirty: Set<string> | undefined;
   let index = new Map<string, readonly Endpoint[]>();
-  let indexed = "";
+  /** What `index` was made of. */
+  let indexed: readonly ServicesFile[] = [];
   let looked = false;
   let failure: Error | undefined;
   let looking = false;
@@ -135,27 +136,23 @@ export function createCatalog(options: CatalogOptions): Catalog {
   function reindex(): void {
     const now = runtime.clock.now();
     let expiresInMs = Number.POSITIVE_INFINITY;
-    const live: KnownFile[] = [];
-    const signature: string[] = [];
-    for (const [name, file] of files) {
-      const leftMs = file.content?.ttlMs === undefined ? Infinity : file.touchedAt + file.content.ttlMs - now;
+    const live: ServicesFile[] = [];
+    for (const { content, touchedAt } of files.values()) {
+      if (content === undefined) continue;
+      const leftMs = content.ttlMs === undefined ? Number.POSITIVE_INFINITY : touchedAt + content.ttlMs - now;
       if (leftMs <= 0) continue;
       expiresInMs = Math.min(expiresInMs, leftMs);
-      live.push(file);
-      signature.push(
-        `${name}:${file.inode}:${file.size}:${file.content?.ttlMs === undefined ? file.mtimeMs : ""}`,
-      );
+      live.push(content);
     }
     if (timers) {
       timers.expiry?.cancel();
       timers.expiry = Number.isFinite(expiresInMs) ? runtime.timers.after(expiresInMs, lookSoon) : undefined;
     }
-    const text = signature.join("\n");
-    if (text === indexed) return;
-    indexed = text;
+    if (live.length === indexed.length && live.every((content, at) => content === indexed[at])) return;
+    indexed = live;
     const fresh = new Map<string, Endpoint[]>();
-    for (const { content } of live)
-      for (const instance of content?.instances ?? [])
+    for (const { instances } of live)
+      for (const instance of instances)
         for (const name of namesOf(instance)) {
           const list = fresh.get(name);
           if (list) list.push(instance);

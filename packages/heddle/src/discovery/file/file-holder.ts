@@ -51,7 +51,9 @@ export function createFileHolder({ folder, ttlMs, incarnation, runtime }: FileHo
   }
 
   async function renew(hold: Hold): Promise<never> {
-    for (let news: "changed" | "due" = "changed"; ; news = await hold.next(ttlMs / 3)) {
+    /** Instances that started together don't touch their files together. */
+    const pauseMs = () => (ttlMs / 3) * (0.75 + 0.25 * runtime.random.next());
+    for (let news: "changed" | "due" = "changed"; ; news = await hold.next(pauseMs())) {
       const { instance } = hold;
       await inTime(
         (async () => {

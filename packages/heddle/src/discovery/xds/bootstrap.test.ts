@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
+import { isHeddleError } from "../../call/errors.ts";
 import { parseRegistryUrl, readRegistryOptions } from "../registry-url.ts";
 import { parseBootstrap, readBootstrap } from "./bootstrap.ts";
 
@@ -80,4 +82,36 @@ test("a bootstrap that makes no sense says where", () => {
     ['{"xds_servers":[{}]}', /server_uri is missing/],
   ] as const)
     assert.throws(() => parseBootstrap(content), message);
+});
+
+test("any JSON is a bootstrap or an option that is not valid", () => {
+  const keys = fc.constantFrom(
+    "xds_servers",
+    "server_uri",
+    "channel_creds",
+    "type",
+    "config",
+    "node",
+    "ca_certificate_file",
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 6 },
+      fc.constantFrom("tls", "insecure", "plane:1"),
+      fc.integer(),
+      fc.constant(null),
+      fc.array(tie("tree"), { maxLength: 2 }),
+      fc.dictionary(keys, tie("tree"), { maxKeys: 4 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(tree, (value) => {
+      try {
+        assert.equal(typeof parseBootstrap(JSON.stringify(value)).host, "string");
+      } catch (error) {
+        assert.ok(isHeddleError(error) && error.reason === "optionInvalid", String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
