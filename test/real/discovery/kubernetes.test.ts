@@ -5,18 +5,11 @@
 import "../../kit/trap.ts";
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, suite, test, type TestContext } from "node:test";
-import { isHeddleError } from "../../../packages/heddle/src/call/errors.ts";
-import type { DiscoveryEvent } from "../../../packages/heddle/src/discovery/discovery-event.ts";
-import { createEndpointSet, type EndpointSet } from "../../../packages/heddle/src/discovery/endpoint-set.ts";
-import { CursorLost } from "../../../packages/heddle/src/discovery/kubernetes/api-faults.ts";
-import { openInClusterAccess } from "../../../packages/heddle/src/discovery/kubernetes/in-cluster-access.ts";
-import { createKubernetesApi } from "../../../packages/heddle/src/discovery/kubernetes/kubernetes-api.ts";
-import { openKubernetes } from "../../../packages/heddle/src/discovery/kubernetes/open-kubernetes.ts";
-import { parseRegistryUrl } from "../../../packages/heddle/src/discovery/registry-url.ts";
-import { parseTarget } from "../../../packages/heddle/src/discovery/target.ts";
-import { systemRuntime } from "../../../packages/heddle/src/runtime/runtime.ts";
+import { isHeddleError, openRegistry } from "heddle";
+import { createEndpointSet, type DiscoveryEvent, type EndpointSet, parseTarget } from "heddle/discovery";
 import {
   type EndpointSlice,
   type KubernetesServer,
@@ -40,23 +33,18 @@ function slice(service: string, ips: readonly string[], fields: Partial<Endpoint
   };
 }
 
-function opened(t: TestContext, url = server.url, env: Readonly<Record<string, string>> = {}) {
+async function opened(t: TestContext, url = server.url, env: Readonly<Record<string, string>> = {}) {
   const events: DiscoveryEvent[] = [];
-  const client = openKubernetes({
-    url: parseRegistryUrl(url),
-    runtime: systemRuntime,
-    env,
-    incarnation: 1n,
-    lastGood: undefined,
-    onEvent: (event) => events.push(event),
-    onWarning: () => {},
-    openTransport: () => assert.fail("Kubernetes is not asked over gRPC"),
-  });
+  const client = await openRegistry(url, { stateFolder: false, env, onEvent: (event) => events.push(event) });
   t.after(() => client[Symbol.asyncDispose]());
   return { client, events, kinds: () => events.map(({ kind }) => kind) };
 }
 
-function watching(t: TestContext, { client }: ReturnType<typeof opened>, target: string): EndpointSet {
+function watching(
+  t: TestContext,
+  { client }: Awaited<ReturnType<typeof opened>>,
+  target: string,
+): EndpointSet {
   const set = createEndpointSet();
   const stop = new AbortController();
   t.after(() => stop.abort());
@@ -64,6 +52,31 @@ function watching(t: TestContext, { client }: ReturnType<typeof opened>, target:
     for await (const update of client.resolver.watch(parseTarget(target), stop.signal)) set.apply(update);
   })();
   return set;
+}
+
+/** A way to the server that stays open towards clients when the server goes, until it is told. */
+async function startRelay(t: TestContext, to: string) {
+  const [host = "", port = ""] = to.split(":");
+  const clients = new Set<Socket>();
+  const relay = createServer((client) => {
+    clients.add(client);
+    const onward = connect({ host, port: Number(port) });
+    onward.on("error", () => {}).pipe(client, { end: false });
+    client.on("error", () => {}).pipe(onward);
+    client.on("close", () => {
+      clients.delete(client);
+      onward.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+  const cut = () => {
+    for (const client of clients) client.destroy();
+  };
+  t.after(() => {
+    relay.close();
+    cut();
+  });
+  return { address: `127.0.0.1:${(relay.address() as AddressInfo).port}`, cut };
 }
 
 const addresses = (set: EndpointSet) =>
@@ -83,7 +96,7 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
 
   test("slices in every state, as they come, change and go", async (t) => {
     const name = newName();
-    const set = watching(t, opened(t), `heddle:///${name}`);
+    const set = watching(t, await opened(t), `heddle:///${name}`);
     await server.applySlice(slice(name, ["127.0.0.1"]));
     await shows(set, ["127.0.0.1:4001"]);
     await server.applySlice(
@@ -125,7 +138,7 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
     const [one, other] = [newName(), newName()];
     await server.applySlice(slice(one, ["127.0.0.1"], { labels }));
     await server.applySlice(slice(other, ["127.0.0.2"], { labels }));
-    const set = watching(t, opened(t), "heddle:///shop.v1.OrderService");
+    const set = watching(t, await opened(t), "heddle:///shop.v1.OrderService");
     await shows(set, ["127.0.0.1:4001", "127.0.0.2:4001"]);
     const [first] = set.endpoints.values();
     assert.deepEqual([first?.contracts, first?.service], [["shop.v1.OrderService"], one]);
@@ -135,14 +148,14 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
     const name = newName();
     const all = Array.from({ length: 250 }, (_, i) => slice(name, [`10.1.${i}.1`], { name: `${name}-${i}` }));
     for (const one of all) await server.applySlice(one);
-    const set = watching(t, opened(t), `heddle:///${name}`);
+    const set = watching(t, await opened(t), `heddle:///${name}`);
     await until(() => set.endpoints.size === 250, "all of them");
   });
 
   test("a server that is frozen is found and empties nothing; what happened meanwhile is told after", async (t) => {
     const name = newName();
     await server.applySlice(slice(name, ["127.0.0.1"]));
-    const registry = opened(t, `${server.url}&probeMs=500`);
+    const registry = await opened(t, `${server.url}&probeMs=500`);
     const set = watching(t, registry, `heddle:///${name}`);
     await shows(set, ["127.0.0.1:4001"]);
     const [node] = server.nodes;
@@ -161,7 +174,7 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
   test("a server that is killed and starts again is followed again, with what was written in between", async (t) => {
     const name = newName();
     await server.applySlice(slice(name, ["127.0.0.1", "127.0.0.2"]));
-    const registry = opened(t);
+    const registry = await opened(t);
     const set = watching(t, registry, `heddle:///${name}`);
     await shows(set, ["127.0.0.1:4001", "127.0.0.2:4001"]);
     const [node] = server.nodes;
@@ -174,40 +187,50 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
     await shows(set, ["127.0.0.1:4001", "127.0.0.3:4001"], 30_000);
   });
 
-  test("a cursor that the server has forgotten is told as that", async (t) => {
-    const address = server.nodes[0]?.address ?? "";
-    const [host = "", port = ""] = address.split(":");
-    const env = { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
-    const api = createKubernetesApi({
-      address,
-      openAccess: () => openInClusterAccess(env, server.serviceAccountFolder),
-      runtime: systemRuntime,
-    });
-    t.after(() => api[Symbol.asyncDispose]());
-    assert.equal(await api.namespace(), "default");
-    const signal = AbortSignal.timeout(30_000);
-    const scope = { namespace: "default", labelSelector: "kubernetes.io/service-name=none" };
+  test("a cursor that the server has forgotten costs a list and no more", async (t) => {
+    const name = newName();
+    await server.applySlice(slice(name, ["127.0.0.1", "127.0.0.2"]));
+    const [node] = server.nodes;
+    assert.ok(node);
+    const relay = await startRelay(t, node.address);
+    const registry = await opened(
+      t,
+      `kubernetes://${relay.address}?kubeconfig=${server.kubeconfig}&probeMs=20000`,
+    );
+    const set = watching(t, registry, `heddle:///${name}`);
+    await shows(set, ["127.0.0.1:4001", "127.0.0.2:4001"]);
+    // A watch that has told something is taken up again when it breaks.
+    await server.applySlice(slice(name, ["127.0.0.1", "127.0.0.3"]));
+    await shows(set, ["127.0.0.1:4001", "127.0.0.3:4001"]);
     // A server remembers what it saw by itself, so it must be a new one.
+    await node.kill();
+    await server.applySlice(slice(name, ["127.0.0.1", "127.0.0.4"]));
     await server.etcd.compact();
-    await server.nodes[0]?.restart();
-    await assert.rejects(async () => {
-      for await (const _ of api.watch(scope, "2", signal));
-    }, CursorLost);
-    const pages = await Array.fromAsync(api.list(scope, signal));
-    assert.equal(pages.length, 1);
-    await api.probe(signal);
+    await node.restart();
+    relay.cut();
+    await shows(set, ["127.0.0.1:4001", "127.0.0.4:4001"]);
+    assert.deepEqual(registry.kinds(), ["connected"]);
+  });
+
+  test("a pod's service account leads to the server", async (t) => {
+    const name = newName();
+    await server.applySlice(slice(name, ["127.0.0.1"]));
+    const [host = "", port = ""] = (server.nodes[0]?.address ?? "").split(":");
+    const env = { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
+    const registry = await opened(t, `kubernetes://?serviceAccount=${server.serviceAccountFolder}`, env);
+    await shows(watching(t, registry, `heddle:///${name}`), ["127.0.0.1:4001"]);
   });
 
   test("a token that is revoked is told; the one that follows in its file is used without a restart", async (t) => {
     const name = newName();
     await server.applySlice(slice(name, ["127.0.0.1"]));
-    const registry = opened(t);
+    const registry = await opened(t);
     await shows(watching(t, registry, `heddle:///${name}`), ["127.0.0.1:4001"]);
     await server.revokeTokens();
     // The server may take 10 s to hear of it, and does not end watches for it.
     await until(
       async () => {
-        const probe = opened(t);
+        const probe = await opened(t);
         watching(t, probe, "heddle:///any");
         await until(() => probe.events.length > 0, "an answer");
         await probe.client[Symbol.asyncDispose]();
@@ -237,7 +260,7 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
     const folder = server.serviceAccountFolder;
     writeFileSync(join(folder, "stranger"), status.token);
     const host = server.nodes[0]?.address;
-    const registry = opened(
+    const registry = await opened(
       t,
       `kubernetes://${host}?ca=${join(folder, "ca.crt")}&tokenFile=${join(folder, "stranger")}`,
     );
@@ -252,7 +275,7 @@ suite("Kubernetes", { timeout: 300_000 }, () => {
 
   test("a change reaches a caller within a moment", async (t) => {
     const name = newName();
-    const set = watching(t, opened(t), `heddle:///${name}`);
+    const set = watching(t, await opened(t), `heddle:///${name}`);
     const tookMs: number[] = [];
     for (let i = 1; i <= 50; i++) {
       const begunAt = performance.now();

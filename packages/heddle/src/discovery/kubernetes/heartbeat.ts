@@ -33,7 +33,7 @@ export function createHeartbeat({ probe, intervalMs, runtime }: HeartbeatOptions
 
   function ask(): void {
     asking = true;
-    probe(stop.signal)
+    void probe(stop.signal)
       .then(
         () => {
           for (const listener of listeners) listener();

@@ -221,7 +221,7 @@ class Attempt {
     const ports = this.#union.unfitPorts;
     if (ports !== undefined) {
       const reason = `its slices have the ports ${ports}: say which with ?port=, or name one of them grpc`;
-      throw new HeddleError("targetInvalid", { target: this.#target.text, reason });
+      throw new HeddleError("noInstance", { target: this.#target.text, reason });
     }
     if (contract === undefined) return endpoints;
     return endpoints.map((endpoint) =>

@@ -335,6 +335,7 @@ test("a Service with several ports and none that is meant is told, not guessed",
   await until(() => opened.events.length > 0);
   const [event] = opened.events;
   assert.ok(event?.kind === "disconnected" && isHeddleError(event.error));
+  assert.equal(event.error.reason, "noInstance");
   assert.match(event.error.message, /http \(8080\), metrics \(9090\): say which with \?port=/);
   await shows(follow(t, opened, "heddle:///orders?port=metrics"), "10.0.0.1:9090");
   await shows(follow(t, open(t, plain(server, "&port=http"))), "10.0.0.1:8080");

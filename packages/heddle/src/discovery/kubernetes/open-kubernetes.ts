@@ -19,7 +19,7 @@ import {
 import { createWatchLoop } from "../watch-loop.ts";
 import { type ClusterAccess, DEFAULT_NAMESPACE } from "./cluster-access.ts";
 import { createHeartbeat } from "./heartbeat.ts";
-import { isInCluster, openInClusterAccess } from "./in-cluster-access.ts";
+import { isInCluster, openInClusterAccess, SERVICE_ACCOUNT_FOLDER } from "./in-cluster-access.ts";
 import { kubeconfigFiles } from "./kubeconfig.ts";
 import { openKubeconfigAccess } from "./kubeconfig-access.ts";
 import { createKubernetesApi } from "./kubernetes-api.ts";
@@ -76,6 +76,7 @@ type Choice = () => Promise<ClusterAccess>;
 function chooseAccess({ url, env, runtime }: RegistryContext, options: RegistryOptionsReader): Choice {
   const kubeconfig = options.optionalText("kubeconfig");
   const chosenContext = options.optionalText("context");
+  const serviceAccount = options.optionalText("serviceAccount");
   const own = ownAccess(url, options);
   const fromKubeconfig = (files: readonly string[]) =>
     openKubeconfigAccess({ files, context: chosenContext, env, runtime });
@@ -85,8 +86,9 @@ function chooseAccess({ url, env, runtime }: RegistryContext, options: RegistryO
       const access = await fromKubeconfig([kubeconfig]);
       return own === undefined ? access : { ...access, host: own.host, basePath: own.basePath };
     };
+  if (serviceAccount !== undefined) return () => openInClusterAccess(env, serviceAccount);
   const isNamed = chosenContext !== undefined || Boolean(env["KUBECONFIG"]);
-  if (!isNamed && isInCluster(env)) return () => openInClusterAccess(env);
+  if (!isNamed && isInCluster(env)) return () => openInClusterAccess(env, SERVICE_ACCOUNT_FOLDER);
   return () => fromKubeconfig(kubeconfigFiles(env));
 }
 
