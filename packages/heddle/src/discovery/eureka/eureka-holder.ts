@@ -19,7 +19,13 @@ import {
   statusError,
 } from "../registry-http.ts";
 import type { EurekaRegistrationOptions } from "./eureka-options.ts";
-import { type EurekaInstance, eurekaName, readInstanceInfo, toInstanceInfo } from "./instance-info.ts";
+import {
+  type EurekaInstance,
+  eurekaId,
+  eurekaName,
+  readInstanceInfo,
+  toInstanceInfo,
+} from "./instance-info.ts";
 
 export interface EurekaHolderOptions {
   readonly http: RegistryHttp;
@@ -126,5 +132,5 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
 }
 
 function pathOf(name: string, id: string): string {
-  return `/apps/${encodeURIComponent(eurekaName(name))}/${encodeURIComponent(id)}`;
+  return `/apps/${encodeURIComponent(eurekaName(name))}/${encodeURIComponent(eurekaId(id))}`;
 }

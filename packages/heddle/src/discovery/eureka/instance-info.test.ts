@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createEndpoint } from "../endpoint.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { readInstanceInfo, toInstanceInfo } from "./instance-info.ts";
+import { eurekaId, readInstanceInfo, toInstanceInfo } from "./instance-info.ts";
 
 const LEASE = { renewMs: 30_000, durationMs: 90_000 };
 const IP = { address: "ip", prefer: "plain" } as const;
@@ -118,6 +118,11 @@ test("any instance that we register is read back as it was, whatever it holds", 
       assert.deepEqual(read?.names, ["ANY"]);
     }),
   );
+});
+
+test("an id is one that may stand in a URL, and no two are the same there", () => {
+  assert.equal(eurekaId("host:orders/1@a"), "host:orders~2F1@a");
+  assert.equal(eurekaId("~2F é%"), "~7E2F~20~C3~A9~25");
 });
 
 test("only addresses of hosts can be registered", () => {

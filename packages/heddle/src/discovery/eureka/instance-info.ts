@@ -30,6 +30,18 @@ export function eurekaName(name: string): string {
   return name.toUpperCase();
 }
 
+/**
+ * An instance's id there, in which it stands in URLs: Tomcat, in which servers mostly run, refuses some characters also when
+ * they are escaped. The id itself is in the metadata.
+ */
+export function eurekaId(id: string): string {
+  return id.replace(/[^A-Za-z0-9_.:@-]/gu, (character) =>
+    Array.from(Buffer.from(character), (byte) => `~${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(
+      "",
+    ),
+  );
+}
+
 /** What `POST /apps/<name>` takes. Throws `RegistrationRefused` for what Eureka can't hold. */
 export function toInstanceInfo(
   name: string,
@@ -46,7 +58,7 @@ export function toInstanceInfo(
   const isSecure = instance.tls === true;
   return {
     instance: {
-      instanceId: instance.id,
+      instanceId: eurekaId(instance.id),
       app: eurekaName(name),
       vipAddress: name,
       secureVipAddress: name,
