@@ -17,6 +17,7 @@ installPackages({
   curl: ["curl", "--version"],
   "dnsmasq-base": ["/usr/sbin/dnsmasq", "--version"],
   "nghttp2-client": ["h2load", "--version"],
+  "python3-consul": ["/usr/bin/python3", "-c", "import consul"],
   "python3-grpcio": ["/usr/bin/python3", "-c", "import grpc"],
   "python3-kazoo": ["/usr/bin/python3", "-c", "import kazoo"],
   "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],
