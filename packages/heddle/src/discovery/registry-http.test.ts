@@ -141,7 +141,7 @@ test("no error repeats queries, headers or what was sent", async (t) => {
     assert.ok(!JSON.stringify(error, Object.getOwnPropertyNames(error)).includes("secret"));
     return true;
   });
-  const said = statusError(request, { host: "h:1", status: 403, headers: {} }, ` no\n${"x".repeat(300)}`);
+  const said = statusError(request, { host: "h:1", status: 403 }, ` no\n${"x".repeat(300)}`);
   assert.equal(said.message, `h:1: PUT /x: HTTP status 403: no ${"x".repeat(197)}…`);
   assert.equal(said.status, 403);
 });

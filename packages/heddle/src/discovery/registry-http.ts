@@ -11,6 +11,10 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { createExchangeLimit, type ExchangeLimit } from "./exchange-limit.ts";
 import { readLines } from "./read-lines.ts";
 import type { RegistryTls } from "./registry-client.ts";
+import { failureText, RegistryHttpError } from "./registry-http-error.ts";
+import { joinChunks, readChunks } from "./response-body.ts";
+
+export { RegistryHttpError, statusError } from "./registry-http-error.ts";
 
 export interface RegistryHttpOptions {
   /** `host:port` each, in the order in which they are tried. */
@@ -94,42 +98,6 @@ export interface RegistryHttp {
   stream(request: RegistryHttpStreamRequest): Promise<RegistryHttpStream>;
   /** Gives up what is under way, and the connections. */
   close(): Promise<void>;
-}
-
-/** No answer, or none that can be used. */
-export class RegistryHttpError extends Error {
-  override readonly name = "RegistryHttpError";
-  /** `host:port` */
-  readonly host: string;
-  /** Undefined when there was no answer. */
-  readonly status: number | undefined;
-
-  constructor(
-    request: Pick<RegistryHttpRequest, "method" | "path">,
-    host: string,
-    reason: string,
-    from: ErrorFrom = {},
-  ) {
-    super(`${host}: ${request.method} ${request.path}: ${reason}`, { cause: from.cause });
-    this.host = host;
-    this.status = from.status;
-  }
-}
-
-interface ErrorFrom {
-  readonly cause?: unknown;
-  readonly status?: number;
-}
-
-/** The error for an answer with a status that is none of the wanted: what the server says, shortened. */
-export function statusError(
-  request: Pick<RegistryHttpRequest, "method" | "path">,
-  { host, status }: ResponseHead,
-  body: string,
-): RegistryHttpError {
-  const said = body.replace(/\s+/g, " ").trim();
-  const shown = said === "" ? "" : `: ${said.length > 200 ? `${said.slice(0, 200)}…` : said}`;
-  return new RegistryHttpError(request, host, `HTTP status ${status}${shown}`, { status });
 }
 
 export function createRegistryHttp(options: RegistryHttpOptions): RegistryHttp {
@@ -240,7 +208,7 @@ export function createRegistryHttp(options: RegistryHttpOptions): RegistryHttp {
     return withHost(host, request, async (limit) => {
       const exchange = async () => {
         const answer = await send(host, request, limit);
-        return { answer, bytes: await readBody(answer.body, maxBodyBytes) };
+        return { answer, bytes: await joinChunks(answer.body, maxBodyBytes) };
       };
       const { answer, bytes } = await limit.within(request.timeoutMs ?? options.timeoutMs, exchange());
       limit.end();
@@ -331,46 +299,4 @@ function headOf(answer: Answer, host: string): ResponseHead {
     if (first !== undefined) headers[name.toLowerCase()] = first;
   }
   return { status: answer.statusCode, headers, host };
-}
-
-async function readBody(body: Answer["body"], maxBytes: number): Promise<Buffer> {
-  return await joinChunks(body as AsyncIterable<Uint8Array>, maxBytes);
-}
-
-async function joinChunks(chunks: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of chunks) {
-    length += chunk.length;
-    if (length > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts, length);
-}
-
-/** Waits no longer than `silenceMs` for each chunk; the time in which nobody reads doesn't count. */
-async function* readChunks(
-  body: Answer["body"],
-  limit: ExchangeLimit,
-  silenceMs: number,
-  fault: (error: unknown) => Error,
-): AsyncGenerator<Uint8Array> {
-  const reader = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const { done, value } = await limit.within(silenceMs, reader.next()).catch((error: unknown) => {
-        throw fault(error);
-      });
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    limit.end();
-  }
-}
-
-/** undici's errors hold no more than addresses and codes; an attempt at several addresses fails with one per address. */
-function failureText(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return failureText(error.errors[0]);
-  return error instanceof Error ? error.message || error.name : String(error);
 }
