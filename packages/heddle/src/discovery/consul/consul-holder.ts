@@ -16,6 +16,7 @@ import {
   type RegistryHttpResponse,
   statusError,
 } from "../registry-http.ts";
+import { settleAll } from "../settle-all.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 import type { ConsulRegistrationOptions } from "./consul-options.ts";
 import { checkId, serviceId, toServiceDefinition } from "./service-definition.ts";
@@ -111,7 +112,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
       let pauseMs = renewMs;
       try {
         const missing = isWritten ? await missingOf(host, instance, signal) : names;
-        await Promise.all(missing.map((name) => register(host, name, instance, signal)));
+        await settleAll(missing.map((name) => register(host, name, instance, signal)));
         goodAtMs = startedAtMs;
         isWritten = true;
         hold.registered();
@@ -137,7 +138,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
   }
 
   async function releaseAt(host: string, instance: Endpoint, signal: AbortSignal): Promise<void> {
-    await Promise.all(
+    await settleAll(
       namesOf(instance).map(async (name) => {
         const id = serviceId(name, instance);
         if ((await holderAt(host, id, signal)) !== incarnation) return;
@@ -168,7 +169,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     async release(instance, signal) {
       const hosts = [...(agents.get(instance.id) ?? [])];
       agents.delete(instance.id);
-      await Promise.all(hosts.map((host) => releaseAt(host, instance, signal)));
+      await settleAll(hosts.map((host) => releaseAt(host, instance, signal)));
     },
   };
 }

@@ -294,6 +294,20 @@ test("an agent that stays away loses the registration to the next one, in time",
   assert.equal(first.services.size, 0, "it is taken away wherever it may be");
 });
 
+test("an agent that fails on the way out doesn't keep the others from being asked", async (t) => {
+  const [first, second] = [await startAgent(t), await startAgent(t)];
+  const client = open(t, `consul://${first.host},${second.host}?ttlMs=1500`);
+  await client.registrar?.register(INSTANCE).registered;
+  first.take = () => true;
+  await until(() => second.services.size === 2, "the registration");
+  first.take = (_, __, response) => {
+    response.writeHead(500).end();
+    return true;
+  };
+  await client[Symbol.asyncDispose]();
+  assert.equal(second.services.size, 0);
+});
+
 test("options become queries: tags, datacenter, consistency, passing; a target's own count more", async (t) => {
   const agent = await startAgent(t);
   const client = open(t, `consul://${agent.host}/proxy?tag=a,b&dc=east&consistency=stale`);

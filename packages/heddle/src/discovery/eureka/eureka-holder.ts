@@ -18,6 +18,7 @@ import {
   type RegistryHttpResponse,
   statusError,
 } from "../registry-http.ts";
+import { settleAll } from "../settle-all.ts";
 import type { EurekaRegistrationOptions } from "./eureka-options.ts";
 import {
   type EurekaInstance,
@@ -106,7 +107,7 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
         const startedAtMs = runtime.clock.now();
         let pauseMs = registration.renewMs;
         try {
-          await Promise.all(names.map((name) => keep(name, instance, mustWrite, signal)));
+          await settleAll(names.map((name) => keep(name, instance, mustWrite, signal)));
           goodAtMs = startedAtMs;
           mustWrite = false;
           hold.registered();
@@ -120,7 +121,7 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
       }
     },
     async release(instance, signal) {
-      await Promise.all(
+      await settleAll(
         namesOf(instance).map(async (name) => {
           const there = await find(name, instance.id, signal);
           if (there?.incarnation !== incarnation) return;
