@@ -27,7 +27,7 @@ export class MeshRegistries implements AsyncDisposable {
   readonly #opened = new Map<string, Promise<RegistryClient>>();
   readonly #incarnation: bigint;
   #main: { readonly resolver: Resolver; readonly registrar: Registrar | undefined } | undefined;
-  /** Scheme of the registry that is configured: a target of that scheme without an authority means it. */
+  /** Of the one registry that is configured: a target of that scheme without an authority means it, too. */
   #mainScheme: string | undefined;
 
   private constructor(options: MeshRegistriesOptions) {
@@ -47,12 +47,14 @@ export class MeshRegistries implements AsyncDisposable {
     return this.#main?.registrar;
   }
 
-  /** One for each scheme that a target can have. */
+  /** Whether there is a registry for names without an authority, such as `heddle:///orders`. */
+  get isConfigured(): boolean {
+    return this.#main !== undefined;
+  }
+
+  /** One for each kind of registry. */
   get resolvers(): readonly Resolver[] {
-    const others = REGISTRY_SCHEMES.filter((scheme) => scheme !== "heddle").map((scheme) =>
-      this.#named(scheme),
-    );
-    return this.#main === undefined ? others : [withScheme("heddle", this.#main.resolver), ...others];
+    return REGISTRY_SCHEMES.map((scheme) => this.#resolver(scheme));
   }
 
   /** Deregisters and closes. Never throws. */
@@ -103,24 +105,20 @@ export class MeshRegistries implements AsyncDisposable {
     return opening;
   }
 
-  /** The resolver of targets such as `etcd://10.0.0.1:2379/orders`: the registry at their authority. */
-  #named(scheme: string): Resolver {
-    const open = (authority: string) => this.#open(`${scheme}://${authority}`);
-    const isMain = (authority: string) => authority === "" && scheme === this.#mainScheme;
-    const main = () => this.#main;
+  /** Of targets such as `etcd://10.0.0.1:2379/orders`: the registry at their authority, or the mesh's own. */
+  #resolver(scheme: string): Resolver {
+    const registryOf = async (authority: string) => {
+      const meansOwn = authority === "" && (scheme === "heddle" || scheme === this.#mainScheme);
+      return (meansOwn ? this.#main : undefined) ?? this.#open(`${scheme}://${authority}`);
+    };
     return {
       scheme,
       async *watch(target, signal) {
-        const ofMesh = isMain(target.authority) ? main() : undefined;
-        const { resolver } = ofMesh ?? (await open(target.authority));
+        const { resolver } = await registryOf(target.authority);
         yield* resolver.watch(target, signal);
       },
     };
   }
-}
-
-function withScheme(scheme: string, resolver: Resolver): Resolver {
-  return { scheme, watch: (target, signal) => resolver.watch(target, signal) };
 }
 
 /** Says once that a registry is gone, and once that it is back, however many watches notice. */

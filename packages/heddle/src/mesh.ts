@@ -82,6 +82,11 @@ class RunningMesh implements Mesh {
     return this.#identity.instance;
   }
 
+  get #resolvesNames(): boolean {
+    const { resolvers = [] } = this.#options;
+    return this.#registries.isConfigured || resolvers.some(({ scheme }) => scheme === "heddle");
+  }
+
   get #drainMs(): number {
     return this.#options.drainMs ?? 10_000;
   }
@@ -177,7 +182,7 @@ class RunningMesh implements Mesh {
     const elsewhere =
       asked.scheme === "heddle" && Object.hasOwn(targets, asked.name) ? targets[asked.name] : undefined;
     const target = elsewhere === undefined ? asked : parseTarget(elsewhere);
-    if (target.scheme === "heddle" && !this.#resolvers.schemes.includes("heddle")) {
+    if (target.scheme === "heddle" && target.authority === "" && !this.#resolvesNames) {
       throw new HeddleError("targetInvalid", {
         target: target.text,
         reason: "this mesh has no registry, so the client needs a target with an address",

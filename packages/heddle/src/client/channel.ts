@@ -56,7 +56,7 @@ export class Channel {
       http1Connections,
       protocol,
       useHttpGet,
-      tls = false,
+      tls,
     } = this.options;
     this.methodOf = codec === "json" ? jsonMethodOf : methodOf;
     this.#endpoints = new Endpoints({
@@ -67,7 +67,8 @@ export class Channel {
       waitForReadyMs,
       http,
       http1Connections,
-      tls: tls === false ? undefined : createClientTls(tls),
+      tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
+      hintedTls: tls === undefined ? () => createClientTls(true) : undefined,
       balancer: createBalancer<Subchannel>(balancer, runtime),
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
@@ -77,7 +78,6 @@ export class Channel {
       endpoints: this.#endpoints,
       budget: retryBudget,
       authority: this.options.authority ?? authorityOf(target),
-      scheme: tls === false ? "http" : "https",
       userAgent: `heddle/${VERSION}`,
       protocol,
       useHttpGet,

@@ -174,3 +174,36 @@ test("closing tells those who wait, refuses new calls, and leaves no timer", asy
   await client.pass(3000);
   assert.equal(client.time.pending, 0);
 });
+
+test("an instance that the registry finds unhealthy gets calls only while no other is ready", async () => {
+  using good = answering("endpoints-healthy");
+  using ill = answering("endpoints-unhealthy");
+  const { client, discovery } = createWorld({ balancer: "round_robin" });
+  using _ = client;
+  const healthy = createEndpoint({ id: "a", address: good.address });
+  const unhealthy = createEndpoint({ id: "b", address: ill.address, health: "unhealthy" });
+  discovery.tell([healthy, unhealthy]);
+  await client.pass(10);
+  for (let i = 0; i < 4; i++) await client.echo.say({});
+  assert.deepEqual([good.requests.length, ill.requests.length], [4, 0]);
+  discovery.tell([unhealthy]);
+  await client.pass(10);
+  await client.echo.say({});
+  assert.equal(ill.requests.length, 1, "better than none");
+  discovery.tell([healthy, { ...unhealthy, health: "healthy" }]);
+  await client.pass(10);
+  for (let i = 0; i < 4; i++) await client.echo.say({});
+  assert.deepEqual([good.requests.length, ill.requests.length], [6, 3]);
+});
+
+test("an instance with several addresses is reached by the first that answers", async () => {
+  using server = answering("endpoints-second-address");
+  const { client, discovery } = createWorld();
+  using _ = client;
+  discovery.tell([
+    createEndpoint({ id: "a", address: "memory:endpoints-nobody", otherAddresses: [server.address] }),
+  ]);
+  await client.pass(10);
+  await client.echo.say({});
+  assert.equal(client.records[0]?.attempts[0]?.address, server.address);
+});

@@ -8,6 +8,7 @@
 import type { Balancer } from "../balance/balancer.ts";
 import { HeddleError } from "../call/errors.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
+import type { ClientTls } from "../connection/tls.ts";
 import type { Endpoint } from "../discovery/endpoint.ts";
 import { createEndpointSet, type EndpointChange } from "../discovery/endpoint-set.ts";
 import type { Resolver } from "../discovery/resolver.ts";
@@ -21,10 +22,13 @@ export interface Waiter {
   onNoInstance(error: HeddleError): void;
 }
 
-export interface EndpointsOptions extends Omit<SubchannelOptions, "id" | "address" | "weight" | "onState"> {
+export interface EndpointsOptions
+  extends Omit<SubchannelOptions, "id" | "address" | "otherAddresses" | "weight" | "onState"> {
   readonly target: Target;
   readonly resolver: Resolver;
   readonly balancer: Balancer<Subchannel>;
+  /** For instances of which discovery says that they want TLS, where `tls` is absent. */
+  readonly hintedTls?: (() => ClientTls) | undefined;
   /** How long a waiter waits, in ms. */
   readonly waitForReadyMs: number;
   /** Without a call for so long, connections are given up until the next one, in ms. */
@@ -35,6 +39,7 @@ export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #set = createEndpointSet();
   readonly #subchannels = new Map<string, Subchannel>();
+  readonly #wayOf = new WeakMap<Subchannel, string>();
   /** In the order of arrival, with the time at which each gives up. */
   readonly #waiters = new Map<Waiter, number>();
   readonly #stop = new AbortController();
@@ -133,11 +138,12 @@ export class Endpoints {
     for (const endpoint of added) this.#add(endpoint);
     for (const endpoint of changed) {
       const subchannel = this.#subchannels.get(endpoint.id);
-      if (subchannel === undefined || endpoint.draining || subchannel.address !== endpoint.address) {
+      if (subchannel === undefined || endpoint.draining || this.#wayOf.get(subchannel) !== wayTo(endpoint)) {
         this.#drop(endpoint.id);
         this.#add(endpoint);
       } else {
         subchannel.weight = endpoint.weight;
+        subchannel.unhealthy = endpoint.health === "unhealthy";
       }
     }
     this.#updateReady();
@@ -145,14 +151,19 @@ export class Endpoints {
 
   #add(endpoint: Endpoint): void {
     if (endpoint.draining || this.#stop.signal.aborted) return;
-    const { id, address, weight } = endpoint;
+    const { id, address, otherAddresses, weight } = endpoint;
+    const { tls, hintedTls } = this.#options;
     const subchannel = new Subchannel({
       ...this.#options,
       id,
       address,
+      otherAddresses,
       weight,
+      tls: tls ?? (endpoint.tls === true ? hintedTls?.() : undefined),
       onState: () => this.#updateReady(),
     });
+    subchannel.unhealthy = endpoint.health === "unhealthy";
+    this.#wayOf.set(subchannel, wayTo(endpoint));
     this.#subchannels.set(id, subchannel);
     if (!this.#resting) subchannel.connect();
   }
@@ -193,7 +204,8 @@ export class Endpoints {
   #updateReady(): void {
     if (this.#stop.signal.aborted) return;
     const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
-    this.#options.balancer.update(ready);
+    const healthy = ready.filter(({ unhealthy }) => !unhealthy);
+    this.#options.balancer.update(healthy.length > 0 ? healthy : ready);
     if (ready.length === 0 || this.#waiters.size === 0) return;
     for (const waiter of this.#takeWaiters()) {
       const chosen = this.pick(undefined);
@@ -246,4 +258,9 @@ export class Endpoints {
       : `discovery did not answer within ${waitForReadyMs} ms${this.#resolveError === "" ? "" : ` (${this.#resolveError})`}`;
     return new HeddleError("noInstance", { target: target.text, reason });
   }
+}
+
+/** What a connection depends on: when it changes, the instance is connected to anew. */
+function wayTo({ address, otherAddresses, tls }: Endpoint): string {
+  return [address, ...otherAddresses, tls === true ? "tls" : ""].join(" ");
 }

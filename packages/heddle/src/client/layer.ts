@@ -21,8 +21,6 @@ export interface ClientParts {
   readonly endpoints: Endpoints;
   readonly budget: RetryBudget;
   readonly authority: string;
-  /** `https` under TLS. */
-  readonly scheme: "http" | "https";
   readonly userAgent: string;
   readonly protocol: ClientProtocolName;
   /** Connect calls without side effects are sent as GET. */

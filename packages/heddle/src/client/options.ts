@@ -49,7 +49,8 @@ export interface ClientOptions extends ConnectionOptions {
   readonly compressMinBytes?: number;
   /**
    * Speaks TLS: `true` trusts the authorities that come with Node, an object names others and the client's own
-   * certificate. The server's certificate must be for the host that is dialled. Default: plain text.
+   * certificate. The server's certificate must be for the host that is dialled. `false` is plain text, whatever discovery
+   * says. Default: `true` to instances of which discovery says that they want it, plain text to all others.
    */
   readonly tls?: ClientTlsOptions | boolean;
   /**

@@ -19,3 +19,8 @@ export function ownFields({ parent, metadata, traceId }: ClientCall, { random }:
   }
   return fields;
 }
+
+/** `https` where the instance is reached by TLS. */
+export function schemeOf({ subchannel }: ClientCall): "http" | "https" {
+  return subchannel?.secure === true ? "https" : "http";
+}

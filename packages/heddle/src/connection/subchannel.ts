@@ -18,6 +18,8 @@ export type SubchannelState = "idle" | "connecting" | "ready" | "transient_failu
 
 export interface SubchannelOptions extends Omit<OpenSessionOptions, "queue"> {
   readonly id: string;
+  /** Tried one after the other when `address` fails. */
+  readonly otherAddresses?: readonly string[];
   readonly weight: number;
   /** Connections at most. */
   readonly maxConnections: number;
@@ -33,9 +35,12 @@ const MAX_KEEPALIVE_MS = 2 * 60 * 60 * 1000;
 
 export class Subchannel implements SessionEvents {
   readonly id: string;
-  readonly address: string;
+  /** It speaks TLS. */
+  readonly secure: boolean;
   /** Share of calls relative to the others; see `Candidate`. */
   weight: number;
+  /** The registry's checks find fault with it: calls go there only while no other is ready. */
+  unhealthy = false;
   /** Calls in flight from this client. */
   inFlight = 0;
   state: SubchannelState = "idle";
@@ -46,6 +51,9 @@ export class Subchannel implements SessionEvents {
   /** The connection that takes the next call. */
   session: Session | undefined = undefined;
   readonly #options: SubchannelOptions;
+  readonly #addresses: readonly string[];
+  /** Which of them is used, or tried next. */
+  #at = 0;
   /** Calls that wait for a stream, on whichever connection. */
   readonly #queue = new Set<StreamOwner>();
   /** Those that take calls, oldest first. */
@@ -66,10 +74,16 @@ export class Subchannel implements SessionEvents {
   constructor(options: SubchannelOptions) {
     this.#options = options;
     this.id = options.id;
-    this.address = options.address;
+    this.secure = options.tls !== undefined;
+    this.#addresses = [options.address, ...(options.otherAddresses ?? [])];
     this.weight = options.weight;
     this.sinceMs = options.clock.wallMs();
     this.#keepaliveMs = options.upkeep.keepaliveMs;
+  }
+
+  /** The one that is connected to, or tried next. */
+  get address(): string {
+    return this.#addresses[this.#at] as string;
   }
 
   /** When the last call was seen, by the clock: -Infinity when none was, Infinity when a connection cannot tell. */
@@ -139,7 +153,10 @@ export class Subchannel implements SessionEvents {
 
   onFailed(reason: string): void {
     this.#opening = undefined;
-    this.#retryLater(reason);
+    this.#at = (this.#at + 1) % this.#addresses.length;
+    if (this.#at === 0) return this.#retryLater(reason);
+    this.lastError = reason;
+    this.#open();
   }
 
   onDraining(session: Session, reason: string): void {
@@ -181,7 +198,8 @@ export class Subchannel implements SessionEvents {
 
   #open(): void {
     const upkeep = { ...this.#options.upkeep, keepaliveMs: this.#keepaliveMs };
-    this.#opening = new OpeningSession({ ...this.#options, upkeep, queue: this.#queue }, this);
+    const { address } = this;
+    this.#opening = new OpeningSession({ ...this.#options, address, upkeep, queue: this.#queue }, this);
   }
 
   /** Another connection beside those there are: a peak of calls, or an old one to replace. */

@@ -25,6 +25,8 @@ export interface Target {
 export function parseTarget(text: string): Target {
   const bare = text.replace(/^http:\/\/([^/?#]+)\/?$/, "$1");
   if (typeof parseAddress(bare) !== "string") return target("static", "", bare, {});
+  if (/^[^/?#]*:\/\/[^/?#]*@/.test(text))
+    throw invalid(text.replace(/\/\/[^/?#]*@/, "//…@"), "credentials belong to the registry's URL, not to a target");
   if (/^https:/i.test(text)) throw invalid(text, "write host:port, and set `tls` for TLS");
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
   if (!parts) throw invalid(text, reasonForBareText(text, bare));

@@ -12,7 +12,6 @@ import { formatTimeout } from "../../call/deadline.ts";
 import { isSecret } from "../../call/metadata.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
 import type { Session, SessionStream, StreamWriter } from "../../connection/session.ts";
-import type { Method } from "../../contract/method.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
 import type { HpackEncoder } from "../../wire/hpack/encoder.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
@@ -20,7 +19,7 @@ import { CANCEL } from "../../wire/http2/constants.ts";
 import type { Http2Stream } from "../../wire/http2/stream.ts";
 import type { ClientCall, Holder } from "../call.ts";
 import type { ClientLayer, ClientParts } from "../layer.ts";
-import { ownFields } from "../own-fields.ts";
+import { ownFields, schemeOf } from "../own-fields.ts";
 import { createTranslator } from "../protocols/create-translator.ts";
 
 export const send: ClientLayer = {
@@ -56,7 +55,7 @@ export const send: ClientLayer = {
       if (call.parent === undefined && call.metadata.length === 0)
         writeKeptHead(call, session, leftMs, parts);
       else {
-        writeFixedFields(machine.encoder, machine.out, call.method, parts);
+        writeFixedFields(machine.encoder, machine.out, call, parts);
         writeTimeout(machine.encoder, machine.out, leftMs, "plain");
         writeOwnFields(machine.encoder, machine.out, call, parts);
       }
@@ -104,7 +103,7 @@ function writeKeptHead(call: ClientCall, session: ClientSession, leftMs: number,
   }
   const { generation } = encoder;
   const start = out.length;
-  writeFixedFields(encoder, out, call.method, parts);
+  writeFixedFields(encoder, out, call, parts);
   // A timeout that stands for most calls of the method earns a place in the table; one that differs each time does not.
   writeTimeout(encoder, out, leftMs, kept === undefined || kept.timeoutMs === leftMs ? "index" : "plain");
   requestHeads.set(call.method, {
@@ -114,9 +113,15 @@ function writeKeptHead(call: ClientCall, session: ClientSession, leftMs: number,
   });
 }
 
-function writeFixedFields(encoder: HpackEncoder, out: ByteWriter, method: Method, parts: ClientParts): void {
+function writeFixedFields(
+  encoder: HpackEncoder,
+  out: ByteWriter,
+  call: ClientCall,
+  parts: ClientParts,
+): void {
+  const { method } = call;
   encoder.field(out, ":method", "POST", "index");
-  encoder.field(out, ":scheme", parts.scheme, "index");
+  encoder.field(out, ":scheme", schemeOf(call), "index");
   encoder.field(out, ":path", method.path, "index");
   encoder.field(out, ":authority", parts.authority, "index");
   encoder.field(out, "te", "trailers", "index");

@@ -22,7 +22,7 @@ export class ConnectStreamTranslator extends EnvelopedTranslator {
 
   protected start(session: Session, stream: SessionStream, leftMs: number): void {
     const { call, parts } = this;
-    const fields = leadingFields(parts, "POST", call.method.path);
+    const fields = leadingFields(call, parts, "POST", call.method.path);
     fields.push("content-type", `application/connect+${call.method.form}`);
     fields.push("connect-protocol-version", "1");
     fields.push("connect-accept-encoding", ACCEPT_ENCODING);

@@ -83,7 +83,7 @@ export class ConnectUnaryTranslator extends Translator {
   }
 
   #fields(method: "GET" | "POST", path: string): string[] {
-    const fields = leadingFields(this.parts, method, path);
+    const fields = leadingFields(this.call, this.parts, method, path);
     fields.push("accept-encoding", ACCEPT_ENCODING);
     if (this.#leftMs !== Number.POSITIVE_INFINITY)
       fields.push("connect-timeout-ms", formatConnectTimeout(this.#leftMs));

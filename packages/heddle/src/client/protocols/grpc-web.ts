@@ -25,7 +25,7 @@ export class GrpcWebTranslator extends EnvelopedTranslator {
 
   protected start(session: Session, stream: SessionStream, leftMs: number): void {
     const { call, parts } = this;
-    const fields = leadingFields(parts, "POST", call.method.path);
+    const fields = leadingFields(call, parts, "POST", call.method.path);
     fields.push("content-type", `application/grpc-web+${call.method.form}`);
     fields.push("x-grpc-web", "1");
     fields.push("grpc-accept-encoding", ACCEPT_ENCODING);

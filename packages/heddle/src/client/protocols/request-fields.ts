@@ -4,16 +4,21 @@
 import type { Fields } from "../../call/metadata.ts";
 import type { ClientCall } from "../call.ts";
 import type { ClientParts } from "../layer.ts";
-import { ownFields } from "../own-fields.ts";
+import { ownFields, schemeOf } from "../own-fields.ts";
 
 /** The fields that every request begins with. */
-export function leadingFields(parts: ClientParts, method: "GET" | "POST", path: string): string[] {
-  const { scheme, authority, userAgent } = parts;
+export function leadingFields(
+  call: ClientCall,
+  parts: ClientParts,
+  method: "GET" | "POST",
+  path: string,
+): string[] {
+  const { authority, userAgent } = parts;
   return [
     ":method",
     method,
     ":scheme",
-    scheme,
+    schemeOf(call),
     ":path",
     path,
     ":authority",
