@@ -2,6 +2,8 @@
  * `npm start`: the order system as it would run in production, on one machine. Nine processes find each other, take a
  * burst of orders, lose an instance of inventory in the middle, and go on; then the books are checked. Stays up
  * until Ctrl-C; with `--exit` it ends after the report, with 0 only if no order failed and the books balance.
+ * `--registry` says through what they find each other: a URL, or a kind such as `etcd`, of which a server is started.
+ * Exit codes: 0 good, 1 an order failed or the books don't balance, 2 wrong usage, 130 stopped before the report.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,7 +15,8 @@ import { checkBooks } from "./src/demo/books.ts";
 import { startBurst } from "./src/demo/burst.ts";
 import { killAndRestart } from "./src/demo/outage.ts";
 import { createProgress } from "./src/demo/progress.ts";
-import { formatReport, isGood } from "./src/demo/report.ts";
+import { formatReport, isGood, withoutOptions } from "./src/demo/report.ts";
+import { faultOf, openDemoRegistry } from "./src/demo/registry.ts";
 import { startSystem } from "./src/demo/system.ts";
 import { OrderService } from "./src/gen/shop/v1/order_pb.ts";
 
@@ -25,8 +28,15 @@ const { values } = parseArgs({
     exit: { type: "boolean", default: false },
     /** At least so many orders; as many more as it takes to see the restarted instance at work. */
     orders: { type: "string", default: "2000" },
+    /** See `openDemoRegistry`. */
+    registry: { type: "string", default: "heddle" },
   },
 });
+const fault = faultOf(values.registry);
+if (fault !== undefined) {
+  console.error(`--registry: ${fault}`);
+  process.exit(2);
+}
 const orders = Math.max(1, Number(values.orders) || 0);
 
 const stop = Promise.withResolvers<never>();
@@ -68,18 +78,15 @@ async function run(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "heddle-orders-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
 
-  progress.step("starting the control plane and two instances of each service …");
-  const starting = startSystem({ folder, instancesPerService: 2, onCrash });
-  stack.defer(async () => {
-    const system = await starting.catch(() => undefined);
-    await system?.[Symbol.asyncDispose]();
-  });
-  const system = await orStop(starting);
+  progress.step(`opening the registry (${withoutOptions(values.registry)}) …`);
+  const registry = await owned(stack, openDemoRegistry(values.registry, { folder, onCrash }));
+  progress.step("starting two instances of each service …");
+  const system = await owned(stack, startSystem({ registry, folder, instancesPerService: 2, onCrash }));
 
   const customer = createCallTally();
   const mesh = await createMesh({
     service: "customer",
-    registry: system.registry,
+    registry: registry.url,
     stateFolder: false,
     client: { observe: customer.observe },
   });
@@ -98,21 +105,44 @@ async function run(): Promise<number> {
 
   const tallies = [customer.tally, ...(await orStop(system.tallies()))];
   const books = await orStop(checkBooks(mesh, result.placed));
-  const report = { processes: system.processes, inFlight: IN_FLIGHT, burst: result, outage, tallies, books };
+  const report = {
+    registry,
+    processes: system.processes,
+    inFlight: IN_FLIGHT,
+    burst: result,
+    outage,
+    tallies,
+    books,
+    nameAt: (address: string) => system.nameAt(address),
+  };
   process.stdout.write(`\n${formatReport(report)}\n`);
   if (values.exit) return isGood(report) ? 0 : 1;
 
   isUp = true;
-  const command = `npm run order -- --registry ${system.registry} --sku mug --quantity 2`;
+  const command = `npm run order -- --registry ${inShell(registry.url)} --sku mug --quantity 2`;
   process.stderr.write(
     `The system stays up. Place one more order from another terminal:\n\n  ${command}\n\nCtrl-C ends it.\n`,
   );
   return await stop.promise;
 }
 
+/** What is being started, which the stack ends even if the run is stopped before it is there. */
+function owned<T extends AsyncDisposable>(stack: AsyncDisposableStack, starting: Promise<T>): Promise<T> {
+  stack.defer(async () => {
+    const started = await starting.catch(() => undefined);
+    await started?.[Symbol.asyncDispose]();
+  });
+  return orStop(starting);
+}
+
 /** What `work` gives, unless the run is stopped first. */
 function orStop<T>(work: Promise<T>): Promise<T> {
   return Promise.race([work, stop.promise]);
+}
+
+/** A word of a command, in quotes if the shell would read more into it. */
+function inShell(word: string): string {
+  return /^[\w:/.,-]+$/.test(word) ? word : `'${word}'`;
 }
 
 function onCrash(name: string, output: string): void {

@@ -31,12 +31,11 @@ export interface ChildOptions {
   /** File under `src`. */
   readonly file: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly onMessage?: (message: Message) => void;
   /** It ended, and nobody had asked it to. `output` is what it last wrote to standard error. */
   readonly onCrash: (name: string, output: string) => void;
 }
 
-export function startChild({ name, file, env, onMessage, onCrash }: ChildOptions): Child {
+export function startChild({ name, file, env, onCrash }: ChildOptions): Child {
   const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
   const process_ = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", path], {
     env: { ...process.env, ...env },
@@ -56,7 +55,6 @@ export function startChild({ name, file, env, onMessage, onCrash }: ChildOptions
     output = (output + text).slice(-KEPT_OUTPUT);
   });
   process_.on("message", (message: Message) => {
-    onMessage?.(message);
     for (const waiter of waiting) {
       if (waiter.kind !== message.kind) continue;
       waiting.delete(waiter);

@@ -1,4 +1,4 @@
-/** The experiment in the middle: kills one instance under load, waits until the registry knows, starts it again. */
+/** The experiment in the middle: kills one instance under load, waits until callers know, starts it again. */
 import type { CallTally } from "../call-tally.ts";
 import type { Burst } from "./burst.ts";
 import type { System } from "./system.ts";
@@ -11,7 +11,8 @@ export interface Outage {
   readonly atOrder: number;
   /** Since the burst began, in ms. */
   readonly killedAtMs: number;
-  readonly droppedAtMs: number;
+  /** Callers had heard that it was gone; undefined when they hadn't after long. */
+  readonly droppedAtMs: number | undefined;
   readonly backAtMs: number;
 }
 
@@ -19,9 +20,8 @@ export async function killAndRestart(system: System, instance: string, burst: Bu
   const address = system.addressOf(instance);
   const atOrder = burst.answered;
   const killedAtMs = burst.elapsedMs;
-  system.kill(instance);
-  await system.dropped(instance);
-  const droppedAtMs = burst.elapsedMs;
+  await system.kill(instance);
+  const droppedAtMs = (await system.dropped(instance)) ? burst.elapsedMs : undefined;
   await system.restart(instance);
   return { instance, address, atOrder, killedAtMs, droppedAtMs, backAtMs: burst.elapsedMs };
 }

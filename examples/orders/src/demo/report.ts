@@ -5,9 +5,11 @@ import type { BooksCheck } from "./books.ts";
 import type { BurstResult } from "./burst.ts";
 import { count, milliseconds, percent, seconds } from "./format.ts";
 import { callsCutBy, type Outage } from "./outage.ts";
-import { SERVICES } from "./system.ts";
+import type { DemoRegistry } from "./registry.ts";
+import { SERVICES } from "./services.ts";
 
 export interface Report {
+  readonly registry: Pick<DemoRegistry, "url" | "isOurs">;
   readonly processes: number;
   readonly inFlight: number;
   readonly burst: BurstResult;
@@ -15,6 +17,8 @@ export interface Report {
   /** Of the customer and of every order instance. */
   readonly tallies: readonly CallTally[];
   readonly books: readonly BooksCheck[];
+  /** Name of the instance that is or was at an address. */
+  readonly nameAt: (address: string) => string | undefined;
 }
 
 /** The run went as it should: no order failed, and the books balance. */
@@ -28,12 +32,13 @@ export function formatReport(report: Report): string {
     .join("\n");
 }
 
-function ordersPart({ burst, processes, inFlight }: Report): string[] {
+function ordersPart({ burst, processes, inFlight, registry }: Report): string[] {
   const { placed, declined, outOfStock, failed, latencies, elapsedMs } = burst;
   const rate = count(Math.round((1000 * latencies.length) / elapsedMs));
   return [
     heading("Orders"),
     `  ${count(latencies.length)} orders in ${seconds(elapsedMs)}: ${rate} a second through ${processes} processes, ${inFlight} in flight`,
+    `  found through ${withoutOptions(registry.url)}${registry.isOurs ? ", started for this run" : ""}`,
     "",
     `  ${"placed".padEnd(14)}${count(placed.size).padStart(8)}      PlaceOrder p50 ${milliseconds(quantile(latencies, 0.5))}`,
     `  ${"declined".padEnd(14)}${count(declined).padStart(8)}                 p99 ${milliseconds(quantile(latencies, 0.99))}`,
@@ -45,10 +50,10 @@ function ordersPart({ burst, processes, inFlight }: Report): string[] {
   ];
 }
 
-function callsPart({ tallies, outage }: Report): string[] {
+function callsPart({ tallies, outage, nameAt }: Report): string[] {
   const byAddress = new Map<string, { instance: string; address: string; calls: number }>();
   for (const { instance, address, answered } of tallies.flatMap((tally) => tally.instances)) {
-    const entry = byAddress.get(address) ?? { instance, address, calls: 0 };
+    const entry = byAddress.get(address) ?? { instance: nameAt(address) ?? instance, address, calls: 0 };
     byAddress.set(address, { ...entry, calls: entry.calls + answered });
   }
   const rows = SERVICES.flatMap((service) => {
@@ -85,7 +90,9 @@ function outagePart({ outage, tallies }: Report): string[] {
     heading("The kill"),
     `  ${at(killedAtMs)}${instance} gets SIGKILL at order ${count(atOrder)}`,
     `  ${at(undefined)}calls: ${inFlight}`,
-    `  ${at(droppedAtMs)}the registry drops it, ${seconds(droppedAtMs - killedAtMs)} after the kill, and it is started again`,
+    droppedAtMs === undefined
+      ? `  ${at(undefined)}the registry still has it; it is started again`
+      : `  ${at(droppedAtMs)}the registry drops it, ${seconds(droppedAtMs - killedAtMs)} after the kill, and it is started again`,
     `  ${at(backAtMs)}it is back, ${seconds(backAtMs - killedAtMs)} after the kill`,
   ];
 }
@@ -102,6 +109,11 @@ function booksPart(report: Report): string[] {
     ...lines,
     `  ${verdict(isBalanced, isBalanced ? "books balance" : "books do not balance")}`,
   ];
+}
+
+/** A registry's URL for people: options are long, and they and the user may hold secrets. */
+export function withoutOptions(url: string): string {
+  return url.replace(/\?.*/, "").replace(/\/\/[^/@]*@/, "//");
 }
 
 function quantile(sorted: readonly number[], share: number): number {

@@ -9,7 +9,9 @@ import { OrderService } from "../gen/shop/v1/order_pb.ts";
 import { checkBooks } from "./books.ts";
 import { startBurst } from "./burst.ts";
 import { killAndRestart } from "./outage.ts";
-import { SERVICES, startSystem } from "./system.ts";
+import { openDemoRegistry } from "./registry.ts";
+import { SERVICES } from "./services.ts";
+import { startSystem } from "./system.ts";
 
 test("no order is lost or done twice when an instance of any service is killed", async (t) => {
   const stack = new AsyncDisposableStack();
@@ -18,15 +20,11 @@ test("no order is lost or done twice when an instance of any service is killed",
   const folder = await mkdtemp(join(tmpdir(), "heddle-orders-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const crashes: string[] = [];
-  const system = stack.use(
-    await startSystem({
-      folder,
-      instancesPerService: 2,
-      onCrash: (name, output) => crashes.push(`${name}: ${output}`),
-    }),
-  );
+  const onCrash = (name: string, output: string) => crashes.push(`${name}: ${output}`);
+  const registry = stack.use(await openDemoRegistry("heddle", { folder, onCrash }));
+  const system = stack.use(await startSystem({ registry, folder, instancesPerService: 2, onCrash }));
   const mesh = stack.use(
-    await createMesh({ service: "customer", registry: system.registry, stateFolder: false }),
+    await createMesh({ service: "customer", registry: registry.url, stateFolder: false }),
   );
   assert.equal(system.processes, 9);
 

@@ -1,27 +1,29 @@
-/** The processes of the order system: started together, one of them killed and started again, ended in order. */
+/** The services of the order system: started together, one of them killed and started again, ended in order. */
 import type { CallTally } from "../call-tally.ts";
+import { type CallerView, openCallerView } from "./caller-view.ts";
 import { type Child, startChild } from "./child.ts";
-
-/** In the order in which they end: callers before those whom they call. */
-export const SERVICES = ["order", "inventory", "payment", "notification"] as const;
+import type { DemoRegistry } from "./registry.ts";
+import { instanceAt, type RunningInstance, type ServiceName, SERVICES, serviceOf } from "./services.ts";
 
 export interface System extends AsyncDisposable {
-  /** Address of the registry. */
-  readonly registry: string;
-  /** How many processes run, the control plane included. */
+  /** How many processes run, those of the registry included. */
   readonly processes: number;
   /** Address of an instance; a killed one keeps its last. */
-  addressOf(instance: string): string;
-  kill(instance: string): void;
-  /** Resolves when the registry no longer has the instance. */
-  dropped(instance: string): Promise<void>;
-  /** Starts it again under its old name; resolves when it is registered. */
-  restart(instance: string): Promise<void>;
+  addressOf(name: string): string;
+  /** Name of the instance that is or was at an address. Not every registry has a place for names. */
+  nameAt(address: string): string | undefined;
+  /** Ends it as a crash would. Resolves when it is gone. */
+  kill(name: string): Promise<void>;
+  /** Resolves when callers have heard that a killed instance is gone, or with false when they have not for long. */
+  dropped(name: string): Promise<boolean>;
+  /** Starts it again under its old name; resolves when callers hear of it. */
+  restart(name: string): Promise<void>;
   /** Whom the order instances called. */
   tallies(): Promise<CallTally[]>;
 }
 
 export interface SystemOptions {
+  readonly registry: DemoRegistry;
   /** Where the databases are. */
   readonly folder: string;
   readonly instancesPerService: number;
@@ -29,9 +31,9 @@ export interface SystemOptions {
   readonly onCrash: (name: string, output: string) => void;
 }
 
-/** Resolves when every instance is registered; when that fails, nothing is left running. */
+/** Resolves when callers hear of every instance; when that fails, nothing is left running. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const system = new RunningSystem(options);
+  const system = new RunningSystem(options, await openCallerView(options.registry.url));
   try {
     await system.start();
   } catch (error) {
@@ -41,84 +43,67 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return system;
 }
 
-class RunningSystem implements System {
-  registry = "";
-  readonly #options: SystemOptions;
-  readonly #services = new Map<string, Child>();
-  readonly #addresses = new Map<string, string>();
-  #control: Child | undefined;
-  #registered: readonly string[] = [];
-  readonly #onRegistered = new Set<() => void>();
+/** A registry that forgets the dead only after minutes has to live with the new instance beside the old one. */
+const DROPPED_WITHIN_MS = 20_000;
+/** Eureka as it is delivered may take a minute and a half. */
+const HEARD_WITHIN_MS = 120_000;
 
-  constructor(options: SystemOptions) {
+class RunningSystem implements System {
+  readonly #options: SystemOptions;
+  readonly #view: CallerView;
+  readonly #services = new Map<string, Child>();
+  /** By name; a killed one keeps its last address. */
+  readonly #instances = new Map<string, RunningInstance>();
+  readonly #names = new Map<string, string>();
+  readonly #dead = new Set<string>();
+  #published: Promise<void> = Promise.resolve();
+
+  constructor(options: SystemOptions, view: CallerView) {
     this.#options = options;
+    this.#view = view;
   }
 
   get processes(): number {
-    return this.#services.size + 1;
+    return this.#services.size + this.#options.registry.processes;
   }
 
   async start(): Promise<void> {
-    const { onCrash, folder, instancesPerService } = this.#options;
-    this.#control = startChild({
-      name: "control-plane",
-      file: "control-plane.ts",
-      env: { SHOP_DATA: folder },
-      onCrash,
-      onMessage: (message) => {
-        if (message.kind !== "instances") return;
-        this.#registered = message.ids;
-        for (const look of this.#onRegistered) look();
-      },
-    });
-    this.registry = (await this.#control.next("ready")).address;
-    const numbers = Array.from({ length: instancesPerService }, (_, index) => index + 1);
-    await Promise.all(
-      SERVICES.flatMap((service) => numbers.map((number) => this.restart(`${service}-${number}`))),
-    );
+    const numbers = Array.from({ length: this.#options.instancesPerService }, (_, index) => index + 1);
+    const names = SERVICES.flatMap((service) => numbers.map((number) => `${service}-${number}`));
+    await Promise.all(names.map((name) => this.#launch(name)));
+    await this.#publish();
+    await Promise.all(names.map((name) => this.#heard(name)));
   }
 
-  addressOf(instance: string): string {
-    return this.#addresses.get(instance) ?? "";
+  addressOf(name: string): string {
+    return this.#instance(name).address;
   }
 
-  kill(instance: string): void {
-    this.#services.get(instance)?.kill();
+  nameAt(address: string): string | undefined {
+    return this.#names.get(address);
   }
 
-  dropped(instance: string): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.#registered.includes(instance)) return;
-        this.#onRegistered.delete(look);
-        resolve();
-      };
-      this.#onRegistered.add(look);
-      look();
-    });
+  async kill(name: string): Promise<void> {
+    const child = this.#services.get(name);
+    child?.kill();
+    await child?.exited;
+    this.#dead.add(name);
+    await this.#publish();
   }
 
-  async restart(instance: string): Promise<void> {
-    const { onCrash, folder } = this.#options;
-    const child = startChild({
-      name: instance,
-      file: `${instance.replace(/-\d+$/, "")}.ts`,
-      env: {
-        HEDDLE_REGISTRY: this.registry,
-        HEDDLE_INSTANCE: instance,
-        HEDDLE_STATE_DIR: folder,
-        SHOP_DATA: folder,
-      },
-      onCrash,
-    });
-    this.#services.set(instance, child);
-    const { address } = await child.next("ready");
-    this.#addresses.set(instance, address);
+  dropped(name: string): Promise<boolean> {
+    return this.#view.hearsNoMoreOf(this.#instance(name), DROPPED_WITHIN_MS);
+  }
+
+  async restart(name: string): Promise<void> {
+    await this.#launch(name);
+    await this.#publish();
+    await this.#heard(name);
   }
 
   tallies(): Promise<CallTally[]> {
     return Promise.all(
-      this.#named("order").map(async (child) => {
+      this.#of("order").map(async (child) => {
         const answer = child.next("tally");
         child.ask();
         return (await answer).tally;
@@ -127,13 +112,53 @@ class RunningSystem implements System {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await releaseAll(this.#named(SERVICES[0]));
+    await releaseAll(this.#of(SERVICES[0]));
     await releaseAll([...this.#services.values()]);
-    await this.#control?.release();
+    await this.#view[Symbol.asyncDispose]();
   }
 
-  #named(service: string): Child[] {
-    return [...this.#services.values()].filter(({ name }) => name.startsWith(`${service}-`));
+  /** Resolves when the process serves and, where it registers itself, is registered. */
+  async #launch(name: string): Promise<void> {
+    const { onCrash, folder, registry } = this.#options;
+    const child = startChild({
+      name,
+      file: `${serviceOf(name)}.ts`,
+      env: {
+        HEDDLE_REGISTRY: registry.url,
+        HEDDLE_INSTANCE: name,
+        HEDDLE_STATE_DIR: folder,
+        SHOP_DATA: folder,
+      },
+      onCrash,
+    });
+    this.#services.set(name, child);
+    const { address } = await child.next("ready");
+    this.#instances.set(name, instanceAt(name, address));
+    this.#names.set(address, name);
+    this.#dead.delete(name);
+  }
+
+  /** In the place of the platform, where there is one. One after the other, for the last must be the latest. */
+  #publish(): Promise<void> {
+    const { publish } = this.#options.registry;
+    const write = () => publish?.([...this.#instances.values()].filter(({ name }) => !this.#dead.has(name)));
+    this.#published = this.#published.then(write);
+    return this.#published;
+  }
+
+  async #heard(name: string): Promise<void> {
+    if (await this.#view.hearsOf(this.#instance(name), HEARD_WITHIN_MS)) return;
+    throw new Error(`the registry did not tell callers of ${name} within ${HEARD_WITHIN_MS / 1000} s`);
+  }
+
+  #instance(name: string): RunningInstance {
+    const instance = this.#instances.get(name);
+    if (instance === undefined) throw new Error(`${name} has not run`);
+    return instance;
+  }
+
+  #of(service: ServiceName): Child[] {
+    return [...this.#services.values()].filter(({ name }) => serviceOf(name) === service);
   }
 }
 
