@@ -9,22 +9,30 @@ export interface Relay {
   readonly connections: number;
   /** The connections that stand pass nothing on any more, not even their end; new ones work. */
   fallSilent(): void;
+  /** From now on what the client says arrives, and what the server says doesn't, on all connections. */
+  loseAnswers(): void;
+  /** From now on nothing passes either way, on all connections; new ones are taken all the same. */
+  cutOff(): void;
+  /** Ends the connections that stand; new ones work. */
+  mend(): void;
 }
 
 /** Relays to `target` until the test has ended; what it passes on comes `delayMs` later. */
 export async function startRelay(t: TestContext, target: string, { delayMs = 0 } = {}): Promise<Relay> {
   const sockets: Socket[] = [];
   const silent = new Set<Socket>();
+  let passes = { requests: true, answers: true };
   const port = Number(target.slice(target.lastIndexOf(":") + 1));
   const listener = createServer({ noDelay: true }, (near) => {
     const far = connect({ port, host: "127.0.0.1", noDelay: true });
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
+    for (const [from, to, what] of [
+      [near, far, "requests"],
+      [far, near, "answers"],
     ] as const) {
       sockets.push(from);
       from.on("error", () => {});
       from.on("data", (chunk) => {
+        if (!passes[what]) return;
         if (delayMs === 0) to.write(chunk);
         else setTimeout(() => to.write(chunk), delayMs);
       });
@@ -48,6 +56,16 @@ export async function startRelay(t: TestContext, target: string, { delayMs = 0 }
         silent.add(socket);
         socket.pause();
       }
+    },
+    loseAnswers() {
+      passes = { requests: true, answers: false };
+    },
+    cutOff() {
+      passes = { requests: false, answers: false };
+    },
+    mend() {
+      for (const socket of sockets) socket.destroy();
+      passes = { requests: true, answers: true };
     },
   };
 }
