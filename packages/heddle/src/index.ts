@@ -6,7 +6,7 @@ export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { MeshServer } from "./mesh-server.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
-export type { RegistryChoice } from "./discovery/registry-choice.ts";
+export type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
 export { implement, type Implementation, type MethodFunction } from "./server/implement.ts";
 export { createServer, type Server, type ServerOptions } from "./server/server.ts";
 export type { CorsOptions } from "./server/cors.ts";

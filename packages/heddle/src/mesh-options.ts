@@ -5,7 +5,7 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { ClientOptions } from "./client/options.ts";
 import { HeddleError } from "./call/errors.ts";
-import type { RegistryChoice } from "./discovery/registry-choice.ts";
+import type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { Runtime } from "./runtime/runtime.ts";

@@ -3,11 +3,11 @@
  * those that targets of its clients name. Each is opened once and closed with the mesh.
  */
 import { HeddleError } from "./call/errors.ts";
-import { fallbackOf, unionOf } from "./discovery/compose.ts";
-import { registrarOf } from "./discovery/compose-registrars.ts";
+import { fallbackOf, unionOf } from "./discovery/compose/compose-resolvers.ts";
+import { registrarOf } from "./discovery/compose/compose-registrars.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import type { Registrar } from "./discovery/registrar.ts";
-import type { RegistryChoice } from "./discovery/registry-choice.ts";
+import type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
 import type { RegistryClient } from "./discovery/registry-client.ts";
 import { registryError } from "./discovery/registry-error.ts";
 import { parseRegistryUrl } from "./discovery/registry-url.ts";

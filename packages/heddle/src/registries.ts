@@ -6,7 +6,7 @@ import { nearest } from "./call/nearest.ts";
 import { invalidOption } from "./call/check-option.ts";
 import { createTransport } from "./client/transport.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
-import { createLastGoodStore } from "./discovery/last-good.ts";
+import { createLastGoodStore } from "./discovery/follow/last-good.ts";
 import type {
   OpenRegistry,
   RegistryClient,

@@ -3,32 +3,32 @@
  * without calling it.
  */
 export { type Address, formatAddress, parseAddress } from "../call/address.ts";
-export type { DebounceOptions } from "./debounce.ts";
+export type { DebounceOptions } from "./follow/debounce.ts";
 export type { DiscoveryEvent, RegistrationEvent, WatchEvent } from "./discovery-event.ts";
 export { createEndpoint, type Endpoint, type EndpointHealth, endpointsEqual } from "./endpoint.ts";
 export { createEndpointSet, type EndpointChange, type EndpointSet } from "./endpoint-set.ts";
 export { type Hold, type Holder, RegistrationRefused } from "./holder.ts";
-export type { KnownSetOptions } from "./known-set.ts";
+export type { KnownSetOptions } from "./follow/known-set.ts";
 export {
   createLastGoodStore,
   defaultStateFolder,
   type LastGood,
   type LastGoodStore,
   type LastGoodStoreOptions,
-} from "./last-good.ts";
+} from "./follow/last-good.ts";
 export type { Registrar, Registration, RegistrationChange, RegistrationState } from "./registrar.ts";
 export {
   createRegistrationLoop,
   type RegistrationLoop,
   type RegistrationLoopOptions,
-} from "./registration-loop.ts";
+} from "./register/registration-loop.ts";
 export type { RegistryClient } from "./registry-client.ts";
 export type { Resolver, ResolverDelta, ResolverSnapshot, ResolverUpdate } from "./resolver.ts";
 export { createResolvers, type Resolvers } from "./resolvers.ts";
-export type { ShrinkGuardOptions } from "./shrink-guard.ts";
+export type { ShrinkGuardOptions } from "./follow/shrink-guard.ts";
 export type { Source, SourceUpdate } from "./source.ts";
 export { createStaticResolver, staticEndpoints } from "./static.ts";
 export { heddleTarget, parseTarget, type Target } from "./target.ts";
-export { createWatchLoop, type WatchLoop, type WatchLoopOptions } from "./watch-loop.ts";
+export { createWatchLoop, type WatchLoop, type WatchLoopOptions } from "./follow/watch-loop.ts";
 export type { WatchStatus } from "./watch-status.ts";
-export type { WatchTuning } from "./watch-tuning.ts";
+export type { WatchTuning } from "./follow/watch-tuning.ts";

@@ -5,7 +5,7 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { DiscoveryEvent } from "./discovery-event.ts";
-import type { LastGoodStore } from "./last-good.ts";
+import type { LastGoodStore } from "./follow/last-good.ts";
 import type { Registrar } from "./registrar.ts";
 import type { RegistryUrl } from "./registry-url.ts";
 import type { Resolver } from "./resolver.ts";

@@ -12,7 +12,7 @@ import { isHeddleError } from "../../call/errors.ts";
 import type { DiscoveryEvent } from "../../discovery/discovery-event.ts";
 import { createEndpoint, type Endpoint } from "../../discovery/endpoint.ts";
 import { createEndpointSet } from "../../discovery/endpoint-set.ts";
-import { createLastGoodStore } from "../../discovery/last-good.ts";
+import { createLastGoodStore } from "../../discovery/follow/last-good.ts";
 import { heddleTarget, parseTarget } from "../../discovery/target.ts";
 import type { Registry } from "../plane/registry.ts";
 import { type Agent, createWorld } from "./registry-world.test.ts";

@@ -6,8 +6,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { reasonText } from "../../call/errors.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../../discovery/holder.ts";
-import { type LiveStream, openLiveStream } from "../../discovery/live-stream.ts";
-import { createOutbox } from "../../discovery/outbox.ts";
+import { type LiveStream, openLiveStream } from "../../discovery/waiting/live-stream.ts";
+import { createOutbox } from "../../discovery/waiting/outbox.ts";
 import {
   type RegisterRequest,
   RegisterRequestSchema,

@@ -12,7 +12,7 @@ import type { ClientTlsOptions } from "../../connection/tls.ts";
 import { createEtcdClient, type EtcdClient } from "../../discovery/etcd/etcd-client.ts";
 import { keyText, prefixRange } from "../../discovery/etcd/etcd-keys.ts";
 import { toDelete, toPut } from "../../discovery/etcd/etcd-txn.ts";
-import { pauseBeforeRetry } from "../../discovery/pause.ts";
+import { pauseBeforeRetry } from "../../discovery/waiting/pause.ts";
 import type { RegistryTls } from "../../discovery/registry-client.ts";
 import { hostsOf, parseRegistryUrl, readRegistryOptions } from "../../discovery/registry-url.ts";
 import { Event_EventType as EventType, type KeyValue } from "../../gen/etcd/kv_pb.ts";

@@ -12,7 +12,7 @@
 import { codecOf } from "../../contract/codec/codec.ts";
 import { ifRevision, toDelete, toPut } from "../../discovery/etcd/etcd-txn.ts";
 import { createLeaseKeeper } from "../../discovery/etcd/lease-keeper.ts";
-import { pauseBeforeRetry } from "../../discovery/pause.ts";
+import { pauseBeforeRetry } from "../../discovery/waiting/pause.ts";
 import type { KeyValue } from "../../gen/etcd/kv_pb.ts";
 import { InstanceSchema } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";

@@ -4,7 +4,7 @@
  * agent that has lost the cluster counts as lost too: it has nothing to say.
  */
 import type { Timer, Timers } from "../../runtime/timer.ts";
-import { type RegistryHttp, statusError } from "../registry-http.ts";
+import { type RegistryHttp, statusError } from "../http/registry-http.ts";
 
 export interface AgentPulse {
   /** Tells until it is disposed: `onBeat` after each answer, `onLost` once, when none came. */

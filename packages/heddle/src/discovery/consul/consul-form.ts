@@ -1,5 +1,5 @@
 /** Consul's limits on a service's `Meta` (agent/structs in its source): 64 pairs, keys without dots, 512 bytes a value. */
-import type { FlatMetadataForm } from "../flat-metadata.ts";
+import type { FlatMetadataForm } from "../fields/flat-metadata.ts";
 
 export const CONSUL_FORM: FlatMetadataForm = {
   prefix: "heddle-",

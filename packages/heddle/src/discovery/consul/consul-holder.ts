@@ -6,17 +6,17 @@
 import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { fromFlatMetadata } from "../flat-metadata.ts";
+import { fromFlatMetadata } from "../fields/flat-metadata.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { isObject, textsAt } from "../json-fields.ts";
+import { isObject, textsAt } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
   type RegistryHttpRequest,
   type RegistryHttpResponse,
   statusError,
-} from "../registry-http.ts";
-import { settleAll } from "../settle-all.ts";
+} from "../http/registry-http.ts";
+import { settleAll } from "../waiting/settle-all.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 import type { ConsulRegistrationOptions } from "./consul-options.ts";
 import { checkId, serviceId, toServiceDefinition } from "./service-definition.ts";

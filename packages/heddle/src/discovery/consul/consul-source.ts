@@ -8,10 +8,10 @@
 import { createHash } from "node:crypto";
 import { HeddleError, isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
 import { registryRefusal } from "../registry-error.ts";
-import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../registry-http.ts";
+import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../http/registry-http.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import type { Target } from "../target.ts";
 import type { AgentPulse } from "./agent-pulse.ts";

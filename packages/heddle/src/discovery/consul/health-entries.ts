@@ -4,8 +4,8 @@
  */
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
-import { fromFlatMetadata } from "../flat-metadata.ts";
-import { isObject, textAt, textsAt } from "../json-fields.ts";
+import { fromFlatMetadata } from "../fields/flat-metadata.ts";
+import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 
 /** Throws for what is no list: that is no answer of Consul. */

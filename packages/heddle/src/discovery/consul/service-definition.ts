@@ -1,7 +1,7 @@
 /** An instance as `/v1/agent/service/register` takes it: one service for each name under which it is to be found. */
 import { parseAddress } from "../../call/address.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { toFlatMetadata } from "../flat-metadata.ts";
+import { toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
 import { CONSUL_FORM, CONSUL_MAX_PAIRS } from "./consul-form.ts";
 import type { ConsulRegistrationOptions } from "./consul-options.ts";

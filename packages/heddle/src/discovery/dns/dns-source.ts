@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import { HeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import type { Target } from "../target.ts";
 import type { DnsLookup } from "./dns-lookup.ts";

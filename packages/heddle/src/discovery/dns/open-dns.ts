@@ -6,7 +6,7 @@
 import { invalidOption } from "../../call/check-option.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../watch-loop.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createDnsLookup } from "./dns-lookup.ts";
 import { isSrvForm, SRV_FORMS } from "./dns-question.ts";
 import { createDnsSource, isServerAddress } from "./dns-source.ts";

@@ -24,7 +24,7 @@ import {
   Watch,
 } from "../../gen/etcd/rpc_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { pauseBeforeRetry } from "../pause.ts";
+import { pauseBeforeRetry } from "../waiting/pause.ts";
 import { isCompacted, isStaleLogin, isTransient } from "./etcd-error.ts";
 import { keyAfter, prefixRange } from "./etcd-keys.ts";
 import { createEtcdLogin } from "./etcd-login.ts";

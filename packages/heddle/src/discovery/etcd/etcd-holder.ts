@@ -11,13 +11,13 @@ import type { ResponseOp } from "../../gen/etcd/rpc_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { pauseBeforeRetry } from "../pause.ts";
+import { pauseBeforeRetry } from "../waiting/pause.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { isNotFound, isRefusal, isTransient } from "./etcd-error.ts";
 import { type EtcdLayout, readOwner, writeInstance } from "./etcd-layout.ts";
 import { ifRevision, toDelete, toGet, toPut } from "./etcd-txn.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
-import { unlessAborted } from "./unless-aborted.ts";
+import { unlessAborted } from "../waiting/unless-aborted.ts";
 
 export interface EtcdHolderOptions {
   readonly client: Pick<EtcdClient, "txn">;

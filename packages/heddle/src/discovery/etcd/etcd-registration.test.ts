@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { createInstanceState } from "../instance-state.ts";
+import { createInstanceState } from "../register/instance-state.ts";
 import { createEtcdClient } from "./etcd-client.ts";
 import { createEtcdHolder } from "./etcd-holder.ts";
 import { keyText } from "./etcd-keys.ts";

@@ -20,7 +20,7 @@ import {
 import { createSeededRandom } from "../../runtime/random.ts";
 import { createRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
-import { createOutbox, type Outbox } from "../outbox.ts";
+import { createOutbox, type Outbox } from "../waiting/outbox.ts";
 import { keyText } from "./etcd-keys.ts";
 
 type WatchAnswer = MessageInitShape<typeof WatchResponseSchema>;

@@ -7,10 +7,10 @@
  * like and whatever etcd will say once it is back.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
-import { openLiveStream } from "../live-stream.ts";
-import { createOutbox } from "../outbox.ts";
-import { registryBackoff } from "../pause.ts";
+import { createBell } from "../waiting/bell.ts";
+import { openLiveStream } from "../waiting/live-stream.ts";
+import { createOutbox } from "../waiting/outbox.ts";
+import { registryBackoff } from "../waiting/pause.ts";
 import { backoffMs } from "../../resilience/backoff.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { reasonText } from "../../call/errors.ts";

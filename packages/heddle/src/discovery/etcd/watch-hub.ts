@@ -16,7 +16,7 @@ import {
 } from "../../gen/etcd/rpc_pb.ts";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createOutbox, type Outbox } from "../outbox.ts";
+import { createOutbox, type Outbox } from "../waiting/outbox.ts";
 import { Compacted, isStaleLogin, isStaleLoginText } from "./etcd-error.ts";
 import type { KeyRange } from "./etcd-keys.ts";
 import type { EtcdLogin } from "./etcd-login.ts";

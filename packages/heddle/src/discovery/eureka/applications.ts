@@ -4,7 +4,7 @@
  * of how many instances have which status. Where that differs, another full answer is needed.
  */
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
-import { isObject, textAt } from "../json-fields.ts";
+import { isObject, textAt } from "../fields/json-fields.ts";
 import type { EurekaReading } from "./eureka-options.ts";
 import { eurekaName, type EurekaInstance, readInstanceInfo } from "./instance-info.ts";
 

@@ -10,15 +10,15 @@ import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { isObject } from "../json-fields.ts";
+import { isObject } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
   type RegistryHttpRequest,
   type RegistryHttpResponse,
   statusError,
-} from "../registry-http.ts";
-import { settleAll } from "../settle-all.ts";
+} from "../http/registry-http.ts";
+import { settleAll } from "../waiting/settle-all.ts";
 import type { EurekaRegistrationOptions } from "./eureka-options.ts";
 import {
   type EurekaInstance,

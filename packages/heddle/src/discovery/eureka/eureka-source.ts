@@ -1,7 +1,7 @@
 /** Follows a name in the copy of the registry that all targets share (`registry-cache.ts`). */
 import { HeddleError } from "../../call/errors.ts";
 import type { Timers } from "../../runtime/timer.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import type { RegistryCache } from "./registry-cache.ts";
 

@@ -5,9 +5,9 @@
  */
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
-import { type FlatMetadataForm, fromFlatMetadata, toFlatMetadata } from "../flat-metadata.ts";
+import { type FlatMetadataForm, fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { isObject, textAt, textsAt } from "../json-fields.ts";
+import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import type { EurekaReading, EurekaRegistrationOptions } from "./eureka-options.ts";
 
 /** One instance of one application, as far as it matters. */

@@ -15,7 +15,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { type Bell, createBell } from "../bell.ts";
+import { type Bell, createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { namesOf } from "../names.ts";
 import { isServicesName, parseServicesText } from "./parse-text.ts";

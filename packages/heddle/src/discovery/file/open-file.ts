@@ -6,9 +6,9 @@
 import { resolve } from "node:path";
 import { invalidOption } from "../../call/check-option.ts";
 import type { OpenRegistry } from "../registry-client.ts";
-import { createRegistrationLoop } from "../registration-loop.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
 import { type RegistryUrl, readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../watch-loop.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { createFileHolder } from "./file-holder.ts";
 import { createFileSource } from "./file-source.ts";

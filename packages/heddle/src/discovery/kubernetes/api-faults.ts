@@ -5,7 +5,7 @@
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses
  */
 import { HeddleError } from "../../call/errors.ts";
-import { textAt } from "../json-fields.ts";
+import { textAt } from "../fields/json-fields.ts";
 import { fieldsAt, toFields } from "./nested-fields.ts";
 
 /** What we know is too old to go on from, or newer than what the server knows: list again. */

@@ -4,7 +4,7 @@
  * ends, plugins hand out short ones. So they are asked for with each request, and whoever gives them keeps what is
  * still good.
  */
-import type { RegistryHttpTls } from "../registry-http.ts";
+import type { RegistryHttpTls } from "../http/registry-http.ts";
 
 export interface ClusterAccess {
   /** `host:port` */

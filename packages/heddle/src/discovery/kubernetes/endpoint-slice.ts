@@ -4,7 +4,7 @@
  *
  * https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
  */
-import { textAt, textsAt } from "../json-fields.ts";
+import { textAt, textsAt } from "../fields/json-fields.ts";
 import { type Fields, fieldsAt, listAt, toFields } from "./nested-fields.ts";
 
 export interface EndpointSlice {

@@ -8,7 +8,7 @@
 import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../json-fields.ts";
+import { textAt } from "../fields/json-fields.ts";
 import type { KubeSection } from "./kubeconfig.ts";
 import { type Fields, fieldsAt, listAt, toFields } from "./nested-fields.ts";
 

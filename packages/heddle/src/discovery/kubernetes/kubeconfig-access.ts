@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../json-fields.ts";
-import type { RegistryHttpTls } from "../registry-http.ts";
+import { textAt } from "../fields/json-fields.ts";
+import type { RegistryHttpTls } from "../http/registry-http.ts";
 import { type ClusterAccess, type Credential, DEFAULT_NAMESPACE, readServerUrl } from "./cluster-access.ts";
 import { createExecCredentials, type ExecCredentials } from "./exec-credentials.ts";
 import { type KubeContext, type KubeSection, readKubeContext, readPem } from "./kubeconfig.ts";

@@ -8,7 +8,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { textAt } from "../json-fields.ts";
+import { textAt } from "../fields/json-fields.ts";
 import { type Fields, fieldsAt, listAt, toFields } from "./nested-fields.ts";
 
 /** One context of a kubeconfig with the cluster and the user that it names. */

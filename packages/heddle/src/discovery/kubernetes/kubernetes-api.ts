@@ -3,13 +3,13 @@
  * server is there. What it takes is `get`, `list` and `watch` on endpointslices.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../json-fields.ts";
+import { textAt } from "../fields/json-fields.ts";
 import {
   createRegistryHttp,
   type RegistryHttp,
   type RegistryHttpStream,
   type RegistryHttpTls,
-} from "../registry-http.ts";
+} from "../http/registry-http.ts";
 import { toApiFault } from "./api-faults.ts";
 import { type ClusterAccess, type Credential, sameTls } from "./cluster-access.ts";
 import { type EndpointSlice, readEndpointSlice } from "./endpoint-slice.ts";

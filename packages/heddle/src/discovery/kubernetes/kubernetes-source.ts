@@ -8,9 +8,9 @@
  */
 import { HeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { RegistryHttpError } from "../registry-http.ts";
+import { RegistryHttpError } from "../http/registry-http.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import type { Target } from "../target.ts";
 import { CursorLost, ServerBusy } from "./api-faults.ts";

@@ -1,5 +1,5 @@
 /** The nested parts of objects of Kubernetes, where what is optional may be missing, null or, in a bad hour, anything. */
-import { isObject } from "../json-fields.ts";
+import { isObject } from "../fields/json-fields.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,7 @@ import { createRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { isHeddleError } from "../../call/errors.ts";
 import { createEndpoint } from "../endpoint.ts";
-import { createRegistrationLoop } from "../registration-loop.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
 import { createReadinessHolder } from "./readiness.ts";
 
 function start(t: TestContext, name: string | undefined = "ready") {

@@ -10,8 +10,8 @@ import type { Node } from "../../gen/envoy/config/core/v3/core_pb.ts";
 import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { createOutbox, type Outbox } from "../outbox.ts";
-import { pauseBeforeRetry } from "../pause.ts";
+import { createOutbox, type Outbox } from "../waiting/outbox.ts";
+import { pauseBeforeRetry } from "../waiting/pause.ts";
 import type { RegistryTransport } from "../registry-client.ts";
 import {
   type AcceptedVersions,

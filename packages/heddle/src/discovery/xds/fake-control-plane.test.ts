@@ -15,7 +15,7 @@ import {
   type DiscoveryRequest,
   DiscoveryResponseSchema,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { createOutbox, type Outbox } from "../outbox.ts";
+import { createOutbox, type Outbox } from "../waiting/outbox.ts";
 import type { RegistryTransport } from "../registry-client.ts";
 import { TYPE_URLS, type XdsType } from "./xds-resource.ts";
 

@@ -4,7 +4,7 @@
  */
 import type { OpenRegistry } from "../registry-client.ts";
 import { readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../watch-loop.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createAdsClient } from "./ads-client.ts";
 import { readBootstrap } from "./bootstrap.ts";
 import { createXdsSource } from "./xds-source.ts";

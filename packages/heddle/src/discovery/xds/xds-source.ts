@@ -3,7 +3,7 @@
  * resources stay wanted until then.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import type { AdsClient } from "./ads-client.ts";
 import { followXdsChain, type XdsChain } from "./xds-chain.ts";

@@ -3,8 +3,8 @@
  * there are two conventions that others read and write (`curator-layout.ts`, `serverset-layout.ts`).
  */
 import type { Endpoint } from "../endpoint.ts";
-import type { FlatMetadataForm } from "../flat-metadata.ts";
-import { isObject } from "../json-fields.ts";
+import type { FlatMetadataForm } from "../fields/flat-metadata.ts";
+import { isObject } from "../fields/json-fields.ts";
 import type { CreateMode } from "./protocol.ts";
 
 export interface Layout {

@@ -7,9 +7,9 @@
  */
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint } from "../endpoint.ts";
-import { fromFlatMetadata, toFlatMetadata } from "../flat-metadata.ts";
+import { fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { isObject, textAt, textsAt } from "../json-fields.ts";
+import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import { FLAT_FORM, type Layout, parseNode } from "./layout.ts";
 
 export const serversetLayout: Layout = {

@@ -10,7 +10,7 @@
  */
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { pauseBeforeRetry, SHORT_LIFE_MS } from "../pause.ts";
+import { pauseBeforeRetry, SHORT_LIFE_MS } from "../waiting/pause.ts";
 import { type Connection, openConnection, SessionExpired } from "./connection.ts";
 import type { Dial } from "./dial.ts";
 import { closeSession } from "./protocol.ts";

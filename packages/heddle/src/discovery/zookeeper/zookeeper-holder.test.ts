@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import type { Hold } from "../holder.ts";
-import { createInstanceState } from "../instance-state.ts";
+import { createInstanceState } from "../register/instance-state.ts";
 import { createCuratorLayout } from "./curator-layout.ts";
 import { createFakeWorld, type FakeWorld, HOSTS, settled } from "./fake-ensemble.test.ts";
 import type { Layout } from "./layout.ts";

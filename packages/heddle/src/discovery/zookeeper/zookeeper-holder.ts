@@ -7,7 +7,7 @@
  * back), or somebody else's. It is deleted and made again in one transaction, unless a newer life of the process wrote it.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
 import { namesOf } from "../names.ts";

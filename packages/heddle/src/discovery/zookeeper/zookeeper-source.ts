@@ -8,7 +8,7 @@
  */
 import { HeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../bell.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import type { Target } from "../target.ts";
 import type { Connection } from "./connection.ts";
