@@ -2,7 +2,7 @@
  * Consul servers, alone or as a cluster, without access control and TLS. Not `agent -dev`, which keeps nothing: after
  * a restart an agent with a folder has what was registered with it, as the agents of real clusters do.
  */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 import { builtProgram, serverFolder } from "./places.ts";
@@ -14,7 +14,12 @@ export interface ConsulOptions {
   readonly size?: 1 | 3;
 }
 
-export async function startConsul({ size = 1 }: ConsulOptions = {}): Promise<RegistryServer> {
+export interface ConsulServer extends RegistryServer {
+  /** Starts them all again with nothing in them: their indexes begin anew. */
+  forget(): Promise<void>;
+}
+
+export async function startConsul({ size = 1 }: ConsulOptions = {}): Promise<ConsulServer> {
   const folder = serverFolder("consul");
   const ports = await freePorts(size * 3);
   const members = Array.from({ length: size }, (_, i) => ({
@@ -60,6 +65,11 @@ export async function startConsul({ size = 1 }: ConsulOptions = {}): Promise<Reg
   return {
     url: `consul://${nodes.map(({ address }) => address).join(",")}`,
     nodes,
+    async forget() {
+      await Promise.all(nodes.map((node) => node.kill()));
+      for (const { name } of members) rmSync(join(folder.path, name), { recursive: true });
+      await Promise.all(nodes.map((node) => node.restart()));
+    },
     stop: () => folder.stop(nodes),
   };
 }

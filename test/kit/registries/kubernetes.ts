@@ -50,6 +50,7 @@ export interface EndpointSlice {
   readonly ports: readonly { readonly name?: string; readonly port: number; readonly appProtocol?: string }[];
   readonly endpoints: readonly SliceEndpoint[];
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Real slices have at most 1000. */
@@ -213,7 +214,8 @@ function pathOf(name: string, namespace = "default"): string {
 }
 
 function objectOf(slice: EndpointSlice, uid: string): object {
-  const { name, namespace = "default", service, addressType = "IPv4", ports, endpoints, labels } = slice;
+  const { name, namespace = "default", service, addressType = "IPv4", ports, endpoints } = slice;
+  const { labels, annotations = {} } = slice;
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
@@ -223,6 +225,7 @@ function objectOf(slice: EndpointSlice, uid: string): object {
       uid,
       creationTimestamp: new Date().toISOString(),
       labels: { "kubernetes.io/service-name": service, ...labels },
+      annotations,
     },
     addressType,
     ports: ports.map((port) => ({ name: "", protocol: "TCP", ...port })),

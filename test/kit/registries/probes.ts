@@ -4,9 +4,9 @@ import { text } from "node:stream/consumers";
 
 const DEADLINE_MS = 5000;
 
-/** The JSON of an answer to GET, or to POST when there is a body. Rejects for any other status than 2xx. */
-export async function fetchJson<T>(url: string, body?: object): Promise<T> {
-  const posted = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+/** The JSON of an answer to GET, or to POST (or another method) when there is a body. Rejects for any other status than 2xx. */
+export async function fetchJson<T>(url: string, body?: object, method = "POST"): Promise<T> {
+  const posted = body === undefined ? {} : { method, body: JSON.stringify(body) };
   const response = await fetch(url, {
     ...posted,
     headers: { accept: "application/json" },

@@ -38,7 +38,7 @@ export interface StartedRegistry {
   readonly nodes: readonly FailingNode[];
   /** For clients: of these nodes (or of what stands before them), with the short lease of the bounds or a lease of 15 s and more. */
   url(options?: { readonly hosts?: readonly string[]; readonly lease?: "short" | "long" }): string;
-  /** Where there is no registrar: makes these all there is of a service. */
+  /** Where registering is somebody else's job: makes these all there is of a service. */
   readonly publish?: (service: string, endpoints: readonly Endpoint[]) => Promise<void>;
   /** Registers many at once in another way than the registrar. Default: the registrar. */
   readonly registerMany?: (service: string, endpoints: readonly Endpoint[]) => Promise<void>;

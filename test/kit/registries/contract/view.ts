@@ -56,8 +56,8 @@ export async function openView(
     resolver,
     events,
     enrol(endpoint) {
-      if (registrar === undefined) return publishMember(started, endpoint);
-      const registration = registrar.register(endpoint);
+      if (started.publish !== undefined) return publishMember(started, started.publish, endpoint);
+      const registration = (registrar ?? assert.fail("it has no registrar")).register(endpoint);
       return {
         registered: registration.registered,
         get state() {
@@ -80,8 +80,11 @@ interface Desk {
 
 const desks = new WeakMap<StartedRegistry, Desk>();
 
-function publishMember(started: StartedRegistry, endpoint: Endpoint): Member {
-  const publish = started.publish ?? assert.fail("a registry without a registrar must say how to publish");
+function publishMember(
+  started: StartedRegistry,
+  publish: NonNullable<StartedRegistry["publish"]>,
+  endpoint: Endpoint,
+): Member {
   const { service, address } = endpoint;
   const desk = desks.get(started) ?? { services: new Map(), writing: Promise.resolve() };
   desks.set(started, desk);
