@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { createTransport } from "../client/transport.ts";
 import { until } from "../connection/scripted-peer.test.ts";
 import { Echo } from "../contract/echo-service.test.ts";
 import { startControlPlane } from "../control/plane/plane.ts";
+import { RegistryAdminService } from "../gen/heddle/registry/v1/admin_pb.ts";
 import { createMesh } from "../mesh.ts";
 import { implement } from "../server/implement.ts";
 import { runCli, startCli } from "./run-cli.test.ts";
@@ -105,4 +111,55 @@ test("control says where it listens, and ends on a signal with 0; a taken addres
   assert.match(second.stderr, /HDL-1004[\s\S]*next: /);
   child.kill("SIGTERM");
   assert.equal((await ended).code, 0);
+});
+
+test("control with a folder remembers, and ps shows what is static, draining and remembered", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "heddle-control-"));
+  const started: ReturnType<typeof startCli>["child"][] = [];
+  const start = async () => {
+    const run = startCli(["control", "--listen", "127.0.0.1:0", "--data", folder]);
+    started.push(run.child);
+    await until(() => run.output.stderr.includes("registry at ") || run.child.exitCode !== null);
+    return { ...run, address: /registry at (\S+)/.exec(run.output.stderr)?.[1] ?? "" };
+  };
+  const states = async (address: string) => {
+    const { stdout } = await runCli(["ps", "--json", "--registry", `heddle://${address}`]);
+    const { instances } = JSON.parse(stdout) as { instances: { instance: string; state: string }[] };
+    return instances.map(({ instance, state }) => `${instance} ${state}`);
+  };
+  try {
+    const first = await start();
+    const mesh = await createMesh({
+      service: "echo",
+      instance: "echo-1",
+      registry: first.address,
+      stateFolder: false,
+      shutdownSignals: [],
+      onWarning: () => {},
+    });
+    await (await mesh.serve(implement(Echo, {}))).registered;
+    await using admin = createTransport({ target: first.address });
+    const client = createClient(RegistryAdminService, admin);
+    for (const id of ["db-1", "db-2"])
+      await client.putStaticInstance({ instance: { id, service: "db", address: "10.0.0.1:5432" } });
+    await client.drainInstance({ id: "db-2" });
+    assert.deepEqual(await states(first.address), ["db-1 static", "db-2 draining", "echo-1 ready"]);
+    first.child.kill("SIGTERM");
+    assert.equal((await first.ended).code, 0);
+    await mesh.close();
+    const second = await start();
+    assert.deepEqual(await states(second.address), ["db-1 static", "db-2 draining", "echo-1 remembered"]);
+    second.child.kill("SIGTERM");
+    await second.ended;
+    const both = await runCli(["control", "--data", folder, "--store", "etcd://127.0.0.1"]);
+    assert.deepEqual([both.code, /store.*it replaces data/.test(both.stderr)], [1, true]);
+  } finally {
+    for (const child of started) child.kill("SIGKILL");
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("ps asks nobody but a control plane of Heddle", async () => {
+  const { code, stderr } = await runCli(["ps", "--registry", "consul://127.0.0.1"]);
+  assert.deepEqual([code, stderr], [2, "heddle ps: it asks a control plane of Heddle, not consul://\n"]);
 });

@@ -26,10 +26,10 @@ export function readForPage(
   parts: ServerParts,
   done: () => void,
 ): RequestReader {
-  return new DroppingReader(call, () => void answer(page, call, parts).then(done));
+  return new DroppingReader(call, () => void answer(page, call, parts, done));
 }
 
-async function answer(page: HttpPage, call: ServerCall, parts: ServerParts): Promise<void> {
+async function answer(page: HttpPage, call: ServerCall, parts: ServerParts, done: () => void): Promise<void> {
   let given: HttpAnswer;
   try {
     const at = call.head.path.indexOf("?");
@@ -38,10 +38,11 @@ async function answer(page: HttpPage, call: ServerCall, parts: ServerParts): Pro
     parts.onHandlerError(error, call);
     given = { status: 500, contentType: "text/plain; charset=utf-8", body: "the page failed\n" };
   }
-  if (call.ended || call.over) return;
+  if (call.ended || call.over) return done();
   const { status, contentType, body } = given;
   call.sendHead(status, ["content-type", contentType, ...call.answerFields]);
   call.sendBody(typeof body === "string" ? new TextEncoder().encode(body) : body);
   call.sendEnd();
   call.flush();
+  done();
 }

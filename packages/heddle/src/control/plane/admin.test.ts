@@ -149,10 +149,15 @@ test("a control plane with a folder starts with what it knew", async () => {
   await using again = await start(options);
   const { complete, instances } = again.registry.list("");
   assert.equal(complete, false);
-  assert.deepEqual(instances.map(({ id, origin, draining }) => [id, origin, draining]).toSorted(), [
-    ["db-1", InstanceOrigin.STATIC, true],
-    ["orders-1", InstanceOrigin.REMEMBERED, false],
-  ]);
+  assert.deepEqual(
+    instances
+      .map(({ id, origin, draining }) => [id, origin, draining])
+      .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+    [
+      ["db-1", InstanceOrigin.STATIC, true],
+      ["orders-1", InstanceOrigin.REMEMBERED, false],
+    ],
+  );
   assert.equal((await services(again)).services?.length, 2);
   await using second = createTransport({ target: again.address });
   const first = await createClient(RegistryService, second).listInstances({ name: "orders" });

@@ -63,7 +63,8 @@ export class InstanceRecord {
   }
 
   with(change: Partial<Pick<RecordFields, "drained" | "health">>): InstanceRecord {
-    return new InstanceRecord(this.given, this.heldBy, { ...this, ...change });
+    const { check, session, drained, health } = this;
+    return new InstanceRecord(this.given, this.heldBy, { check, session, drained, health, ...change });
   }
 
   /** Whether a record of an equal instance would be seen and kept as this one. */

@@ -38,7 +38,7 @@ test("it agrees with protobuf-es", () => {
     zone: word,
     contracts: fc.array(word, { maxLength: 2 }),
     metadata: fc.dictionary(fc.constantFrom("a", "b", "toString"), word, { maxKeys: 2 }),
-    ...{ weight: fc.constantFrom(0, 1) },
+    weight: fc.constantFrom(0, 1),
   });
   fc.assert(
     fc.property(fields, fields, (a, b) => {
