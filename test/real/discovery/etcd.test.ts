@@ -36,12 +36,13 @@ async function started(t: TestContext, size: 1 | 3 = 1) {
 }
 
 /** One process's view of a registry, with what it was told. */
-async function opened(t: TestContext, url: string) {
+async function opened(t: TestContext, url: string, incarnation?: bigint) {
   const events: string[] = [];
   const warnings: string[] = [];
   const registry = await openRegistry(url, {
     onEvent: (event: { readonly kind: string }) => events.push(event.kind),
     onWarning: (text: string) => warnings.push(text),
+    ...(incarnation === undefined ? {} : { incarnation }),
   });
   t.after(() => registry[Symbol.asyncDispose]());
   const { registrar } = registry;
@@ -128,8 +129,8 @@ suite("etcd: what others write and read", () => {
 
   test("what a newer incarnation wrote is left alone", async (t) => {
     const { url, ctl } = await started(t);
-    const older = await opened(t, url);
-    const newer = await opened(t, url);
+    const older = await opened(t, url, 1n);
+    const newer = await opened(t, url, 2n);
     const set = watching(t, newer, "orders");
     const first = older.registrar.register(instance("orders-1", 4001));
     await first.registered;
@@ -224,6 +225,16 @@ suite("etcd: leases", () => {
 });
 
 suite("etcd: history that is gone", () => {
+  test("a store in which nothing happens is not taken for a dead one", { timeout: 60_000 }, async (t) => {
+    const { url } = await started(t);
+    const caller = await opened(t, url);
+    const startedAt = performance.now();
+    watching(t, caller, "orders");
+    // Twice what it takes to give up a stream.
+    await until(() => performance.now() - startedAt > 9_000, "9 s", 10_000);
+    assert.deepEqual(caller.events, ["connected"]);
+  });
+
   test("compacted while nobody was connected", async (t) => {
     const { url, first, ctl, compact } = await started(t);
     const caller = await opened(t, url);

@@ -99,6 +99,17 @@ test("all names of a process are followed on one stream, with one heartbeat", as
   for (const { stop } of all) stop.abort();
 });
 
+test("a watch tells nothing that its list had", async () => {
+  const { etcd, follow } = createWorld();
+  etcd.put("heddle/orders/a", value(1));
+  const { news, stop } = follow("orders");
+  await etcd.until(() => [...etcd.streams][0]?.watchers.size === 1, "the watch");
+  etcd.put("heddle/orders/b", value(1));
+  await etcd.until(() => news().length === 2, "the change");
+  assert.deepEqual(news(), ["= a", "+ b - "]);
+  stop.abort();
+});
+
 test("history that is compacted, before or under the watch, means a new list", async () => {
   const { etcd, follow } = createWorld();
   etcd.put("heddle/orders/a", value(1));
@@ -165,8 +176,9 @@ test("a target with options is refused, with the option's name", async () => {
 });
 
 test("a watcher that nobody reads ends instead of growing", async () => {
-  const watcher = new Watcher(1n);
-  const events = Array.from({ length: MAX_UNREAD_EVENTS / 2 }, () => create(EventSchema));
+  const watcher = new Watcher(1n, 1n);
+  const event = create(EventSchema, { kv: { modRevision: 1n } });
+  const events = Array.from({ length: MAX_UNREAD_EVENTS / 2 }, () => event);
   const response = create(WatchResponseSchema, { events });
   assert.deepEqual(
     [1, 2, 3].map(() => watcher.take(response)),

@@ -243,6 +243,8 @@ export class FakeEtcd {
     for await (const { requestUnion: request } of requests) {
       if (request.case === "progressRequest") {
         this.progressRequests++;
+        // As in etcd's `progressIfSync`.
+        if ([...watchers.values()].some(({ startRevision }) => startRevision > this.revision)) continue;
         out.push({ header: { revision: this.revision }, watchId: -1n });
       } else if (request.case === "cancelRequest") {
         watchers.delete(request.value.watchId);

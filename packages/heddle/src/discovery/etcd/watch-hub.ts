@@ -114,10 +114,13 @@ class WatchStream {
   }
 
   add(range: KeyRange & { readonly startRevision: bigint }): Watcher {
-    const watcher = new Watcher(++this.#lastId);
+    const watcher = new Watcher(++this.#lastId, range.startRevision);
     this.#watchers.set(watcher.id, watcher);
     this.#creating.push(watcher);
-    this.#send({ case: "createRequest", value: { ...range, watchId: watcher.id, fragment: true } });
+    // From the revision before, whose events the watcher drops: etcd answers no progress request on a stream that has a
+    // watcher of the future, and a store in which nothing happens would look dead.
+    const value = { ...range, startRevision: range.startRevision - 1n, watchId: watcher.id, fragment: true };
+    this.#send({ case: "createRequest", value });
     return watcher;
   }
 

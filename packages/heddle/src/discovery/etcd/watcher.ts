@@ -10,6 +10,8 @@ export const MAX_UNREAD_EVENTS = 20_000;
 export class Watcher {
   /** Within its stream. */
   readonly id: bigint;
+  /** The first revision that is wanted. */
+  readonly #from: bigint;
   #unread: EtcdWatchNews[] = [];
   #unreadEvents = 0;
   /** Of a revision whose end has not come yet. */
@@ -17,8 +19,9 @@ export class Watcher {
   #failure: { readonly error: unknown } | undefined;
   #wake = () => {};
 
-  constructor(id: bigint) {
+  constructor(id: bigint, from: bigint) {
     this.id = id;
+    this.#from = from;
   }
 
   /** Waits. Rejects with what `fail` was given, once all that came before has been read. */
@@ -40,7 +43,8 @@ export class Watcher {
     if (this.#unread.length === 0) this.#add({ kind: "alive" });
   }
 
-  take({ events, fragment, header }: WatchResponse): "taken" | "overflow" {
+  take({ events: all, fragment, header }: WatchResponse): "taken" | "overflow" {
+    const events = all.filter(({ kv }) => kv !== undefined && kv.modRevision >= this.#from);
     if (this.#unreadEvents + this.#fragments.length + events.length > MAX_UNREAD_EVENTS) {
       this.fail(
         new ConnectError(`more than ${MAX_UNREAD_EVENTS} changes are unread`, Code.ResourceExhausted),
