@@ -31,6 +31,9 @@ test("a mesh registers in a folder and finds there, by URL alone", async (t) => 
   assert.equal((await calling.client(EchoService).unary({})).echo?.instance, "here");
   const byName = calling.client(EchoService, { target: "heddle:///echoes" });
   assert.equal((await byName.unary({})).echo?.instance, "here");
+  const [watch] = calling.discovery();
+  assert.deepEqual([watch?.state, watch?.source, watch?.endpoints], ["live", "registry", 1]);
+  assert.ok(watch?.ageMs !== undefined && watch.ageMs < 60_000);
 });
 
 test("in a union an instance is found in whichever registry it is", async (t) => {

@@ -12,6 +12,7 @@ import type { RegistryClient } from "./discovery/registry-client.ts";
 import { registryError } from "./discovery/registry-error.ts";
 import { parseRegistryUrl } from "./discovery/registry-url.ts";
 import type { Resolver } from "./discovery/resolver.ts";
+import type { WatchStatus } from "./discovery/watch-status.ts";
 import { openRegistry, REGISTRY_SCHEMES } from "./registries.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
@@ -25,6 +26,7 @@ export class MeshRegistries implements AsyncDisposable {
   readonly #options: MeshRegistriesOptions;
   /** By URL. */
   readonly #opened = new Map<string, Promise<RegistryClient>>();
+  readonly #clients = new Set<RegistryClient>();
   readonly #incarnation: bigint;
   #main: { readonly resolver: Resolver; readonly registrar: Registrar | undefined } | undefined;
   /** Of the one registry that is configured: a target of that scheme without an authority means it, too. */
@@ -55,6 +57,11 @@ export class MeshRegistries implements AsyncDisposable {
   /** One for each kind of registry. */
   get resolvers(): readonly Resolver[] {
     return REGISTRY_SCHEMES.map((scheme) => this.#resolver(scheme));
+  }
+
+  /** What is followed in each of them. */
+  describe(): readonly WatchStatus[] {
+    return [...this.#clients].flatMap(({ resolver }) => resolver.describe?.() ?? []);
   }
 
   /** Deregisters and closes. Never throws. */
@@ -102,6 +109,10 @@ export class MeshRegistries implements AsyncDisposable {
       ...(stateFolder === undefined ? {} : { stateFolder }),
     });
     this.#opened.set(url, opening);
+    opening.then(
+      (client) => this.#clients.add(client),
+      () => {},
+    );
     return opening;
   }
 

@@ -14,6 +14,7 @@ import { createEndpoint } from "./discovery/endpoint.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
@@ -38,6 +39,8 @@ export interface Mesh extends AsyncDisposable {
   serve(services: Implementation | readonly Implementation[], options?: ServeOptions): Promise<MeshServer>;
   /** What its clients see: a snapshot of each target, its instances and their connections. */
   channels(): readonly ChannelStatus[];
+  /** What it knows of each name that it follows in a registry: whose word that is, and how old. */
+  discovery(): readonly WatchStatus[];
   /** Drains and closes everything: servers first, then clients. Disposal does the same. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -156,6 +159,10 @@ class RunningMesh implements Mesh {
 
   channels(): readonly ChannelStatus[] {
     return [...this.#channels].map((channel) => channel.describe());
+  }
+
+  discovery(): readonly WatchStatus[] {
+    return this.#registries.describe();
   }
 
   close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
