@@ -102,6 +102,27 @@ test("npm start -- --exit ends with 0: an instance was killed, no order failed, 
   await allGone(children);
 });
 
+test("a registry in a folder does as well: nobody serves it, and an instance that died is dropped", async (t) => {
+  const start = run(t, START, "--exit", "--orders", "100", "--registry", "file");
+  const [code] = await once(start.process, "close");
+  assert.equal(code, 0, start.output);
+  assert.match(start.output, /found through file:\/\/\S+, started for this run\n/);
+  assert.match(start.output, /failed +0\n/);
+  assert.match(start.output, /the registry drops it/);
+});
+
+test("a registry that cannot be used is refused before anything starts", async (t) => {
+  for (const [registry, reason] of [
+    ["etdc", /"etdc" is neither a URL nor one of heddle, file, etcd, /],
+    ["dns://127.0.0.1:53/svc.test", /services don't register in dns:\/\/.*; try dns/],
+  ] as const) {
+    const start = run(t, START, "--registry", registry);
+    assert.deepEqual(await once(start.process, "close"), [2, null]);
+    assert.match(start.output, reason);
+    assert.equal(start.output.trim().split("\n").length, 1);
+  }
+});
+
 test("it stays up for one more order, and Ctrl-C drains everything and exits 0", async (t) => {
   const start = run(t, START, "--orders", "100");
   const [, registry = ""] = await start.shows(
