@@ -66,7 +66,7 @@ export async function openRegistry(url: string, options: OpenRegistryOptions = {
     stateFolder === false
       ? undefined
       : createLastGoodStore({
-          registry: registry.text,
+          registry: registry.identity,
           ...runtime,
           onWarning,
           ...(stateFolder === undefined ? {} : { folder: stateFolder }),

@@ -21,8 +21,13 @@ export interface RegistryUrl {
   readonly username: string;
   readonly password: string;
   readonly query: Readonly<Record<string, string>>;
-  /** For people and for the names of files: without password and query. */
+  /** For people: without password and query. */
   readonly text: string;
+  /**
+   * What tells it from every other registry, for what is kept of it: the text with the user and all options that say
+   * whom one sees (`dc`, `namespace`, `context`, …). Without secrets and without times, which may change.
+   */
+  readonly identity: string;
 }
 
 /** Parses a registry's URL. Throws `optionInvalid` without repeating the text, which may hold a secret. */
@@ -35,7 +40,12 @@ export function parseRegistryUrl(text: string): RegistryUrl {
   const scheme = rawScheme.toLowerCase();
   const hosts = authority === "" ? [] : authority.split(",").map((host) => host.trim());
   if (hosts.includes("")) throw invalidOption("registry", "a host between two commas is empty");
-  const [username = "", password = ""] = userInfo.split(":").map(decode);
+  // A password with one of these in it cuts the URL elsewhere, and a part of it would be shown as host, path or option.
+  if (!hosts.every((host) => HOST.test(host)) || (authority !== "" && rawPath.includes("@")))
+    throw invalidOption("registry", UNESCAPED);
+  const colon = userInfo.indexOf(":");
+  const username = decode(colon === -1 ? userInfo : userInfo.slice(0, colon));
+  const password = colon === -1 ? "" : decode(userInfo.slice(colon + 1));
   const path = decode(rawPath).replace(/^\/+|\/+$/g, "");
   const shown = `${scheme}://${hosts.join(",")}${path === "" ? "" : `/${path}`}`;
   return url(
@@ -51,6 +61,10 @@ export function parseRegistryUrl(text: string): RegistryUrl {
 
 const FORM =
   "write host:port, or scheme://host:port,host:port/path?option=value (the text is not repeated, for it may hold a secret)";
+const UNESCAPED =
+  "a host is not host, host:port or [ipv6]:port, or a user or password holds one of / ? # @ unescaped: write them as %2F %3F %23 %40";
+/** With or without a port. An IPv6 address may stand without brackets where no port follows. */
+const HOST = /^(?:\[[^\]]*\]|[^:[\]]+)(?::\d*)?$|^[\da-fA-F.]*:[\da-fA-F:.]*:[\da-fA-F:.]*$/;
 
 function url(
   scheme: string,
@@ -61,7 +75,12 @@ function url(
   query: Readonly<Record<string, string>>,
   text: string,
 ): RegistryUrl {
-  return { scheme, hosts, path, username, password, query, text };
+  const telling = Object.entries(query)
+    .filter(([name]) => !/^(?:token|password)$|Ms$/.test(name))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const parts = username === "" ? telling : [["user", username], ...telling];
+  const identity = parts.length === 0 ? text : `${text}?${new URLSearchParams(parts)}`;
+  return { scheme, hosts, path, username, password, query, text, identity };
 }
 
 function decode(text: string): string {
@@ -155,6 +174,8 @@ export function readRegistryOptions(registry: RegistryUrl): RegistryOptionsReade
     refuseOthers() {
       for (const name of Object.keys(query)) {
         if (known.has(name)) continue;
+        // The rest of a password, after a question mark that was not escaped.
+        if (name.includes("@")) throw invalidOption("registry", UNESCAPED);
         const meant = nearest(name, known);
         throw invalidOption(
           "registry",
