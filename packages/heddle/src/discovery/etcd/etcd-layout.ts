@@ -101,7 +101,7 @@ export function readInstance(name: string, id: string, value: Uint8Array): Endpo
     contracts,
     protocols: textList(ours["protocols"]),
     ...(typeof tls === "boolean" ? { tls } : {}),
-    ...(Number.isInteger(weight) && Number(weight) >= 0 ? { weight: Number(weight) } : {}),
+    ...(Number.isSafeInteger(weight) && Number(weight) >= 0 ? { weight: Number(weight) } : {}),
     zone: text(ours["zone"]) ?? "",
     version: text(ours["version"]) ?? "",
     metadata: textRecord(record(ours["metadata"])),

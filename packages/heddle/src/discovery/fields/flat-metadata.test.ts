@@ -100,3 +100,16 @@ function definedOnly<Given extends object>(
 ): { [Key in keyof Given]: Exclude<Given[Key], undefined> } {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 }
+
+test("what others wrote in our fields and makes no sense is left out", () => {
+  const read = (fields: Record<string, string>) => fromFlatMetadata(fields, CONSUL);
+  // Names that every object has are no words for yes and no.
+  for (const tls of ["constructor", "__proto__", "toString", "TRUE", "1"])
+    assert.equal("tls" in read({ "heddle-id": "a", "heddle-tls": tls }), false, tls);
+  const { otherAddresses } = read({ "heddle-addresses": "10.0.0.1:1,nonsense,::,10.0.0.1:0,[::1]:2,a b:1" });
+  assert.deepEqual(otherAddresses, ["10.0.0.1:1", "[::1]:2"]);
+  assert.deepEqual(
+    Object.keys(read(JSON.parse('{"__proto__":"x","heddle-more":"{\\"__proto__\\":\\"y\\"}"}')).metadata),
+    ["__proto__"],
+  );
+});

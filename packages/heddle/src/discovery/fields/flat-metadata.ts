@@ -4,6 +4,7 @@
  * the instance's metadata stands as it is, for other programs to read, and only what the map can't hold (a key that is no
  * key there, a long value) goes into one field of ours as JSON. A value that is too long for the map is cut into several.
  */
+import { parseAddress } from "../../call/address.ts";
 import type { Endpoint } from "../endpoint.ts";
 
 export interface FlatMetadataForm {
@@ -90,8 +91,9 @@ export function fromFlatMetadata(
       .filter((one) => one !== "");
   const id = field("id");
   const [service, zone, version] = [field("service"), field("zone"), field("version")];
-  const [contracts, protocols, otherAddresses] = [list("contracts"), list("protocols"), list("addresses")];
-  const tls = { true: true, false: false }[field("tls")];
+  const [contracts, protocols] = [list("contracts"), list("protocols")];
+  const otherAddresses = list("addresses").filter((address) => typeof parseAddress(address) !== "string");
+  const tls = field("tls") === "true" ? true : field("tls") === "false" ? false : undefined;
   const weight = /^\d{1,9}$/.test(field("weight")) ? Number(field("weight")) : undefined;
   const incarnation = /^\d{1,20}$/.test(field("incarnation")) ? BigInt(field("incarnation")) : undefined;
   return {

@@ -117,7 +117,23 @@ test("a file of a version that knew fewer fields is read, with their defaults", 
   assert.deepEqual((await store.load("t"))?.endpoints, [createEndpoint({ address: "127.0.0.1:1" })]);
 });
 
-test("a folder that can't be written is a warning", async () => {
+test("an endpoint that could not be read again does not spoil the others", async () => {
+  await using store = createLastGoodStore({ registry: "hostile", folder });
+  const odd = [
+    { address: "10.0.0.1:0" },
+    { address: "10.0.0.1:1", otherAddresses: ["nonsense"] },
+    { address: "10.0.0.1:1", weight: 1e300 },
+    { address: "10.0.0.1:1", tls: Object as unknown as boolean },
+  ].map(createEndpoint);
+  store.save("t", [...odd, ...endpoints]);
+  await store.flush();
+  assert.deepEqual(
+    (await store.load("t"))?.endpoints.map(({ id }) => id),
+    ["a", "b", "c"],
+  );
+});
+
+test("a folder that can't be written is a warning, once until it can", async () => {
   const file = join(folder, "a-file");
   await writeFile(file, "");
   const warnings: string[] = [];
@@ -129,6 +145,17 @@ test("a folder that can't be written is a warning", async () => {
   store.save("t", endpoints);
   await store.flush();
   assert.match(warnings.join(), /cannot save the last good endpoints of t/);
+  store.save("t", endpoints);
+  await store.flush();
+  assert.equal(warnings.length, 1);
+  await rm(file);
+  store.save("t", endpoints);
+  await store.flush();
+  await rm(file, { recursive: true });
+  await writeFile(file, "");
+  store.save("t", endpoints);
+  await store.flush();
+  assert.equal(warnings.length, 2);
 });
 
 test("the state folder follows the environment", () => {

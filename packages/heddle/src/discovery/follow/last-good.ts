@@ -51,18 +51,30 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
   let timer: Timer | undefined;
   /** Writes follow one another, so that an older set never lands on a newer one. */
   let writing: Promise<void> = Promise.resolve();
+  let isFailing = false;
   let closed = false;
 
   async function write(target: string, endpoints: readonly Endpoint[]): Promise<void> {
     const path = join(folder, fileName(registry, target));
     const temporary = `${path}.${process.pid}.${randomUUID()}.tmp`;
-    const content: SavedFile = { format: FORMAT, registry, target, savedAtMs: clock.wallMs(), endpoints };
+    // One that could not be read again would spoil all: what a registry says may be of any kind.
+    const sound = endpoints.filter(isSound);
+    const content: SavedFile = {
+      format: FORMAT,
+      registry,
+      target,
+      savedAtMs: clock.wallMs(),
+      endpoints: sound,
+    };
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
       await rename(temporary, path);
+      isFailing = false;
     } catch (cause) {
-      onWarning(`cannot save the last good endpoints of ${target} in ${path}`, cause);
+      // Once, until it works again: a full disk stays full, and there is a set to save every few seconds.
+      if (!isFailing) onWarning(`cannot save the last good endpoints of ${target} in ${path}`, cause);
+      isFailing = true;
       await rm(temporary, { force: true }).catch(() => {});
     }
   }
@@ -138,10 +150,16 @@ function readSaved(value: unknown, registry: string, target: string): Omit<LastG
 
 /** What an older version did not write has its default. */
 function readEndpoint(value: unknown): Endpoint {
+  if (!isSound(value)) throw new Error(`not an endpoint: ${JSON.stringify(value).slice(0, 200)}`);
+  return createEndpoint(value);
+}
+
+function isSound(value: unknown): value is Partial<Endpoint> & { readonly address: string } {
+  if (typeof value !== "object" || value === null) return false;
   const { id, address, otherAddresses, service, contracts, protocols, tls, weight, zone, version } =
     value as Partial<Endpoint>;
   const { metadata, health, draining } = value as Partial<Endpoint>;
-  const sound =
+  return (
     isText(id) &&
     isAddress(address) &&
     (otherAddresses === undefined || (Array.isArray(otherAddresses) && otherAddresses.every(isAddress))) &&
@@ -149,7 +167,7 @@ function readEndpoint(value: unknown): Endpoint {
     isTexts(contracts) &&
     (protocols === undefined || isTexts(protocols)) &&
     (tls === undefined || typeof tls === "boolean") &&
-    Number.isInteger(weight) &&
+    Number.isSafeInteger(weight) &&
     Number(weight) >= 0 &&
     (zone === undefined || isText(zone)) &&
     (version === undefined || isText(version)) &&
@@ -157,9 +175,8 @@ function readEndpoint(value: unknown): Endpoint {
     metadata !== null &&
     Object.values(metadata).every(isText) &&
     (health === undefined || HEALTHS.has(health)) &&
-    typeof draining === "boolean";
-  if (!sound) throw new Error(`not an endpoint: ${JSON.stringify(value)}`);
-  return createEndpoint(value as Endpoint);
+    typeof draining === "boolean"
+  );
 }
 
 const HEALTHS: ReadonlySet<unknown> = new Set<EndpointHealth>(["unknown", "healthy", "unhealthy"]);

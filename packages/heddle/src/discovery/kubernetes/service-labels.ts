@@ -27,7 +27,7 @@ export function readServiceTraits(slice: EndpointSlice, port: Pick<SlicePort, "a
       .filter((name) => name !== undefined)
       .toSorted(),
     protocols: readList(annotations["heddle.dev/protocols"]),
-    weight: Number.isInteger(weight) && weight >= 0 ? weight : 1,
+    weight: Number.isSafeInteger(weight) && weight >= 0 ? weight : 1,
     ...(tls === undefined ? {} : { tls }),
     ...(version ? { version } : {}),
   };
