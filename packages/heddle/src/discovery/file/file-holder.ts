@@ -102,7 +102,10 @@ export function createFileHolder({ folder, ttlMs, incarnation, runtime }: FileHo
 
 /** A readable name that no id can leave the folder with, or hide in it. */
 export function fileNameOf(id: string): string {
-  const escaped = encodeURIComponent(id.toWellFormed()).replace(/^\./, "%2E").replaceAll("*", "%2A");
+  const escaped = encodeURIComponent(id.toWellFormed())
+    .replace(/^\./, "%2E")
+    .replace(/^~/, "%7E")
+    .replaceAll("*", "%2A");
   if (escaped.length <= MAX_NAME) return `${escaped}.json`;
   return `${escaped.slice(0, MAX_NAME - 33)}-${createHash("sha256").update(id).digest("hex").slice(0, 32)}.json`;
 }

@@ -293,5 +293,6 @@ test("no id can leave the folder or hide in it", () => {
   assert.ok(long.length <= 210 && long !== fileNameOf(`${"x".repeat(499)}y`));
   assert.equal(fileNameOf("../../etc/passwd"), "%2E.%2F..%2Fetc%2Fpasswd.json");
   assert.equal(fileNameOf(".hidden"), "%2Ehidden.json");
+  assert.equal(fileNameOf("~mine"), "%7Emine.json", "a name that begins so is an editor's");
   assert.equal(fileNameOf("orders@10.0.0.1:4001"), "orders%4010.0.0.1%3A4001.json");
 });
