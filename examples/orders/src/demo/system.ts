@@ -33,7 +33,7 @@ export interface SystemOptions {
 
 /** Resolves when callers hear of every instance; when that fails, nothing is left running. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const system = new RunningSystem(options, await openCallerView(options.registry.url));
+  const system = new RunningSystem(options);
   try {
     await system.start();
   } catch (error) {
@@ -47,10 +47,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 const DROPPED_WITHIN_MS = 20_000;
 /** Eureka as it is delivered may take a minute and a half. */
 const HEARD_WITHIN_MS = 120_000;
+/** So long a call waits for somebody to be there, by default. */
+const CALLERS_WAIT_MS = 3_000;
 
 class RunningSystem implements System {
   readonly #options: SystemOptions;
-  readonly #view: CallerView;
+  #view: CallerView | undefined;
   readonly #services = new Map<string, Child>();
   /** By name; a killed one keeps its last address. */
   readonly #instances = new Map<string, RunningInstance>();
@@ -58,9 +60,8 @@ class RunningSystem implements System {
   readonly #dead = new Set<string>();
   #published: Promise<void> = Promise.resolve();
 
-  constructor(options: SystemOptions, view: CallerView) {
+  constructor(options: SystemOptions) {
     this.#options = options;
-    this.#view = view;
   }
 
   get processes(): number {
@@ -72,7 +73,7 @@ class RunningSystem implements System {
     const names = SERVICES.flatMap((service) => numbers.map((number) => `${service}-${number}`));
     await Promise.all(names.map((name) => this.#launch(name)));
     await this.#publish();
-    await Promise.all(names.map((name) => this.#heard(name)));
+    this.#view = await this.#newcomer();
   }
 
   addressOf(name: string): string {
@@ -91,14 +92,15 @@ class RunningSystem implements System {
     await this.#publish();
   }
 
-  dropped(name: string): Promise<boolean> {
-    return this.#view.hearsNoMoreOf(this.#instance(name), DROPPED_WITHIN_MS);
+  async dropped(name: string): Promise<boolean> {
+    return (await this.#view?.hearsNoMoreOf(this.#instance(name), DROPPED_WITHIN_MS)) === true;
   }
 
   async restart(name: string): Promise<void> {
     await this.#launch(name);
     await this.#publish();
-    await this.#heard(name);
+    if (await this.#view?.hearsOf(this.#instance(name), HEARD_WITHIN_MS)) return;
+    throw new Error(`the registry did not tell callers of ${name} within ${HEARD_WITHIN_MS / 1000} s`);
   }
 
   tallies(): Promise<CallTally[]> {
@@ -114,7 +116,7 @@ class RunningSystem implements System {
   async [Symbol.asyncDispose](): Promise<void> {
     await releaseAll(this.#of(SERVICES[0]));
     await releaseAll([...this.#services.values()]);
-    await this.#view[Symbol.asyncDispose]();
+    await this.#view?.[Symbol.asyncDispose]();
   }
 
   /** Resolves when the process serves and, where it registers itself, is registered. */
@@ -146,9 +148,16 @@ class RunningSystem implements System {
     return this.#published;
   }
 
-  async #heard(name: string): Promise<void> {
-    if (await this.#view.hearsOf(this.#instance(name), HEARD_WITHIN_MS)) return;
-    throw new Error(`the registry did not tell callers of ${name} within ${HEARD_WITHIN_MS / 1000} s`);
+  /** Resolves with the view of a caller that heard of everybody as soon as it came: some registries tell newcomers old news. */
+  async #newcomer(): Promise<CallerView> {
+    const giveUpAt = performance.now() + HEARD_WITHIN_MS;
+    while (performance.now() < giveUpAt) {
+      const view = await openCallerView(this.#options.registry.url);
+      const heard = [...this.#instances.values()].map((one) => view.hearsOf(one, CALLERS_WAIT_MS));
+      if ((await Promise.all(heard)).every(Boolean)) return view;
+      await view[Symbol.asyncDispose]();
+    }
+    throw new Error(`the registry did not tell callers of every instance within ${HEARD_WITHIN_MS / 1000} s`);
   }
 
   #instance(name: string): RunningInstance {
