@@ -9,8 +9,11 @@ export interface Relay {
   readonly connections: number;
   /** The connections that stand pass nothing on any more, not even their end; new ones work. */
   fallSilent(): void;
-  /** From now on what the client says arrives, and what the server says doesn't, on all connections. */
-  loseAnswers(): void;
+  /**
+   * From now on what the client says arrives, and what the server says doesn't: on all connections, or on those on which the
+   * client has said something of that kind, from then on.
+   */
+  loseAnswers(to?: (request: Buffer) => boolean): void;
   /** From now on nothing passes either way, on all connections; new ones are taken all the same. */
   cutOff(): void;
   /** Ends the connections that stand; new ones work. */
@@ -21,18 +24,22 @@ export interface Relay {
 export async function startRelay(t: TestContext, target: string, { delayMs = 0 } = {}): Promise<Relay> {
   const sockets: Socket[] = [];
   const silent = new Set<Socket>();
-  let passes = { requests: true, answers: true };
+  let passes: "all" | "requests" | "nothing" = "all";
+  let isToBeLost: (request: Buffer) => boolean = () => true;
   const port = Number(target.slice(target.lastIndexOf(":") + 1));
   const listener = createServer({ noDelay: true }, (near) => {
     const far = connect({ port, host: "127.0.0.1", noDelay: true });
-    for (const [from, to, what] of [
-      [near, far, "requests"],
-      [far, near, "answers"],
+    let losesAnswers = false;
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
     ] as const) {
       sockets.push(from);
       from.on("error", () => {});
-      from.on("data", (chunk) => {
-        if (!passes[what]) return;
+      from.on("data", (chunk: Buffer) => {
+        if (passes === "nothing") return;
+        if (passes === "requests") losesAnswers ||= from === near && isToBeLost(chunk);
+        if (losesAnswers && from === far) return;
         if (delayMs === 0) to.write(chunk);
         else setTimeout(() => to.write(chunk), delayMs);
       });
@@ -57,15 +64,16 @@ export async function startRelay(t: TestContext, target: string, { delayMs = 0 }
         socket.pause();
       }
     },
-    loseAnswers() {
-      passes = { requests: true, answers: false };
+    loseAnswers(to = () => true) {
+      passes = "requests";
+      isToBeLost = to;
     },
     cutOff() {
-      passes = { requests: false, answers: false };
+      passes = "nothing";
     },
     mend() {
       for (const socket of sockets) socket.destroy();
-      passes = { requests: true, answers: true };
+      passes = "all";
     },
   };
 }

@@ -9,7 +9,10 @@ export async function fetchJson<T>(url: string, body?: object, method = "POST"):
   const posted = body === undefined ? {} : { method, body: JSON.stringify(body) };
   const response = await fetch(url, {
     ...posted,
-    headers: { accept: "application/json" },
+    headers: {
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
     signal: AbortSignal.timeout(DEADLINE_MS),
   });
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);

@@ -42,7 +42,10 @@ keepsTheContract({
     metadata: NO_PLACE,
     draining: NO_PLACE,
   },
-  many: { count: 500, reason: "an answer holds 64 KiB, some 1 000 SRV records, and each host is asked for" },
+  many: {
+    count: 400,
+    reason: "what dnsmasq answers with 500 SRV records and their addresses, c-ares can't read",
+  },
   async start() {
     const server = await startDnsmasq();
     const addresses: Record<string, readonly string[]> = {};

@@ -23,7 +23,7 @@ for (const size of [1, 3] as const) {
       return {
         ...server,
         url: ({ hosts = server.nodes.map(({ address }) => address), lease = "short" } = {}) =>
-          `zookeeper://${hosts.join(",")}?sessionTimeoutMs=${lease === "short" ? 3_000 : 30_000}`,
+          `zookeeper://${hosts.join(",")}?sessionTimeoutMs=${lease === "short" ? 3_000 : 10_000}`,
       };
     },
   });

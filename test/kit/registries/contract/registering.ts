@@ -68,12 +68,10 @@ export const registeringChecks: readonly Check[] = [
       await member.registered;
       await know([reader], 1, bounds.changeMs);
       reader.mark();
+      const from = view.events.length;
       await elapsed(performance.now(), bounds.leaseMs * 2.5);
       assert.equal(reader.lowest, 1);
-      assert.deepEqual(
-        view.events.filter((kind) => kind.endsWith("registered")),
-        ["registered"],
-      );
+      assert.ok(!view.events.slice(from).includes("unregistered"));
       assert.equal(member.state, "registered");
     },
   },
@@ -155,6 +153,7 @@ export const registeringChecks: readonly Check[] = [
       await Promise.all([here.registered, there.registered]);
       await know(followings, 2, bounds.changeMs);
       for (const following of followings) following.mark();
+      const from = jumping.events.length;
       for (const days of [1, -1]) {
         offsetMs = days * DAY_MS;
         const atMs = performance.now();
@@ -164,7 +163,7 @@ export const registeringChecks: readonly Check[] = [
         for (const { lowest } of followings) assert.equal(lowest, 2);
         assert.equal(here.state, "registered");
       }
-      assert.ok(!jumping.events.includes("unregistered"));
+      assert.ok(!jumping.events.slice(from).includes("unregistered"));
       const late = jumping.enrol(instanceOf(service, 2));
       await late.registered;
       await know(followings, 3, bounds.changeMs);

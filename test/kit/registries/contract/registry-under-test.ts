@@ -36,12 +36,14 @@ export interface RegistryBounds {
 
 export interface StartedRegistry {
   readonly nodes: readonly FailingNode[];
-  /** For clients: of these nodes (or of what stands before them), with the short lease of the bounds or a lease of 15 s and more. */
+  /** For clients: of these nodes (or of what stands before them), with the short lease of the bounds or a usual one. */
   url(options?: { readonly hosts?: readonly string[]; readonly lease?: "short" | "long" }): string;
   /** Where registering is somebody else's job: makes these all there is of a service. */
   readonly publish?: (service: string, endpoints: readonly Endpoint[]) => Promise<void>;
   /** Registers many at once in another way than the registrar. Default: the registrar. */
   readonly registerMany?: (service: string, endpoints: readonly Endpoint[]) => Promise<void>;
+  /** Tells a write from what a registrar asks before it. Default: whatever is said next is, or brings, a write. */
+  readonly isWrite?: (request: Buffer) => boolean;
   /** Makes every cursor that was given out so far too old. */
   readonly forgetHistory?: () => Promise<void>;
   stop(): Promise<void>;

@@ -13,7 +13,7 @@ const APART_MS = 40;
 export const scaleChecks: readonly Check[] = [
   {
     name: "many instances",
-    says: "5 000 instances of a service are known, and a change among them is one step",
+    says: "5 000 instances of a service (or as many as it can hold) are known, and a change among them is one step",
     async run({ t, registry, bounds, started, service }) {
       const { count, reason } = registry.many ?? { count: MANY, reason: "" };
       if (reason !== "") t.diagnostic(`${count} instead of ${MANY}: ${reason}`);
