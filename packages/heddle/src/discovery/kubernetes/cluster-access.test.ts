@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -46,7 +46,14 @@ ${more}`,
 }
 
 const open = (files: readonly string[], options: Partial<KubeconfigAccessOptions> = {}) =>
-  openKubeconfigAccess({ files, context: undefined, env: process.env, runtime: createRuntime(), ...options });
+  openKubeconfigAccess({
+    files,
+    context: undefined,
+    env: process.env,
+    runtime: createRuntime(),
+    signal: new AbortController().signal,
+    ...options,
+  });
 const first = { renew: false };
 
 test("in a pod the address is in the environment and the rest in files, which are read again each time", async (t) => {
@@ -237,6 +244,40 @@ test("a plugin that hangs is given up", async (t) => {
   time.advance(30_000);
   await failure;
 });
+
+test("a plugin that hangs and ignores signals leaves nothing behind, neither when it is given up nor when nobody wants it", async (t) => {
+  const path = folder(t);
+  const pids = () => readFileSync(join(path, "pids"), "utf8").trim().split(/\s+/).map(Number);
+  plugin(path, `trap '' TERM INT\nsleep 600 &\necho $$ $! > ${join(path, "pids")}\nwait`);
+  write(join(path, "config"), "server: https://a", exec);
+  const time = createVirtualTime();
+  const runtime = createRuntime({ clock: time, timers: time });
+  const closing = new AbortController();
+  const access = await open([join(path, "config")], { runtime, signal: closing.signal });
+  const ends = [() => time.advance(30_000), () => closing.abort()];
+  const reasons = [/took longer than 30 s/, /not needed any more/];
+  for (const [index, end] of ends.entries()) {
+    rmSync(join(path, "pids"), { force: true });
+    const failure = assert.rejects(access.credential(first), reasons[index] as RegExp);
+    await until(() => existsSync(join(path, "pids")) && pids().length === 2);
+    end();
+    await failure;
+    await until(() => !pids().some(lives));
+  }
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** A zombie, which its parent has not looked after yet, doesn't. */
+function lives(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 test("a server's URL in its parts", () => {
   assert.deepEqual(readServerUrl("https://10.0.0.1"), { host: "10.0.0.1:443", basePath: "", isSecure: true });

@@ -5,7 +5,7 @@
  *
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
  */
-import { execFile } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { textAt } from "../fields/json-fields.ts";
@@ -29,6 +29,8 @@ export interface ExecCredentialsOptions {
   readonly cluster: KubeSection;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly runtime: Pick<Runtime, "clock" | "timers">;
+  /** Nobody wants a credential any more: what runs is ended. */
+  readonly signal: AbortSignal;
 }
 
 /** `exec` is the entry's field of that name. Throws when it can't be run without a person. */
@@ -53,7 +55,7 @@ export function createExecCredentials(exec: Fields, options: ExecCredentialsOpti
   let held: Held | undefined;
 
   function run(): Promise<Held> {
-    running ??= runPlugin(name, command, args, env, options.runtime)
+    running ??= runPlugin(name, command, args, env, options)
       .then((output) => (held = readExecCredential(name, output)))
       .finally(() => {
         running = undefined;
@@ -76,31 +78,67 @@ interface Held {
   readonly untilWallMs: number;
 }
 
+/**
+ * Runs it in a process group of its own, so that one that hangs is ended with all that it has started, and so that nothing
+ * of it keeps this process up. What it hangs on may well be blocking signals too.
+ */
 async function runPlugin(
   name: string,
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  { timers }: Pick<Runtime, "timers">,
+  { runtime, signal }: Pick<ExecCredentialsOptions, "runtime" | "signal">,
 ): Promise<string> {
   const { promise, resolve: done, reject } = Promise.withResolvers<string>();
-  const tooLong = new AbortController();
-  const timer = timers.after(TIMEOUT_MS, () => tooLong.abort());
-  execFile(
-    command,
-    args,
-    { env, signal: tooLong.signal, maxBuffer: MAX_OUTPUT_BYTES },
-    (error, stdout, stderr) => {
-      timer.cancel();
-      if (error === null) return done(stdout);
-      const said = stderr.replace(/\s+/g, " ").trim().slice(0, 300);
-      const why = tooLong.signal.aborted
-        ? `it took longer than ${TIMEOUT_MS / 1000} s`
-        : said || reasonOf(error);
-      reject(new Error(`${name} gave no credential: ${why}`));
-    },
-  );
-  return await promise;
+  const fail = (why: string) => reject(new Error(`${name} gave no credential: ${why}`));
+  const stop = () => fail("it is not needed any more");
+  const timer = runtime.timers.after(TIMEOUT_MS, () => fail(`it took longer than ${TIMEOUT_MS / 1000} s`));
+  const child = spawn(command, args, {
+    env,
+    detached: process.platform !== "win32",
+    windowsHide: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const written: Buffer[] = [];
+  let writtenBytes = 0;
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    written.push(chunk);
+    writtenBytes += chunk.length;
+    if (writtenBytes > MAX_OUTPUT_BYTES) fail(`it wrote more than ${MAX_OUTPUT_BYTES} bytes`);
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    if (said.length < MAX_SAID) said += chunk.toString("utf8", 0, MAX_SAID);
+  });
+  child.on("error", (error: NodeJS.ErrnoException) => fail(reasonOf(error)));
+  child.on("close", (code, by) => {
+    if (code === 0) return done(Buffer.concat(written).toString("utf8"));
+    const shown = said
+      .replace(/[\s\p{Cc}]+/gu, " ")
+      .trim()
+      .slice(0, 300);
+    fail(shown || reasonOf({ code: code ?? by }));
+  });
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await promise;
+  } finally {
+    timer.cancel();
+    signal.removeEventListener("abort", stop);
+    if (child.exitCode === null && child.signalCode === null) killGroup(child);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined && process.platform !== "win32") process.kill(-child.pid, "SIGKILL");
+    else child.kill("SIGKILL");
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 /** The message of a failed command repeats its arguments, which may hold a secret. */
@@ -148,3 +186,5 @@ const TIMEOUT_MS = 30_000;
 /** A new one is asked for so long before the old one ends. */
 const MARGIN_MS = 30_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** Of standard error, of which the beginning is told. */
+const MAX_SAID = 4_096;

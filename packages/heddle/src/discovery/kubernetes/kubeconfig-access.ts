@@ -19,6 +19,8 @@ export interface KubeconfigAccessOptions {
   /** Given to plugins. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly runtime: Pick<Runtime, "clock" | "timers">;
+  /** Ends plugins that run. */
+  readonly signal: AbortSignal;
 }
 
 /** Throws an `Error` that repeats no secret when the files say nothing that can be used. */

@@ -106,7 +106,8 @@ export function createKubernetesApi({ address, openAccess, runtime }: Kubernetes
 
     async *list({ namespace, labelSelector }, signal) {
       let continuation: string | undefined;
-      do {
+      for (let page = 0; page === 0 || continuation !== undefined; page++) {
+        const asked = continuation;
         const stream = await open(
           {
             path: pathOf(namespace),
@@ -120,8 +121,11 @@ export function createKubernetesApi({ address, openAccess, runtime }: Kubernetes
           throw new Error(`${address}: the answer is no list of EndpointSlices`);
         const metadata = fieldsAt(list, "metadata");
         continuation = textAt(metadata, "continue") || undefined;
+        // Something in between that answers each page with the first one would keep us reading for ever.
+        if (page >= MAX_PAGES || (continuation !== undefined && continuation === asked))
+          throw new Error(`${address}: the list of EndpointSlices has no end`);
         yield { slices: list["items"].map(readEndpointSlice), cursor: textAt(metadata, "resourceVersion") };
-      } while (continuation !== undefined);
+      }
     },
 
     async *watch({ namespace, labelSelector }, cursor, signal) {
@@ -205,6 +209,7 @@ function readJson(text: string): unknown {
 
 /** With up to 1 000 endpoints each. */
 const PAGE_SLICES = 100;
+const MAX_PAGES = 10_000;
 /** Short of what API servers allow by themselves (30 to 60 minutes), so that watches spread anew over their replicas. */
 const WATCH_SECONDS = 300;
 const WATCH_JITTER_SECONDS = 60;

@@ -7,6 +7,7 @@
  * the heartbeat may reach another one than the watch: then by the bookmarks that used to come and don't any more.
  */
 import { HeddleError } from "../../call/errors.ts";
+import { RateGuard } from "../../runtime/rate-guard.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
@@ -53,6 +54,8 @@ class Attempt {
   #cursor = "";
   /** Watches in a row that ended before they were of use. */
   #shortWatches = 0;
+  /** How often watches are opened, of use or not: one that tells something and ends at once would be opened without a pause. */
+  readonly #openings = new RateGuard({ limit: 10, perMs: 30_000 });
 
   constructor(
     options: KubernetesSourceOptions,
@@ -121,6 +124,8 @@ class Attempt {
   /** One watch. Returns when it is to be opened again from the cursor. */
   async *#watch(): AsyncGenerator<SourceUpdate> {
     const { api, runtime } = this.#options;
+    if (this.#openings.hit(runtime.clock.now()))
+      throw new Error("the API server ends watches again and again");
     const ending = new AbortController();
     const signal = AbortSignal.any([this.#signal, ending.signal]);
     let usefulAtMs = Number.POSITIVE_INFINITY;

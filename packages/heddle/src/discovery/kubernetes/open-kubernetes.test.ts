@@ -454,3 +454,37 @@ test("disposing ends watches and takes readiness back", LIMIT, async (t) => {
   assert.equal(opened.client.readiness.isReady, false);
   await until(() => server.watchers === 0);
 });
+
+test(
+  "a server that tells something and ends each watch at once is not asked without a pause",
+  LIMIT,
+  async (t) => {
+    const server = await start(t);
+    server.put(slice("a", ["10.0.0.1"]));
+    server.interfere = ({ query }, response) => {
+      if (query.get("watch") !== "true") return false;
+      response.end(
+        `${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "1001" } } })}\n`,
+      );
+      return true;
+    };
+    const opened = open(t, plain(server));
+    const set = follow(t, opened);
+    await shows(set, "10.0.0.1:80");
+    await until(() => opened.events.some(({ kind }) => kind === "disconnected"));
+    assert.ok(watches(server).length <= 10, String(watches(server).length));
+    assert.equal(set.endpoints.size, 1);
+  },
+);
+
+test("a list without an end is an error, and not read for ever", LIMIT, async (t) => {
+  const server = await start(t);
+  server.interfere = (_, response) => {
+    response.end(JSON.stringify({ metadata: { resourceVersion: "5", continue: "again" }, items: [] }));
+    return true;
+  };
+  const opened = open(t, plain(server));
+  follow(t, opened);
+  await until(() => opened.events.some(({ kind }) => kind === "disconnected"));
+  assert.ok(lists(server).length <= 3, String(lists(server).length));
+});

@@ -34,7 +34,8 @@ export function openKubernetes(context: RegistryContext): KubernetesClient {
   const port = options.optionalText("port");
   const probeMs = options.number("probeMs", 5_000, 100);
   const readinessFile = options.optionalText("readinessFile");
-  const openAccess = chooseAccess(context, options);
+  const closing = new AbortController();
+  const openAccess = chooseAccess(context, options, closing.signal);
   options.refuseOthers();
 
   const api = createKubernetesApi({
@@ -61,6 +62,7 @@ export function openKubernetes(context: RegistryContext): KubernetesClient {
     async [Symbol.asyncDispose]() {
       await registrar[Symbol.asyncDispose]();
       heartbeat[Symbol.dispose]();
+      closing.abort();
       await api[Symbol.asyncDispose]();
     },
   };
@@ -73,13 +75,17 @@ export interface KubernetesClient extends RegistryClient {
 type Choice = () => Promise<ClusterAccess>;
 
 /** Reads all options that say where the API server is and who we are, and looks at neither before it is asked. */
-function chooseAccess({ url, env, runtime }: RegistryContext, options: RegistryOptionsReader): Choice {
+function chooseAccess(
+  { url, env, runtime }: RegistryContext,
+  options: RegistryOptionsReader,
+  signal: AbortSignal,
+): Choice {
   const kubeconfig = options.optionalText("kubeconfig");
   const chosenContext = options.optionalText("context");
   const serviceAccount = options.optionalText("serviceAccount");
   const own = ownAccess(url, options);
   const fromKubeconfig = (files: readonly string[]) =>
-    openKubeconfigAccess({ files, context: chosenContext, env, runtime });
+    openKubeconfigAccess({ files, context: chosenContext, env, runtime, signal });
   if (own !== undefined && kubeconfig === undefined) return async () => own;
   if (kubeconfig !== undefined)
     return async () => {
