@@ -7,7 +7,7 @@
  * (`ifRevision`).
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type CallOptions, createClient, type Transport } from "@connectrpc/connect";
+import { type CallOptions, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import type { KeyValue } from "../../gen/etcd/kv_pb.ts";
 import {
   Auth,
@@ -113,13 +113,23 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
   async function listOnce(prefix: string, signal: AbortSignal | undefined): Promise<EtcdList> {
     const { key: first, rangeEnd } = prefixRange(prefix);
     const kvs: KeyValue[] = [];
-    for (let key = first, revision = 0n; ; ) {
+    for (let key = first, revision = 0n, bytes = 0; ; ) {
       const request = { key, rangeEnd, revision, limit: BigInt(pageSize) };
       const page = await call((callOptions) => kv.range(request, callOptions), signal, TRIES);
       if (revision === 0n) revision = page.header?.revision ?? 0n;
-      kvs.push(...page.kvs);
+      for (const kv of page.kvs) {
+        kvs.push(kv);
+        bytes += kv.key.length + kv.value.length;
+      }
+      if (bytes > MAX_LIST_BYTES)
+        throw new ConnectError(
+          `more than ${MAX_LIST_BYTES} bytes stand under ${prefix}`,
+          Code.FailedPrecondition,
+        );
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return { kvs, revision };
+      if (Buffer.compare(last.key, key) < 0)
+        throw new ConnectError("etcd gives the same page again", Code.DataLoss);
       key = keyAfter(last.key);
     }
   }
@@ -164,3 +174,5 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
 }
 
 const TRIES = 3;
+/** Of keys and values in one list: instances by the hundred thousand have a tenth of it. */
+const MAX_LIST_BYTES = 512 * 1024 * 1024;

@@ -9,6 +9,8 @@ import { HeddleError } from "../../call/errors.ts";
 import type { Event } from "../../gen/etcd/kv_pb.ts";
 import { Event_EventType } from "../../gen/etcd/kv_pb.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { RateGuard } from "../../runtime/rate-guard.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import type { Target } from "../target.ts";
@@ -23,10 +25,11 @@ export interface EtcdSourceOptions {
   /** For errors: the registry without its secrets. */
   readonly registry: string;
   readonly onWarning: (message: string) => void;
+  readonly runtime: Pick<Runtime, "clock">;
 }
 
 export function createEtcdSource(options: EtcdSourceOptions): Source {
-  const { client, layout, registry, onWarning } = options;
+  const { client, layout, registry, onWarning, runtime } = options;
   /** Keys that nobody could read, each told once. */
   const told = new Set<string>();
 
@@ -77,11 +80,13 @@ export function createEtcdSource(options: EtcdSourceOptions): Source {
     silenceMs: SILENCE_MS,
     async *open(target, signal) {
       refuseOptions(target);
+      // A list for each compaction; where they come faster than that, the pauses are the loop's to make.
+      const compactions = new RateGuard({ limit: MAX_COMPACTIONS, perMs: 60_000 });
       for (;;) {
         try {
           yield* follow(target.name, signal);
         } catch (error) {
-          if (error instanceof Compacted) continue;
+          if (error instanceof Compacted && !compactions.hit(runtime.clock.now())) continue;
           throw isRefusal(error) ? registryRefusal(registry, error) : error;
         }
       }
@@ -92,6 +97,7 @@ export function createEtcdSource(options: EtcdSourceOptions): Source {
 /** The watch has a deadline of its own, which is shorter; this one is for what that can't see. */
 const SILENCE_MS = 6_000;
 const MAX_TOLD = 100;
+const MAX_COMPACTIONS = 5;
 
 function refuseOptions({ query, text }: Target): void {
   const [name] = Object.keys(query);

@@ -10,8 +10,10 @@ import { createEtcdSource } from "./etcd-source.ts";
 import { FakeEtcd } from "./fake-etcd.test.ts";
 import { MAX_UNREAD_EVENTS, Watcher } from "./watcher.ts";
 import { create } from "@bufbuild/protobuf";
-import { EventSchema } from "../../gen/etcd/kv_pb.ts";
-import { WatchResponseSchema } from "../../gen/etcd/rpc_pb.ts";
+import { createRouterTransport } from "@connectrpc/connect";
+import { EventSchema, KeyValueSchema } from "../../gen/etcd/kv_pb.ts";
+import { KV, WatchResponseSchema } from "../../gen/etcd/rpc_pb.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 
 function createWorld(pageSize = 1_000) {
   const etcd = new FakeEtcd();
@@ -22,6 +24,7 @@ function createWorld(pageSize = 1_000) {
     layout: createEtcdLayout("heddle"),
     registry: "etcd://fake",
     onWarning: (text) => warnings.push(text),
+    runtime: etcd.runtime,
   });
 
   /** Reads until it ends. */
@@ -187,4 +190,34 @@ test("a watcher that nobody reads ends instead of growing", async () => {
   await watcher.next();
   await watcher.next();
   await assert.rejects(watcher.next(), /unread/);
+});
+
+test("an etcd that compacts all the time is not listed without a pause", async () => {
+  const { etcd, follow } = createWorld();
+  etcd.put("heddle/orders/a", value(1));
+  const { state, stop } = follow("orders");
+  let compactions = 0;
+  etcd.afterRange = () => {
+    etcd.put("heddle/others", "");
+    etcd.put("heddle/others", "");
+    etcd.compact();
+    compactions++;
+  };
+  await etcd.until(() => state.error !== undefined, "the end of the attempt");
+  assert.match(String(state.error), /compacted/);
+  assert.ok(compactions <= 7, String(compactions));
+  stop.abort();
+});
+
+test("an etcd that gives the same page again and again is not read for ever", async () => {
+  const kv = create(KeyValueSchema, { key: Buffer.from("heddle/a"), value: Buffer.from("x") });
+  let pages = 0;
+  const transport = createRouterTransport(({ service }) =>
+    service(KV, {
+      range: () => ({ header: { revision: 5n }, kvs: [kv], more: true, count: BigInt(pages++) }),
+    }),
+  );
+  const stuck = createEtcdClient({ transport, runtime: createRuntime() });
+  await assert.rejects(stuck.list("heddle/"), /the same page again/);
+  assert.equal(pages, 2);
 });

@@ -6,6 +6,7 @@
  * question was sent, and when that time has passed without another answer it is lost, whatever the connection looks
  * like and whatever etcd will say once it is back.
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import { openLiveStream } from "../waiting/live-stream.ts";
@@ -56,6 +57,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   async function grant(): Promise<HeldLease> {
     const askedAtMs = runtime.clock.now();
     const { ID, TTL } = await client.grantLease(ttlSeconds);
+    // A lease of no time would have to be renewed without a pause.
+    if (TTL <= 0n) throw new ConnectError(`etcd granted a lease of ${TTL} s`, Code.Internal);
     const lease = new RenewedLease(options, ID, Number(TTL) * 1000, askedAtMs);
     return lease;
   }

@@ -31,7 +31,7 @@ export const openEtcd: OpenRegistry = (context) => {
     { runtime, onEvent },
   );
   return {
-    resolver: createWatchLoop(createEtcdSource({ client, layout, registry: url.text, onWarning }), {
+    resolver: createWatchLoop(createEtcdSource({ client, layout, registry: url.text, onWarning, runtime }), {
       runtime,
       onEvent,
       lastGood,
