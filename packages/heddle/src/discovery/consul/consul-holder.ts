@@ -3,12 +3,13 @@
  * next anti-entropy. So the agent is asked again and again, with a TTL's update or a look at its list, and gets the
  * registration anew when it doesn't know it any more. When it stays away, another agent gets it.
  */
+import { isJsonObject } from "../../call/json-object.ts";
 import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { fromFlatMetadata } from "../fields/flat-metadata.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { isObject, textsAt } from "../fields/json-fields.ts";
+import { textsAt } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
@@ -53,7 +54,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     if (response.status === 404) return undefined;
     if (response.status !== 200) throw statusError(wanted, response, response.text());
     const service = response.json();
-    return isObject(service)
+    return isJsonObject(service)
       ? (fromFlatMetadata(textsAt(service, "Meta"), CONSUL_FORM).incarnation ?? -1n)
       : -1n;
   }

@@ -2,10 +2,11 @@
  * What `/v1/health/service/<name>` answers, as endpoints. Anybody may have registered what stands there, so nothing of it is
  * trusted to have a form: an entry that nobody could call is left out, and the others stay.
  */
+import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { fromFlatMetadata } from "../fields/flat-metadata.ts";
-import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 
 /** Throws for what is no list: that is no answer of Consul. */
@@ -33,9 +34,9 @@ function isBetter(one: Found, other: Found): boolean {
 }
 
 function readEntry(entry: unknown): Found | undefined {
-  if (!isObject(entry) || !isObject(entry["Service"])) return undefined;
+  if (!isJsonObject(entry) || !isJsonObject(entry["Service"])) return undefined;
   const service = entry["Service"];
-  const node = isObject(entry["Node"]) ? entry["Node"] : {};
+  const node = fieldsAt(entry, "Node");
   const address = addressOf(service, node);
   if (address === undefined) return undefined;
   const meta = textsAt(service, "Meta");
@@ -69,7 +70,7 @@ const HEALTH = {
   unchecked: "unknown",
 } as const;
 
-function addressOf(service: Record<string, unknown>, node: Record<string, unknown>): string | undefined {
+function addressOf(service: Fields, node: Fields): string | undefined {
   const path = textAt(service, "SocketPath");
   const host = textAt(service, "Address") || textAt(node, "Address");
   const port = typeof service["Port"] === "number" ? service["Port"] : 0;
@@ -81,7 +82,7 @@ function statusOf(checks: unknown): keyof typeof HEALTH {
   if (!Array.isArray(checks) || checks.length === 0) return "unchecked";
   let status: keyof typeof HEALTH = "passing";
   for (const check of checks) {
-    if (!isObject(check)) continue;
+    if (!isJsonObject(check)) continue;
     const id = textAt(check, "CheckID");
     if (id === "_node_maintenance" || id.startsWith("_service_maintenance:")) return "maintenance";
     const one = check["Status"];
@@ -92,17 +93,12 @@ function statusOf(checks: unknown): keyof typeof HEALTH {
 }
 
 /** The service's own words first, then those of the machine that it runs on. */
-function zoneOf(
-  service: Record<string, unknown>,
-  node: Record<string, unknown>,
-  meta: Readonly<Record<string, string>>,
-): string | undefined {
-  const locality = (of: Record<string, unknown>) =>
-    isObject(of["Locality"]) ? textAt(of["Locality"], "Zone") : "";
+function zoneOf(service: Fields, node: Fields, meta: Readonly<Record<string, string>>): string | undefined {
+  const locality = (of: Fields) => textAt(fieldsAt(of, "Locality"), "Zone");
   return locality(service) || meta["zone"] || locality(node) || textsAt(node, "Meta")["zone"] || undefined;
 }
 
 function weightOf(weights: unknown, which: "Passing" | "Warning"): number {
-  const weight = isObject(weights) ? weights[which] : undefined;
+  const weight = isJsonObject(weights) ? weights[which] : undefined;
   return typeof weight === "number" && Number.isSafeInteger(weight) && weight >= 0 ? weight : 1;
 }

@@ -3,8 +3,9 @@
  * three minutes), so applying one twice is applying it once; and nothing in them says whether one was missed, except a hash
  * of how many instances have which status. Where that differs, another full answer is needed.
  */
+import { type Fields, textAt, toFields } from "../fields/json-fields.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
-import { isObject, textAt } from "../fields/json-fields.ts";
 import type { EurekaReading } from "./eureka-options.ts";
 import { eurekaName, type EurekaInstance, readInstanceInfo } from "./instance-info.ts";
 
@@ -74,7 +75,7 @@ export function createApplications(
       for (const info of instancesOf(answer)) {
         const instance = readInstanceInfo(info, reading);
         if (instance === undefined) continue;
-        if (isObject(info) && info["actionType"] === "DELETED") remove(instance.key);
+        if (textAt(toFields(info), "actionType") === "DELETED") remove(instance.key);
         else put(instance);
       }
       return textAt(applicationsOf(answer), "apps__hashcode") === hashOf(instances.values());
@@ -118,15 +119,15 @@ function sameInstance(a: EurekaInstance, b: EurekaInstance): boolean {
   return endpointsEqual(a.endpoint, b.endpoint);
 }
 
-function applicationsOf(answer: unknown): Record<string, unknown> {
-  const applications = isObject(answer) ? answer["applications"] : undefined;
-  if (!isObject(applications)) throw new TypeError("Eureka's answer holds no applications");
+function applicationsOf(answer: unknown): Fields {
+  const { applications } = toFields(answer);
+  if (!isJsonObject(applications)) throw new TypeError("Eureka's answer holds no applications");
   return applications;
 }
 
 function instancesOf(answer: unknown): readonly unknown[] {
   return listOf(applicationsOf(answer)["application"]).flatMap((application) =>
-    isObject(application) ? listOf(application["instance"]) : [],
+    listOf(toFields(application)["instance"]),
   );
 }
 

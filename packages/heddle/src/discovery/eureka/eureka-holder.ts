@@ -6,11 +6,11 @@
  * Of two entries the server believes the one with the later `lastDirtyTimestamp`, so ours is always later than what is
  * there, also after the machine's time was set back.
  */
+import { toFields } from "../fields/json-fields.ts";
 import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { isObject } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
@@ -56,7 +56,7 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
     const response = await ask({ method: "GET", path: pathOf(name, id) }, [200, 404], signal);
     if (response.status === 404) return undefined;
     const answer = response.json();
-    const info = isObject(answer) ? answer["instance"] : undefined;
+    const { instance: info } = toFields(answer);
     return readInstanceInfo(info, { address: "ip", prefer: "plain" });
   }
 

@@ -3,11 +3,12 @@
  * "@", text beside attributes is `$`, numbers and flags may be texts, and maps carry the name of their Java class.
  * Source: com.netflix.appinfo.InstanceInfo and com.netflix.discovery.converters in Netflix/eureka.
  */
+import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { type FlatMetadataForm, fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import type { EurekaReading, EurekaRegistrationOptions } from "./eureka-options.ts";
 
 /** One instance of one application, as far as it matters. */
@@ -87,7 +88,7 @@ export function readInstanceInfo(
   info: unknown,
   { address, prefer }: Pick<EurekaReading, "address" | "prefer">,
 ): EurekaInstance | undefined {
-  if (!isObject(info)) return undefined;
+  if (!isJsonObject(info)) return undefined;
   const app = eurekaName(textAt(info, "app"));
   const id = textAt(info, "instanceId") || textAt(info, "hostName");
   if (app === "" || id === "") return undefined;
@@ -144,7 +145,7 @@ const FORM: FlatMetadataForm = {
 };
 
 function placeOf(
-  info: Record<string, unknown>,
+  info: Fields,
   which: EurekaReading["address"],
   prefer: EurekaReading["prefer"],
 ): { readonly address: string; readonly tls: boolean } | undefined {
@@ -158,7 +159,7 @@ function placeOf(
 
 /** Undefined when it is off. */
 function readPort(value: unknown): number | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const port = Number(scalar(value["$"]));
   return scalar(value["@enabled"]) === "true" && Number.isInteger(port) ? port : undefined;
 }
@@ -174,7 +175,6 @@ function withoutClass({ "@class": _, ...rest }: Readonly<Record<string, string>>
   return rest;
 }
 
-function amazonZone(info: Record<string, unknown>): string | undefined {
-  const center = info["dataCenterInfo"];
-  return isObject(center) ? textsAt(center, "metadata")["availability-zone"] || undefined : undefined;
+function amazonZone(info: Fields): string | undefined {
+  return textsAt(fieldsAt(info, "dataCenterInfo"), "metadata")["availability-zone"] || undefined;
 }

@@ -4,8 +4,15 @@
  *
  * https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
  */
-import { textAt, textsAt } from "../fields/json-fields.ts";
-import { type Fields, fieldsAt, listAt, toFields } from "./nested-fields.ts";
+import {
+  type Fields,
+  fieldsAt,
+  listAt,
+  textAt,
+  textListAt,
+  textsAt,
+  toFields,
+} from "../fields/json-fields.ts";
 
 export interface EndpointSlice {
   /** "namespace/name": names alone are unique in one namespace only. */
@@ -87,9 +94,7 @@ function readPort(port: Fields): SlicePort {
 
 function readEndpoint(endpoint: Fields): SliceEndpoint {
   return {
-    addresses: listAt(endpoint, "addresses").filter(
-      (one) => typeof one === "string" && one !== "",
-    ) as string[],
+    addresses: textListAt(endpoint, "addresses").filter((one) => one !== ""),
     targetName: textAt(fieldsAt(endpoint, "targetRef"), "name"),
     use: readUse(fieldsAt(endpoint, "conditions")),
     zone: textAt(endpoint, "zone"),

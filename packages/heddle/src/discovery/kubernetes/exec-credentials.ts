@@ -5,12 +5,11 @@
  *
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
  */
+import { type Fields, fieldsAt, listAt, textAt, toFields } from "../fields/json-fields.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../fields/json-fields.ts";
 import type { KubeSection } from "./kubeconfig.ts";
-import { type Fields, fieldsAt, listAt, toFields } from "./nested-fields.ts";
 
 export interface ExecCredentials {
   /** Throws an `Error` with the program's name and what it wrote to standard error. */

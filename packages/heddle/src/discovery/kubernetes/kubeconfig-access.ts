@@ -2,15 +2,14 @@
  * Access by a context of a kubeconfig: where the cluster is, and the user's token, certificate, password or plugin.
  * Files are read with each request, so what rotates them needs no restart.
  */
+import { fieldsAt, textAt } from "../fields/json-fields.ts";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../fields/json-fields.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
 import { type ClusterAccess, type Credential, DEFAULT_NAMESPACE, readServerUrl } from "./cluster-access.ts";
 import { createExecCredentials, type ExecCredentials } from "./exec-credentials.ts";
 import { type KubeContext, type KubeSection, readKubeContext, readPem } from "./kubeconfig.ts";
-import { fieldsAt } from "./nested-fields.ts";
 
 export interface KubeconfigAccessOptions {
   readonly files: readonly string[];

@@ -2,8 +2,8 @@
  * The Kubernetes API as far as Heddle uses it: EndpointSlices of one namespace, listed and watched, and whether the
  * server is there. What it takes is `get`, `list` and `watch` on endpointslices.
  */
+import { fieldsAt, textAt, toFields } from "../fields/json-fields.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { textAt } from "../fields/json-fields.ts";
 import {
   createRegistryHttp,
   type RegistryHttp,
@@ -13,7 +13,6 @@ import {
 import { toApiFault } from "./api-faults.ts";
 import { type ClusterAccess, type Credential, sameTls } from "./cluster-access.ts";
 import { type EndpointSlice, readEndpointSlice } from "./endpoint-slice.ts";
-import { fieldsAt, toFields } from "./nested-fields.ts";
 
 export interface KubernetesApi extends AsyncDisposable {
   /** Where a name without a namespace is looked for. */

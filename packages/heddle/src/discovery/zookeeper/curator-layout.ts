@@ -6,11 +6,11 @@
  * A draining instance says `enabled: false`, which Curator's providers pass over. The field is left out otherwise, because
  * readers from before it was invented refuse what they don't know.
  */
+import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint } from "../endpoint.ts";
 import { fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import { FLAT_FORM, type Layout, parseNode } from "./layout.ts";
 
 export interface CuratorLayoutOptions {
@@ -59,7 +59,7 @@ export function createCuratorLayout({ springPayload, registeredAtMs }: CuratorLa
       if (data.length === 0) return undefined;
       const json = parseNode(data);
       const { "@class": _class, id: _id, name: _name, ...own } = textsAt(json, "payload");
-      const metadata = isObject(json["payload"]) ? textsAt(json["payload"], "metadata") : {};
+      const metadata = textsAt(fieldsAt(json, "payload"), "metadata");
       const { incarnation, ...fields } = fromFlatMetadata({ ...own, ...metadata }, FLAT_FORM);
       const { address, tls } = addressOf(json);
       return {

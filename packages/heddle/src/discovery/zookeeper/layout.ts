@@ -2,9 +2,9 @@
  * A layout says how instances stand in ZooKeeper: `<base>/<name>/<node>`, and what is in a node. There is no standard,
  * there are two conventions that others read and write (`curator-layout.ts`, `serverset-layout.ts`).
  */
+import { isJsonObject } from "../../call/json-object.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { FlatMetadataForm } from "../fields/flat-metadata.ts";
-import { isObject } from "../fields/json-fields.ts";
 import type { CreateMode } from "./protocol.ts";
 
 export interface Layout {
@@ -39,6 +39,6 @@ export function parseNode(data: Buffer): Readonly<Record<string, unknown>> {
   } catch (cause) {
     throw new Error("it is not JSON", { cause });
   }
-  if (!isObject(value)) throw new Error("it is no JSON object");
+  if (!isJsonObject(value)) throw new Error("it is no JSON object");
   return value;
 }

@@ -5,11 +5,11 @@
  *
  * A draining instance has the status STOPPING: readers take only those that are ALIVE.
  */
+import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint } from "../endpoint.ts";
 import { fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
 import { RegistrationRefused } from "../holder.ts";
-import { isObject, textAt, textsAt } from "../fields/json-fields.ts";
 import { FLAT_FORM, type Layout, parseNode } from "./layout.ts";
 
 export const serversetLayout: Layout = {
@@ -35,7 +35,7 @@ export const serversetLayout: Layout = {
     const status = json["status"];
     if (status !== "ALIVE" && status !== "STOPPING") return undefined;
     const { incarnation, ...fields } = fromFlatMetadata(textsAt(json, "metadata"), FLAT_FORM);
-    const place = isObject(json["serviceEndpoint"]) ? json["serviceEndpoint"] : {};
+    const place = fieldsAt(json, "serviceEndpoint");
     const address = formatAddress({ kind: "tcp", host: textAt(place, "host"), port: Number(place["port"]) });
     const reason = parseAddress(address);
     if (typeof reason === "string") throw new Error(`its serviceEndpoint is no address: ${reason}`);
