@@ -35,7 +35,7 @@ export interface RegistryServiceHost extends Disposable {
 
 export function createRegistryService(options: RegistryServiceOptions): RegistryServiceHost {
   const { registry, keepaliveMs = 2_000, clock = systemClock, timers = systemTimers } = options;
-  const closing = new AbortController();
+  const closing = createClosing();
   const maxPauseMs = Math.min(1_000, registry.maxTickGapMs / 2);
   let timer: Timer | undefined;
   let timerDueMs = Number.POSITIVE_INFINITY;
@@ -43,7 +43,7 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
   /** Arms the timer for the machine's next event; called whenever that may have come nearer. */
   function schedule(): void {
     const dueMs = Math.min(registry.nextEventAt(), clock.now() + maxPauseMs);
-    if (closing.signal.aborted || dueMs >= timerDueMs) return;
+    if (closing.isClosed || dueMs >= timerDueMs) return;
     timer?.cancel();
     timerDueMs = dueMs;
     timer = timers.after(Math.max(0, dueMs - clock.now()), () => {
@@ -91,7 +91,7 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
       async *register(requests) {
         let session: RegistrySession | undefined;
         try {
-          for await (const request of untilAborted(requests, closing.signal)) {
+          for await (const request of untilClosed(requests, closing)) {
             if (session) {
               yield answer(session, request);
             } else {
@@ -102,7 +102,7 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
               yield lease();
             }
           }
-          if (closing.signal.aborted) throw stopping();
+          if (closing.isClosed) throw stopping();
         } finally {
           if (session) registry.disconnect(session, clock.now());
           schedule();
@@ -116,17 +116,17 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
         const stop = () => wakeUp.wake();
         const subscription = registry.watch(name, wakeUp.wake, filter);
         context.signal.addEventListener("abort", stop);
-        closing.signal.addEventListener("abort", stop);
+        closing.add(stop);
         try {
           while (!context.signal.aborted) {
-            if (closing.signal.aborted) throw stopping();
+            if (closing.isClosed) throw stopping();
             const event = subscription.take();
             if (event) yield toResponseOnce(event);
             else if ((await wakeUp.wait(keepaliveMs)) === "timeout") yield keepalive(subscription.revision);
           }
         } finally {
           context.signal.removeEventListener("abort", stop);
-          closing.signal.removeEventListener("abort", stop);
+          closing.delete(stop);
           subscription.close();
         }
       },
@@ -137,20 +137,47 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
       },
     },
     [Symbol.dispose]() {
-      closing.abort();
+      closing.close();
       timer?.cancel();
     },
   };
 }
 
-/** The requests of a stream, ending quietly when `signal` aborts, even while nothing arrives. */
-async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+/**
+ * Who is to be told at the end. Not an AbortSignal: a listener more or less costs that one a walk over all others, and here
+ * each stream has one.
+ */
+interface Closing {
+  readonly isClosed: boolean;
+  add(stop: () => void): void;
+  delete(stop: () => void): void;
+  close(): void;
+}
+
+function createClosing(): Closing {
+  const stops = new Set<() => void>();
+  let isClosed = false;
+  return {
+    get isClosed() {
+      return isClosed;
+    },
+    add: (stop) => void stops.add(stop),
+    delete: (stop) => void stops.delete(stop),
+    close() {
+      isClosed = true;
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+/** The requests of a stream, ending quietly when the service closes, even while nothing arrives. */
+async function* untilClosed<T>(source: AsyncIterable<T>, closing: Closing): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   let stop = () => {};
-  const onAbort = () => stop();
-  signal.addEventListener("abort", onAbort);
+  const onClose = () => stop();
+  closing.add(onClose);
   try {
-    while (!signal.aborted) {
+    while (!closing.isClosed) {
       // A new promise for each wait: racing against one that lives as long as the stream would hold every round in memory.
       const result = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
         stop = () => resolve({ done: true, value: undefined });
@@ -160,7 +187,7 @@ async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
       yield result.value;
     }
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    closing.delete(onClose);
     iterator.return?.().catch(() => {});
   }
 }
