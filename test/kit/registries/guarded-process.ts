@@ -13,6 +13,7 @@ import { dirname } from "node:path";
 import { until } from "../within.ts";
 
 export interface GuardedProcess {
+  readonly pid: number;
   hasEnded(): boolean;
   /** SIGSTOP to the whole group. Resolves when the process has stopped. */
   freeze(): Promise<void>;
@@ -48,6 +49,7 @@ export async function startGuarded(
     if (!hasEnded()) process.kill(-pid, name);
   };
   return {
+    pid,
     hasEnded,
     async freeze() {
       signal("SIGSTOP");

@@ -20,6 +20,8 @@ export interface RegistryServer {
 export interface RegistryNode {
   /** `host:port` that clients connect to. */
   readonly address: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** SIGSTOP: connections stay open and nothing answers. Resolves when the process has stopped. */
   freeze(): Promise<void>;
   /** SIGCONT. */
@@ -64,6 +66,9 @@ export async function startNode({
   let process = await start();
   return {
     address,
+    get pid() {
+      return process.pid;
+    },
     freeze: () => process.freeze(),
     thaw: () => process.thaw(),
     kill: () => process.kill(),
