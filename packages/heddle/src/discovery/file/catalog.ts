@@ -11,7 +11,7 @@
  * jumps takes no instance away from those who watch.
  */
 import { type FSWatcher, watch } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
@@ -19,6 +19,7 @@ import { type Bell, createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { namesOf } from "../names.ts";
 import { isServicesName, parseServicesText } from "./parse-text.ts";
+import { readRegularFile } from "./read-regular-file.ts";
 import type { ServicesFile } from "./services-file.ts";
 
 export interface Catalog {
@@ -119,8 +120,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     // A registrar replaces its file and never writes into it: this one was only touched.
     if (isRead && known.content?.ttlMs !== undefined) return void files.set(file, { ...known, ...state });
     try {
-      if (size > MAX_FILE_BYTES) throw new Error(`${file} is larger than ${MAX_FILE_BYTES} bytes`);
-      const content = await parseServicesText(await readFile(file, "utf8"), file);
+      const content = await parseServicesText(await readRegularFile(file, MAX_FILE_BYTES), file);
       files.set(file, { ...state, content });
     } catch (fault) {
       if ((fault as NodeJS.ErrnoException).code === "ENOENT") return void files.delete(file);

@@ -4,11 +4,12 @@
  * A process that is killed stops touching, and its instance is gone when that time is over.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { readRegularFile } from "./read-regular-file.ts";
 import { instanceFileText, readServicesFile } from "./services-file.ts";
 
 export interface FileHolderOptions {
@@ -111,14 +112,17 @@ export function fileNameOf(id: string): string {
 }
 
 const MAX_NAME = 200;
+/** Of the file of one instance. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Undefined when there is no file, or none that says whose it is. */
 async function incarnationIn(path: string): Promise<bigint | undefined> {
   try {
-    return readServicesFile(JSON.parse(await readFile(path, "utf8"))).incarnation;
+    return readServicesFile(JSON.parse(await readRegularFile(path, MAX_FILE_BYTES))).incarnation;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined || code === "ENOENT") return undefined;
+    // What is no file of ours is replaced; ENXIO is said of sockets.
+    if (code === undefined || code === "ENOENT" || code === "ENXIO") return undefined;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** Files as a registry, without the loops: what is written is seen, what is broken keeps what it said, what died goes. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { parseTarget } from "../target.ts";
 import { createCatalog } from "./catalog.ts";
 import { createFileHolder, fileNameOf } from "./file-holder.ts";
 import { createFileSource } from "./file-source.ts";
+import { readRegularFile } from "./read-regular-file.ts";
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (const deadline = performance.now() + 10_000; !condition(); await delay(2))
@@ -295,4 +297,23 @@ test("no id can leave the folder or hide in it", () => {
   assert.equal(fileNameOf(".hidden"), "%2Ehidden.json");
   assert.equal(fileNameOf("~mine"), "%7Emine.json", "a name that begins so is an editor's");
   assert.equal(fileNameOf("orders@10.0.0.1:4001"), "orders%4010.0.0.1%3A4001.json");
+});
+
+test("a FIFO in the place of an instance's file is replaced, and holds nothing up", async (t) => {
+  const folder = await temporaryFolder(t);
+  // As many as Node has threads for files, and one more.
+  const ids = ["a", "b", "c", "d", "e"];
+  for (const id of ids) execFileSync("mkfifo", [join(folder, fileNameOf(id))]);
+  await writeFile(join(folder, "there.json"), JSON.stringify({ services: { orders: ["z:1"] } }));
+  await symlink("/dev/zero", join(folder, "device.json"));
+  const watch = follow(t, folder, "file:///orders");
+  await watch.sees("z:1");
+  const registered = ids.map(
+    (id, index) => register(t, folder, { id, address: `${id}:${index + 1}` }).registered,
+  );
+  await Promise.all(registered);
+  await watch.sees("a:1", "b:2", "c:3", "d:4", "e:5", "z:1");
+  await assert.rejects(readRegularFile("/dev/zero", 10), /no regular file/);
+  await writeFile(join(folder, "large"), "12345678901");
+  await assert.rejects(readRegularFile(join(folder, "large"), 10), /larger than 10 bytes/);
 });

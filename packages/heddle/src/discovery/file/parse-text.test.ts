@@ -169,6 +169,26 @@ test("whatever stands in a file, it is read or refused with an error that names 
   );
 });
 
+test("a long file takes time in proportion, a name that stands twice is told, and YAML without end is refused", async () => {
+  const yaml = (count: number) =>
+    `services:\n${Array.from({ length: count }, (_, index) => `  s${index}: [10.0.0.1:1]`).join("\n")}`;
+  await parseServicesText(yaml(2_000), "warm.yaml");
+  const startedAt = performance.now();
+  assert.equal((await parseServicesText(yaml(20_000), "long.yaml")).instances.length, 20_000);
+  // Every key against every other one took 20 s.
+  assert.ok(performance.now() - startedAt < 10_000);
+  await assert.rejects(
+    parseServicesText("services:\n  a: [10.0.0.1:1]\n  b: []\n  a: []\n", "twice.yaml"),
+    /twice\.yaml: "a" stands twice in one map, at line 4 again/,
+  );
+  await assert.rejects(parseServicesText(`# ${"x".repeat(3e6)}`, "endless.yaml"), /takes too long to read/);
+  const levels = Array.from(
+    "bcdefgh",
+    (name, level) => `${name}: &${name} [${Array(9).fill(`*${"abcdefgh"[level]}`)}]`,
+  );
+  await assert.rejects(parseServicesText(`a: &a [x]\n${levels.join("\n")}`, "bomb.yaml"), /alias/);
+});
+
 test("editors' temporary files are no services files", () => {
   for (const name of ["a.json", "b.yaml", "c.yml", "orders-1%3A4001.json"])
     assert.ok(isServicesName(name), name);
