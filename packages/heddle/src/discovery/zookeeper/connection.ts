@@ -12,6 +12,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Timer, Timers } from "../../runtime/timer.ts";
 import type { Dial, Wire } from "./dial.ts";
 import { JuteReader } from "./jute.ts";
+import { parentOf } from "./node-path.ts";
 import { createPacketSplitter } from "./packet-splitter.ts";
 import {
   authPacket,
@@ -39,7 +40,7 @@ export interface Connection {
   request<Reply>(request: Request<Reply>): Promise<Reply>;
   /** Aborts when the connection has ended, with the error as its reason. */
   readonly ended: AbortSignal;
-  /** Adds a listener for watch events of a path and of what is below it. The server must be asked for them. */
+  /** Adds a listener for watch events of a path and of its children. The server must be asked for them. */
   onEvent(path: string, listener: (event: WatchEvent) => void): Disposable;
   /** Told of each answer to a ping. */
   onPong(listener: () => void): Disposable;
@@ -148,10 +149,9 @@ export function openConnection(options: ConnectionOptions): Promise<Greeted> {
   }
 
   function tellEvent(event: WatchEvent): void {
-    for (let path = event.path; ; path = path.slice(0, path.lastIndexOf("/"))) {
-      for (const listener of eventListeners.get(path) ?? []) listener(event);
-      if (path === "") return;
-    }
+    const { path } = event;
+    for (const one of new Set([path, parentOf(path)]))
+      for (const listener of eventListeners.get(one) ?? []) listener(event);
   }
 
   function armUpkeep(afterMs: number): void {

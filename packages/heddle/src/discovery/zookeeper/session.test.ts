@@ -70,6 +70,30 @@ suite("a connection", () => {
     await session[Symbol.asyncDispose]();
   });
 
+  test("hears of a path and of its children, however long a path a server makes up", async () => {
+    const { fake, session } = createFakeWorld();
+    const { connection } = await session.attach(never);
+    const heard: string[] = [];
+    connection.onEvent("/a", ({ path }) => heard.push(path));
+    connection.onEvent("", ({ path }) => heard.push(`root ${path}`));
+    for (const path of ["/a", "/a/b", "/a/b/c", "/", "/x", "nonsense", "/".repeat(3_000_000)]) {
+      const text = Buffer.from(path);
+      const packet = Buffer.alloc(32 + text.length);
+      packet.writeInt32BE(28 + text.length);
+      packet.writeInt32BE(-1, 4);
+      packet.writeBigInt64BE(-1n, 8);
+      packet.writeInt32BE(3, 20);
+      packet.writeInt32BE(3, 24);
+      packet.writeInt32BE(text.length, 28);
+      packet.set(text, 32);
+      fake.babble(packet);
+    }
+    await settled();
+    assert.deepEqual(heard, ["/a", "root /a", "/a/b", "root /", "root /x"]);
+    assert.equal(connection.ended.aborted, false);
+    await session[Symbol.asyncDispose]();
+  });
+
   test("answers are told apart: no node, another version, there already", async () => {
     const { fake, session } = createFakeWorld();
     const { connection } = await session.attach(never);
