@@ -2,9 +2,8 @@
  * Which resolver answers for which scheme. A plain value made by the composition root: nothing registers itself
  * by being imported.
  */
-import { HeddleError } from "../call/errors.ts";
 import type { Resolver } from "./resolver.ts";
-import type { Target } from "./target.ts";
+import { invalidTarget, type Target } from "./target.ts";
 
 export interface Resolvers {
   readonly schemes: readonly string[];
@@ -22,7 +21,7 @@ export function createResolvers(resolvers: Iterable<Resolver>): Resolvers {
       const found = byScheme.get(target.scheme);
       if (found) return found;
       const reason = `no resolver for scheme "${target.scheme}"; known: ${schemes.join(", ")}`;
-      throw new HeddleError("targetInvalid", { target: target.text, reason });
+      throw invalidTarget(target, reason);
     },
   };
 }

@@ -2,11 +2,10 @@
  * Endpoints that stand in the target itself: `static:///10.0.0.1:80,10.0.0.2:80`. There is nothing to watch, so one
  * complete snapshot is yielded and the iteration stays open until it is aborted, as with every other resolver.
  */
-import { HeddleError } from "../call/errors.ts";
 import { parseAddress } from "../call/address.ts";
 import { createEndpoint, type Endpoint } from "./endpoint.ts";
 import type { Resolver } from "./resolver.ts";
-import type { Target } from "./target.ts";
+import { invalidTarget, type Target } from "./target.ts";
 
 export function createStaticResolver(): Resolver {
   return {
@@ -28,8 +27,7 @@ export function staticEndpoints(target: Target): readonly Endpoint[] {
   const addresses = [...new Set(target.name.split(",").map((address) => address.trim()))];
   return addresses.map((address) => {
     const reason = parseAddress(address);
-    if (typeof reason === "string")
-      throw new HeddleError("targetInvalid", { target: target.text, reason: `"${address}": ${reason}` });
+    if (typeof reason === "string") throw invalidTarget(target, `"${address}": ${reason}`);
     return createEndpoint({ address });
   });
 }

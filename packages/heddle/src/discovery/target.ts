@@ -26,20 +26,27 @@ export function parseTarget(text: string): Target {
   const bare = text.replace(/^http:\/\/([^/?#]+)\/?$/, "$1");
   if (typeof parseAddress(bare) !== "string") return target("static", "", bare, {});
   if (/^[^/?#]*:\/\/[^/?#]*@/.test(text))
-    throw invalid(text.replace(/\/\/[^/?#]*@/, "//…@"), "credentials belong to the registry's URL, not to a target");
-  if (/^https:/i.test(text)) throw invalid(text, "write host:port, and set `tls` for TLS");
+    throw invalidTarget(
+      { text: text.replace(/\/\/[^/?#]*@/, "//…@") },
+      "credentials belong to the registry's URL, not to a target",
+    );
+  if (/^https:/i.test(text)) throw invalidTarget({ text }, "write host:port, and set `tls` for TLS");
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/.exec(text);
-  if (!parts) throw invalid(text, reasonForBareText(text, bare));
+  if (!parts) throw invalidTarget({ text }, reasonForBareText(text, bare));
   const [, scheme = "", authority = "", rawName = "", rawQuery = ""] = parts;
   const name = decode(text, rawName);
   if (name === "")
-    throw invalid(text, `a name must follow the authority, as in ${scheme.toLowerCase()}:///orders`);
+    throw invalidTarget(
+      { text },
+      `a name must follow the authority, as in ${scheme.toLowerCase()}:///orders`,
+    );
   return target(scheme.toLowerCase(), authority, name, Object.fromEntries(new URLSearchParams(rawQuery)));
 }
 
 /** The target of a name in Heddle's own registry. */
 export function heddleTarget(name: string): Target {
-  if (name === "") throw invalid("heddle:///", "a name must follow the authority, as in heddle:///orders");
+  if (name === "")
+    throw invalidTarget({ text: "heddle:///" }, "a name must follow the authority, as in heddle:///orders");
   return target("heddle", "", name, {});
 }
 
@@ -54,7 +61,7 @@ function decode(text: string, rawName: string): string {
   try {
     return decodeURIComponent(rawName);
   } catch {
-    throw invalid(text, "a percent sign must begin an escape such as %2F");
+    throw invalidTarget({ text }, "a percent sign must begin an escape such as %2F");
   }
 }
 
@@ -65,6 +72,7 @@ function reasonForBareText(text: string, bare: string): string {
   return typeof reason === "string" ? reason : "it is not scheme://authority/name";
 }
 
-function invalid(text: string, reason: string): HeddleError {
+/** `targetInvalid`: what waiting can't mend. */
+export function invalidTarget({ text }: Pick<Target, "text">, reason: string): HeddleError {
   return new HeddleError("targetInvalid", { target: text, reason });
 }

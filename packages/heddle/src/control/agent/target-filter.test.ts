@@ -17,7 +17,7 @@ test("the query of a target is a filter", () => {
 
 test("what it can't mean is refused, with what may have been meant", () => {
   for (const [query, reason] of [
-    ["zones=a", /heddle:\/\/ has no option "zones"; did you mean zone\?/],
+    ["zones=a", /targets of heddle:\/\/ have no option "zones"; did you mean zone\?/],
     ["healthy=yes", /healthy must be on or off/],
   ] as const)
     assert.throws(

@@ -6,14 +6,15 @@
  * Every answer is whole, so each is a snapshot; one that says the same as before is only a sign of life.
  */
 import { createHash } from "node:crypto";
-import { HeddleError, isHeddleError } from "../../call/errors.ts";
+import { isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
 import { registryRefusal } from "../registry-error.ts";
 import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../http/registry-http.ts";
 import type { Source, SourceUpdate } from "../source.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { AgentPulse } from "./agent-pulse.ts";
 import { blockingTimeoutMs, createQueryPacer, nextIndex } from "./blocking-query.ts";
 import { type ConsulQueryOptions, splitList } from "./consul-options.ts";
@@ -178,15 +179,9 @@ function sameEndpoints(a: ReadonlyMap<string, Endpoint>, b: ReadonlyMap<string, 
 
 /** What a target says for itself counts more than what the registry's URL says. */
 function serviceQuery(target: Target, query: ConsulQueryOptions): ServiceQuery {
-  for (const [name, value] of Object.entries(target.query)) {
-    if (name === "tag" || name === "dc" || (name === "health" && ["passing", "all"].includes(value)))
-      continue;
-    throw new HeddleError("targetInvalid", {
-      target: target.text,
-      reason: `consul:// knows tag=, dc= and health=passing|all for a target, not ${name.slice(0, 40)}`,
-    });
-  }
+  refuseTargetOptions(target, "consul", ["tag", "dc", "health"]);
   const { tag, dc = query.datacenter, health = query.health } = target.query;
+  if (health !== "passing" && health !== "all") throw invalidTarget(target, "health must be passing or all");
   return {
     tag: tag === undefined ? query.tags : splitList(tag),
     dc,

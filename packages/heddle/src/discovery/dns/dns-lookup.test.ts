@@ -49,3 +49,32 @@ test("addresses and localhost need no server", async (t) => {
   assert.deepEqual((await round.addresses("10.0.0.1", 6)).records, []);
   assert.deepEqual((await round.addresses("localhost", 6)).records, ["::1"]);
 });
+
+test("of SRV records those are left out that lead nowhere", async (t) => {
+  const record = (port: number, host: string) => {
+    const name = Buffer.concat([
+      ...host.split(".").map((label) => Buffer.from([label.length, ...Buffer.from(label)])),
+      ...(host === "" ? [] : [Buffer.of(0)]),
+    ]);
+    const fixed = Buffer.from("c00c00210001000000050000000000010000", "hex");
+    fixed.writeUInt16BE(6 + name.length, 10);
+    fixed.writeUInt16BE(port, 16);
+    return Buffer.concat([fixed, name]);
+  };
+  const records = [record(0, "a.test"), record(50051, "b.test"), record(50051, "")];
+  const socket = createSocket("udp4", (query, { port, address }) => {
+    // Without what the client says of itself behind its question (EDNS).
+    const question = query.subarray(0, query.indexOf(Buffer.from("00210001", "hex")) + 4);
+    const answer = Buffer.concat([question, ...records]);
+    answer.writeUInt16BE(0x8180, 2);
+    answer.writeUInt16BE(records.length, 6);
+    answer.writeUInt16BE(0, 10);
+    socket.send(answer, port, address);
+  });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  t.after(() => socket.close());
+  using round = lookup.open([`127.0.0.1:${socket.address().port}`]);
+  const found = await round.services("_grpc._tcp.orders.test");
+  assert.deepEqual(found.records, [{ host: "b.test", port: 50051, priority: 0, weight: 1 }]);
+});

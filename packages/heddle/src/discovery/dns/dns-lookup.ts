@@ -93,8 +93,9 @@ export function createDnsLookup({ timeoutMs, runtime }: DnsLookupOptions): DnsLo
             priority,
             weight,
           }));
-          // "." says that the service is decidedly not available (RFC 2782).
-          return { records: records.filter(({ host }) => host !== "" && host !== "."), ttlMs: undefined };
+          // "." says that the service is decidedly not available (RFC 2782); so does port 0, where nobody can be called.
+          const usable = records.filter(({ host, port }) => host !== "" && host !== "." && port > 0);
+          return { records: usable, ttlMs: undefined };
         },
         [Symbol.dispose]: () => resolver.cancel(),
       };

@@ -4,8 +4,8 @@
  * followed by the registry's suffix.
  */
 import { isIP } from "node:net";
-import { HeddleError } from "../../call/errors.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 
 export type DnsQuestion =
   | { readonly kind: "addresses"; readonly host: string; readonly port: number }
@@ -26,16 +26,15 @@ export const SRV_FORMS = "on, plain, or a prefix such as _http._tcp";
 
 /** Throws `targetInvalid`. */
 export function questionOf(target: Target, naming: DnsNaming): DnsQuestion {
-  const { srv: asked, ...others } = target.query;
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw invalid(target, `dns:// targets have no option "${other}"; there is srv`);
-  if (asked !== undefined && !isSrvForm(asked)) throw invalid(target, `srv must be ${SRV_FORMS}`);
+  refuseTargetOptions(target, "dns", ["srv"]);
+  const { srv: asked } = target.query;
+  if (asked !== undefined && !isSrvForm(asked)) throw invalidTarget(target, `srv must be ${SRV_FORMS}`);
 
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(target.name);
   if (parts) {
-    if (asked !== undefined) throw invalid(target, "SRV records bring the port: leave it out");
+    if (asked !== undefined) throw invalidTarget(target, "SRV records bring the port: leave it out");
     const [host, port] = [parts[1] ?? parts[2] ?? "", Number(parts[3])];
-    if (port < 1 || port > 65_535) throw invalid(target, `port ${port} is not between 1 and 65535`);
+    if (port < 1 || port > 65_535) throw invalidTarget(target, `port ${port} is not between 1 and 65535`);
     if (isIP(host) === 0) checkName(target, host);
     return { kind: "addresses", host: host.replace(/\.$/, ""), port };
   }
@@ -55,12 +54,8 @@ function checkName(target: Target, name: string): void {
   const labels = name.replace(/\.$/, "").split(".");
   const isName = name.length <= 253 && labels.every((label) => /^[\w-]{1,63}$/.test(label));
   if (!isName)
-    throw invalid(
+    throw invalidTarget(
       target,
       `"${name.slice(0, 100)}" is no name of DNS: labels of 1 to 63 letters, digits and -`,
     );
-}
-
-function invalid(target: Target, reason: string): HeddleError {
-  return new HeddleError("targetInvalid", { target: target.text, reason });
 }

@@ -4,11 +4,10 @@
  * ask together.
  */
 import { isIP } from "node:net";
-import { HeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
 import type { DnsLookup } from "./dns-lookup.ts";
 import { type DnsNaming, questionOf } from "./dns-question.ts";
 import { createDnsResolution, type DnsFamily, type DnsResolution } from "./dns-resolution.ts";
@@ -85,10 +84,7 @@ const JITTER = 0.1;
 function authorityServers(target: Target): readonly string[] {
   return target.authority.split(",").map((server) => {
     if (!isServerAddress(server))
-      throw new HeddleError("targetInvalid", {
-        target: target.text,
-        reason: `the DNS server "${server}" must be an IP address, with or without a port`,
-      });
+      throw invalidTarget(target, `the DNS server "${server}" must be an IP address, with or without a port`);
     return server;
   });
 }

@@ -5,15 +5,13 @@
  * snapshot and so taken as a difference. When the stream is lost the attempt ends: a list is asked of a majority of the
  * cluster, so what the next attempt begins with is never older than what this one saw.
  */
-import { HeddleError } from "../../call/errors.ts";
-import type { Event } from "../../gen/etcd/kv_pb.ts";
-import { Event_EventType } from "../../gen/etcd/kv_pb.ts";
+import { type Event, Event_EventType } from "../../gen/etcd/kv_pb.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { RateGuard } from "../../runtime/rate-guard.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
-import type { Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { Compacted, isRefusal } from "./etcd-error.ts";
 import { prefixRange } from "./etcd-keys.ts";
@@ -79,7 +77,7 @@ export function createEtcdSource(options: EtcdSourceOptions): Source {
     scheme: "etcd",
     silenceMs: SILENCE_MS,
     async *open(target, signal) {
-      refuseOptions(target);
+      refuseTargetOptions(target, "etcd");
       // A list for each compaction; where they come faster than that, the pauses are the loop's to make.
       const compactions = new RateGuard({ limit: MAX_COMPACTIONS, perMs: 60_000 });
       for (;;) {
@@ -98,9 +96,3 @@ export function createEtcdSource(options: EtcdSourceOptions): Source {
 const SILENCE_MS = 6_000;
 const MAX_TOLD = 100;
 const MAX_COMPACTIONS = 5;
-
-function refuseOptions({ query, text }: Target): void {
-  const [name] = Object.keys(query);
-  if (name === undefined) return;
-  throw new HeddleError("targetInvalid", { target: text, reason: `etcd targets have no option "${name}"` });
-}

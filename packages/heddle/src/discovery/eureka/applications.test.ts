@@ -162,3 +162,16 @@ test("no answer whatever breaks the reader, and what is none is told", () => {
     assert.throws(() => ours.applyFull(none), /no applications/);
   }
 });
+
+test("instances that come and go under ever new names leave nothing, and their going is seen", () => {
+  const applications = createApplications(READING);
+  for (let round = 0; round < 100; round++) {
+    const info = { app: `A${round}`, instanceId: "i", status: "UP", port: 1 };
+    applications.applyFull(answer([toInfo(info)], ""));
+    const there = applications.revisionOf(info.app);
+    assert.notEqual(there, 0);
+    applications.applyFull(answer([], ""));
+    assert.notEqual(applications.revisionOf(info.app), there);
+  }
+  assert.deepEqual([applications.size, applications.names], [0, 0]);
+});

@@ -11,6 +11,8 @@ import { eurekaName, type EurekaInstance, readInstanceInfo } from "./instance-in
 
 export interface Applications {
   readonly size: number;
+  /** How many names instances have now. */
+  readonly names: number;
   /** Throws for what is no answer of Eureka. */
   applyFull(answer: unknown): void;
   /** Whether all is as at the server afterwards. Throws for what is no answer of Eureka. */
@@ -55,12 +57,18 @@ export function createApplications(
 
   function touch({ names }: EurekaInstance): void {
     revision++;
-    for (const name of names) revisions.set(name, revision);
+    // A name that nobody has any more is as one that nobody ever had: names may come and go without end.
+    for (const name of names)
+      if (byName.has(name)) revisions.set(name, revision);
+      else revisions.delete(name);
   }
 
   return {
     get size() {
       return instances.size;
+    },
+    get names() {
+      return revisions.size;
     },
     applyFull(answer) {
       const all = new Map<string, EurekaInstance>();

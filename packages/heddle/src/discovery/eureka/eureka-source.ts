@@ -1,8 +1,8 @@
 /** Follows a name in the copy of the registry that all targets share (`registry-cache.ts`). */
-import { HeddleError } from "../../call/errors.ts";
 import type { Timers } from "../../runtime/timer.ts";
 import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { RegistryCache } from "./registry-cache.ts";
 
 export interface EurekaSourceOptions {
@@ -16,11 +16,7 @@ export function createEurekaSource({ cache, timers, silenceMs }: EurekaSourceOpt
     scheme: "eureka",
     silenceMs,
     async *open(target, signal) {
-      const [option] = Object.keys(target.query);
-      if (option !== undefined) {
-        const reason = `eureka:// knows no options for a target, and ${option.slice(0, 40)} is one`;
-        throw new HeddleError("targetInvalid", { target: target.text, reason });
-      }
+      refuseTargetOptions(target, "eureka");
       using bell = createBell(signal, timers);
       let loss: { readonly error: unknown } | undefined;
       using _ = cache.follow({

@@ -1,8 +1,8 @@
 /** What a target finds in a services file: its instances, again whenever the file says something else. */
-import { HeddleError } from "../../call/errors.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Source } from "../source.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { Catalog } from "./catalog.ts";
 
 export interface FileSourceOptions {
@@ -38,14 +38,9 @@ function locate(
   target: Target,
   { catalog, catalogAt }: FileSourceOptions,
 ): { catalog: Catalog; name: string } {
-  const { service, ...others } = target.query;
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw invalid(target, `file:// targets have no option "${other}"`);
+  refuseTargetOptions(target, "file", ["service"]);
+  const { service } = target.query;
   if (service !== undefined) return { catalog: catalogAt(`/${target.name}`), name: service };
   if (catalog) return { catalog, name: target.name };
-  throw invalid(target, "say which service, as in file:///etc/services.json?service=orders");
-}
-
-function invalid(target: Target, reason: string): HeddleError {
-  return new HeddleError("targetInvalid", { target: target.text, reason });
+  throw invalidTarget(target, "say which service, as in file:///etc/services.json?service=orders");
 }

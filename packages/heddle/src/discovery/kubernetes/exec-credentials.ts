@@ -141,7 +141,7 @@ function killGroup(child: ChildProcess): void {
 }
 
 /** The message of a failed command repeats its arguments, which may hold a secret. */
-function reasonOf({ code }: { readonly code?: number | string | null }): string {
+function reasonOf({ code }: { readonly code?: number | string | null | undefined }): string {
   if (code === "ENOENT") return "there is no such program";
   return typeof code === "number" ? `it ended with status ${code}` : `it cannot be run (${code ?? "killed"})`;
 }

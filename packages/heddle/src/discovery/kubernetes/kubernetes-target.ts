@@ -3,9 +3,8 @@
  * `kubernetes:///orders`, `kubernetes:///shop/orders`, `kubernetes:///orders.shop:grpc`; or a contract,
  * `heddle:///shop.v1.OrderService`, which every Service answers that carries its label.
  */
-import { HeddleError } from "../../call/errors.ts";
-import { nearest } from "../../call/nearest.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import { SERVICE_NAME_LABEL } from "./endpoint-slice.ts";
 import { contractLabel } from "./service-labels.ts";
 
@@ -21,15 +20,8 @@ export interface SliceQuery {
 
 /** Throws `targetInvalid` for names that Kubernetes can't have and for settings that it has not. */
 export function toSliceQuery(target: Target): SliceQuery {
-  const fault = (reason: string) => new HeddleError("targetInvalid", { target: target.text, reason });
-  if (target.authority !== "") throw fault("the API server is said by the registry's URL, not by the target");
-  for (const name of Object.keys(target.query)) {
-    if (SETTINGS.includes(name)) continue;
-    const meant = nearest(name, SETTINGS);
-    throw fault(
-      `Kubernetes has no setting "${name}"${meant === undefined ? "" : `; did you mean ${meant}?`}`,
-    );
-  }
+  const fault = (reason: string) => invalidTarget(target, reason);
+  refuseTargetOptions(target, "kubernetes", ["namespace", "port"]);
   const [, inPath, rest = "", inName] = /^(?:([^/]*)\/)?([^/:]*)(?::([^/:]*))?$/.exec(target.name) ?? [];
   const port = target.query["port"] ?? inName;
   if (port !== undefined && !isPort(port)) throw fault("a port is a number from 1 to 65535, or a name");
@@ -42,8 +34,6 @@ export function toSliceQuery(target: Target): SliceQuery {
     throw fault("write service, namespace/service or a contract such as shop.v1.OrderService");
   return { namespace, port, contract: undefined, labelSelector: `${SERVICE_NAME_LABEL}=${service}` };
 }
-
-const SETTINGS = ["namespace", "port"];
 
 /** RFC 1123: what names of Services and namespaces may be. */
 function isLabelName(text: string): boolean {

@@ -52,10 +52,19 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
   /** Says on the open stream what is wanted now. */
   let say: ((types: Iterable<XdsType>) => void) | undefined;
   const unsaid = new Set<XdsType>();
+  /** Faults that somebody has been told of. */
+  const told = new Set<string>();
   let live = false;
   let losses = 0;
   let lastError = new Error("there was no stream yet");
   let running = false;
+
+  /** A control plane sends what was refused again with each change of anything. */
+  function warnOnce(fault: string): void {
+    if (told.has(fault) || told.size >= MAX_TOLD) return;
+    told.add(fault);
+    onWarning(`the control plane sent what cannot be used: ${fault}`);
+  }
 
   function tell(): void {
     for (const onNews of listeners) onNews();
@@ -135,7 +144,7 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
         const answer = dialect.answer(response);
         if (answer === undefined) continue;
         requests.push(answer.request);
-        for (const fault of answer.faults) onWarning(`the control plane sent what cannot be used: ${fault}`);
+        for (const fault of answer.faults) warnOnce(fault);
       }
       throw new Error("the control plane ended the stream");
     } finally {
@@ -173,3 +182,4 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
 
 /** Longer than the transport tries to connect for a call, shorter than a watch waits for its first word. */
 const SILENT_BUT_ALIVE_MS = 4_000;
+const MAX_TOLD = 100;

@@ -104,9 +104,11 @@ function chooseClusters(
   if (to.case === "cluster") return [{ name: to.value, weight: 1 }];
   if (to.case !== "weightedClusters")
     return `${where}: its route chooses the cluster in a way that is not supported`;
-  return to.value.clusters
-    .map(({ name, weight }) => ({ name, weight: weight ?? 0 }))
-    .filter(({ weight }) => weight > 0);
+  // A cluster that stands there several times is one: its endpoints would be worked through as often.
+  const weights = new Map<string, number>();
+  for (const { name, weight = 0 } of to.value.clusters)
+    if (weight > 0) weights.set(name, (weights.get(name) ?? 0) + weight);
+  return [...weights].map(([name, weight]) => ({ name, weight }));
 }
 
 /** An exact domain, else the longest `*.suffix`, else the longest `prefix.*`, else `*`, as in Envoy. */
@@ -120,7 +122,7 @@ function chooseVirtualHost({ virtualHosts }: RouteConfiguration, authority: stri
     if (pattern.endsWith("*")) return wanted.startsWith(pattern.slice(0, -1)) ? 1e6 + pattern.length : 0;
     return 0;
   };
-  const ranked = virtualHosts.map((host) => ({ host, rank: Math.max(0, ...host.domains.map(rank)) }));
+  const ranked = virtualHosts.map((host) => ({ host, rank: largest(host.domains.map(rank)) }));
   const [best] = ranked.filter((one) => one.rank > 0).toSorted((a, b) => b.rank - a.rank);
   return best?.host;
 }
@@ -158,7 +160,7 @@ function combine(parts: readonly Part[]): readonly Endpoint[] {
       );
     }
   const all = [...found.values()];
-  const scale = isPlain ? 1 : SCALE / Math.max(...all.map(({ weight }) => weight), Number.MIN_VALUE);
+  const scale = isPlain ? 1 : SCALE / Math.max(largest(all.map(({ weight }) => weight)), Number.MIN_VALUE);
   return all.map(({ endpoint, zone, tls, weight }) => {
     const { address, otherAddresses, health, draining, metadata } = endpoint;
     const scaled = weight > 0 ? Math.max(1, Math.round(weight * scale)) : 0;
@@ -206,6 +208,11 @@ function bestPriority(localities: readonly XdsLocality[]): readonly XdsLocality[
     ),
   );
   return at(healthy ?? priorities[0]);
+}
+
+/** 0 for none. A list of a hundred thousand can't be spread into arguments. */
+function largest(numbers: readonly number[]): number {
+  return numbers.reduce((most, one) => Math.max(most, one), 0);
 }
 
 function shares<T>(list: readonly T[], weightOf: (one: T) => number): readonly { of: T; share: number }[] {

@@ -144,6 +144,14 @@ test("what cannot be used is refused with words, and what was good stays in use"
   assert.equal(refusal.responseNonce, `n${nonces}`);
   assert.match(refusal.errorDetail?.message ?? "", /endpoints "a": the address "127\.0\.0\.1:0".*port 0/);
   assert.match(context.warnings.join(), /cannot be used/);
+  // A control plane that has nothing better sends it again and again: refused each time, told once.
+  const told = context.warnings.length;
+  for (let again = 0; again < 5; again++) {
+    stream.send({ ...sotwAnswer("endpoints", "2", endpoints("a", { ports: { 0: 1 } })) });
+    await context.pass();
+    assert.ok(lastOf(stream, "endpoints").errorDetail);
+  }
+  assert.equal(context.warnings.length, told);
   assert.equal(seen.shown, "1*1");
   stream.send(sotwAnswer("endpoints", "3", endpoints("a", { ports: { 3: 1 } })));
   await context.pass();

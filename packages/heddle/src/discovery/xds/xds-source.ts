@@ -5,6 +5,7 @@
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { AdsClient } from "./ads-client.ts";
 import { followXdsChain, type XdsChain } from "./xds-chain.ts";
 import type { XdsType } from "./xds-resource.ts";
@@ -21,6 +22,7 @@ export function createXdsSource({ client, listenerOf, runtime }: XdsSourceOption
     scheme: "xds",
     silenceMs: 3 * SIGN_OF_LIFE_MS,
     async *open(target, signal) {
+      refuseTargetOptions(target, "xds");
       const { store } = client;
       const losses = client.losses;
       using bell = createBell(signal, runtime.timers);

@@ -6,11 +6,12 @@
  * Servers before 3.6 have only watches that fire once. There each read asks for the next one, and a change of the list of
  * children means reading the list.
  */
-import { HeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
+import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
-import type { Target } from "../target.ts";
+import { invalidTarget, type Target } from "../target.ts";
+import { refuseTargetOptions } from "../target-options.ts";
 import type { Connection } from "./connection.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { Layout } from "./layout.ts";
@@ -168,21 +169,18 @@ export function createZookeeperSource(options: ZookeeperSourceOptions): Source {
     scheme: "zookeeper",
     silenceMs,
     async *open(target, signal) {
+      refuseTargetOptions(target, "zookeeper");
       const path = pathOfName(base, target.name);
       if (path === undefined)
-        throw new HeddleError("targetInvalid", {
-          target: target.text,
-          reason: "a path of ZooKeeper has no empty parts, no . and .., and no control characters",
-        });
+        throw invalidTarget(
+          target,
+          "a path of ZooKeeper has no empty parts, no . and .., and no control characters",
+        );
       try {
         yield* follow(target, path, signal);
       } catch (error) {
         if (!isZookeeperError(error, "NoAuth") && !isZookeeperError(error, "AuthFailed")) throw error;
-        throw new HeddleError(
-          "registryRefused",
-          { address: registry, reason: (error as Error).message },
-          { cause: error },
-        );
+        throw registryRefusal(registry, error);
       }
     },
   };
