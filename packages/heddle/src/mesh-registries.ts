@@ -3,6 +3,7 @@
  * those that targets of its clients name. Each is opened once and closed with the mesh.
  */
 import { HeddleError } from "./call/errors.ts";
+import { oneLine } from "./call/one-line.ts";
 import { fallbackOf, unionOf } from "./discovery/compose/compose-resolvers.ts";
 import { registrarOf } from "./discovery/compose/compose-registrars.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
@@ -33,7 +34,7 @@ export class MeshRegistries implements AsyncDisposable {
   #mainScheme: string | undefined;
 
   private constructor(options: MeshRegistriesOptions) {
-    this.#options = options;
+    this.#options = { ...options, warn: (message) => options.warn(oneLine(message)) };
     this.#incarnation = BigInt(Math.floor(options.runtime.clock.wallMs()));
   }
 

@@ -4,6 +4,8 @@
  */
 import { nearest } from "./call/nearest.ts";
 import { invalidOption } from "./call/check-option.ts";
+import { oneLine } from "./call/one-line.ts";
+import { tell } from "./call/tell.ts";
 import { createTransport } from "./client/transport.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import { createLastGoodStore } from "./discovery/follow/last-good.ts";
@@ -56,7 +58,11 @@ export interface OpenRegistryOptions {
  * Connects when something is watched or registered. Throws `optionInvalid` for a URL that can't be used.
  */
 export async function openRegistry(url: string, options: OpenRegistryOptions = {}): Promise<RegistryClient> {
-  const { stateFolder, onEvent = () => {}, onWarning = () => {}, env = process.env } = options;
+  const { stateFolder, env = process.env } = options;
+  // What the program is told with may throw: neither a watch nor a registration ends with that.
+  const onEvent = (event: DiscoveryEvent) => tell(options.onEvent ?? (() => {}), event);
+  const onWarning = (message: string, cause?: unknown) =>
+    tell(options.onWarning ?? (() => {}), oneLine(message), cause);
   const { runtime = systemRuntime } = options;
   const registry = parseRegistryUrl(url);
   const kind = Object.hasOwn(KINDS, registry.scheme) ? KINDS[registry.scheme] : undefined;

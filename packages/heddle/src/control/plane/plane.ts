@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { finiteAtLeast, invalidOption } from "../../call/check-option.ts";
+import { oneLine } from "../../call/one-line.ts";
 import { tell } from "../../call/tell.ts";
 import type { ClientTlsOptions, ServerTlsOptions } from "../../connection/tls.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
@@ -74,7 +75,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const { onWarning = (message: string) => process.stderr.write(`heddle control: ${message}\n`) } = options;
   const maxRunning = finiteAtLeast("maxChecks", maxChecks, 1);
   await using starting = new AsyncDisposableStack();
-  const warn = (message: string) => tell(onWarning, message);
+  const warn = (message: string) => tell(onWarning, oneLine(message));
   if (data !== undefined && storeUrl !== undefined)
     throw invalidOption("store", "it replaces data: give one of them");
   const shared =
