@@ -4,6 +4,7 @@
  * what a refusal means, the way out.
  */
 import type { Endpoint } from "./endpoint.ts";
+import { namesOf } from "./names.ts";
 
 export interface Holder {
   /**
@@ -36,4 +37,20 @@ export interface Hold {
 /** The registry wants none of this instance: wrong credentials, a name that it can't hold. */
 export class RegistrationRefused extends Error {
   override readonly name = "RegistrationRefused";
+}
+
+/**
+ * Throws `RegistrationRefused` when a newer start of the process has the instance: two that write in turns help nobody. The
+ * loop goes on asking, seldom, for the newer one may leave. `owner`: the incarnation that stands there; undefined: nobody's.
+ */
+export function refuseNewerOwner(id: string, owner: bigint | undefined, own: bigint): void {
+  if (owner !== undefined && owner > own)
+    throw new RegistrationRefused(`a newer incarnation of ${id} is registered`);
+}
+
+/** The names to register an instance under. Throws `RegistrationRefused` when it has none: nobody could find it. */
+export function namesToRegister(instance: Endpoint): readonly string[] {
+  const names = namesOf(instance);
+  if (names.length === 0) throw new RegistrationRefused("it has neither a service nor a contract");
+  return names;
 }

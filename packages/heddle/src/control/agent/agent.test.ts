@@ -252,13 +252,15 @@ test("an instance that finds no registry says so, and when it is registered", as
 test("two agents that hold the same id do not both think they are registered", async () => {
   using world = createWorld();
   world.startRegistry({ warmUpMs: 0 });
-  await using older = world.agent({ incarnation: 1n });
+  const told: string[] = [];
+  await using older = world.agent({ incarnation: 1n, onEvent: ({ kind }) => void told.push(kind) });
   await using newer = world.agent({ incarnation: 2n });
   const first = older.registrar.register(orders("a"));
   await world.pass(50);
   const second = newer.registrar.register(orders("a", { address: "127.0.0.1:4002" }));
   await world.pass(5_000);
   assert.deepEqual([first.state, second.state], ["lost", "registered"]);
+  assert.equal(told.at(-1), "refused");
   await first[Symbol.asyncDispose]();
   assert.equal(world.registry.list("orders").instances[0]?.address, "127.0.0.1:4002");
 });

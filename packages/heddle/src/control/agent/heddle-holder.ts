@@ -94,6 +94,8 @@ function isRefusal(error: unknown): boolean {
 const REFUSALS: ReadonlySet<Code> = new Set([
   Code.InvalidArgument,
   Code.PermissionDenied,
+  // A newer incarnation has it, or an entry that stays.
+  Code.FailedPrecondition,
   Code.Unauthenticated,
   Code.Unimplemented,
 ]);

@@ -8,7 +8,7 @@ import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { fromFlatMetadata } from "../fields/flat-metadata.ts";
-import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { type Hold, type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import { textsAt } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type RegistryHttpResponse,
   statusError,
 } from "../http/registry-http.ts";
+import { renewUntilLost } from "../register/renew-until-lost.ts";
 import { settleAll } from "../waiting/settle-all.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 import type { ConsulRegistrationOptions } from "./consul-options.ts";
@@ -48,7 +49,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
   }
 
   /** The incarnation that the agent has under this id: undefined for none, -1 for one that isn't ours. */
-  async function holderAt(host: string, id: string, signal: AbortSignal): Promise<bigint | undefined> {
+  async function ownerAt(host: string, id: string, signal: AbortSignal): Promise<bigint | undefined> {
     const wanted = { method: "GET", path: `/v1/agent/service/${encodeURIComponent(id)}` } as const;
     const response = await ask(host, wanted, signal);
     if (response.status === 404) return undefined;
@@ -66,10 +67,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     signal: AbortSignal,
   ): Promise<void> {
     const definition = toServiceDefinition(name, instance, incarnation, registration);
-    const there = await holderAt(host, definition.ID, signal);
-    if (there !== undefined && there > incarnation) {
-      throw new RegistrationRefused(`a newer incarnation of ${instance.id} is registered`);
-    }
+    refuseNewerOwner(instance.id, await ownerAt(host, definition.ID, signal), incarnation);
     const wanted = {
       method: "PUT",
       path: "/v1/agent/service/register",
@@ -90,7 +88,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     signal: AbortSignal,
   ): Promise<boolean> {
     const id = serviceId(name, instance);
-    if (registration.check !== "ttl") return (await holderAt(host, id, signal)) === incarnation;
+    if (registration.check !== "ttl") return (await ownerAt(host, id, signal)) === incarnation;
     const path = `/v1/agent/check/pass/${encodeURIComponent(checkId(id, incarnation))}`;
     const wanted = { method: "PUT", path } as const;
     const response = await ask(host, wanted, signal);
@@ -100,32 +98,20 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     throw statusError(wanted, response, response.text());
   }
 
-  async function holdAt(host: string, hold: Hold): Promise<never> {
+  function holdAt(host: string, hold: Hold): Promise<never> {
     const { signal } = hold;
-    const names = namesOf(hold.instance);
-    if (names.length === 0) throw new RegistrationRefused("it has neither a service nor a contract");
-    /** When the agent was last known to have all of it, in its present form. */
-    let goodAtMs: number | undefined;
-    let isWritten = false;
-    for (;;) {
-      const { instance } = hold;
-      const startedAtMs = runtime.clock.now();
-      let pauseMs = renewMs;
-      try {
-        const missing = isWritten ? await missingOf(host, instance, signal) : names;
+    const names = namesToRegister(hold.instance);
+    return renewUntilLost(hold, {
+      renewMs,
+      retryMs: RETRY_MS,
+      // The rest of the TTL is for registering elsewhere before it is over.
+      lostAfterMs: (registration.ttlMs * 2) / 3,
+      clock: runtime.clock,
+      async renew(instance, mustWrite) {
+        const missing = mustWrite ? names : await missingOf(host, instance, signal);
         await settleAll(missing.map((name) => register(host, name, instance, signal)));
-        goodAtMs = startedAtMs;
-        isWritten = true;
-        hold.registered();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof RegistrationRefused || goodAtMs === undefined) throw error;
-        // The rest of the TTL is for registering elsewhere before it is over.
-        if (runtime.clock.now() + RETRY_MS - goodAtMs >= (registration.ttlMs * 2) / 3) throw error;
-        pauseMs = RETRY_MS;
-      }
-      if ((await hold.next(pauseMs)) === "changed") isWritten = false;
-    }
+      },
+    });
   }
 
   async function missingOf(
@@ -142,7 +128,7 @@ export function createConsulHolder(options: ConsulHolderOptions): Holder {
     await settleAll(
       namesOf(instance).map(async (name) => {
         const id = serviceId(name, instance);
-        if ((await holderAt(host, id, signal)) !== incarnation) return;
+        if ((await ownerAt(host, id, signal)) !== incarnation) return;
         const wanted = {
           method: "PUT",
           path: `/v1/agent/service/deregister/${encodeURIComponent(id)}`,

@@ -9,6 +9,7 @@ import { type LookupAddress, lookup } from "node:dns";
 import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { inTime } from "../waiting/in-time.ts";
 
 export interface DnsLookup {
   /** For one round of questions, which share sockets. */
@@ -45,18 +46,17 @@ export interface DnsLookupOptions {
 
 export function createDnsLookup({ timeoutMs, runtime }: DnsLookupOptions): DnsLookup {
   async function ask<T>(question: string, answer: Promise<T>): Promise<T> {
-    const late = Promise.withResolvers<never>();
-    const timer = runtime.timers.after(timeoutMs, () =>
-      late.reject(new Error(`${question}: no answer within ${timeoutMs} ms`)),
-    );
     try {
-      return await Promise.race([answer, late.promise]);
+      return await inTime(
+        answer,
+        timeoutMs,
+        runtime.timers,
+        () => new Error(`${question}: no answer within ${timeoutMs} ms`),
+      );
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
       throw Object.assign(new Error(`${question}: ${MEANINGS[code] ?? code}`, { cause: error }), { code });
-    } finally {
-      timer.cancel();
     }
   }
 

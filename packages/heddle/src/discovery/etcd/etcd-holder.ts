@@ -10,7 +10,7 @@ import type { KeyValue } from "../../gen/etcd/kv_pb.ts";
 import type { ResponseOp } from "../../gen/etcd/rpc_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { type Hold, type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import { pauseBeforeRetry } from "../waiting/pause.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { isNotFound, isRefusal, isTransient } from "./etcd-error.ts";
@@ -72,8 +72,7 @@ export function createEtcdHolder(options: EtcdHolderOptions): Holder {
 
   function refuseNewer(id: string, value: Uint8Array): void {
     const owner = readOwner(value);
-    if (owner?.id === id && owner.incarnation > incarnation)
-      throw new Error(`a newer incarnation of ${id} (${owner.incarnation}) is registered`);
+    if (owner?.id === id) refuseNewerOwner(id, owner.incarnation, incarnation);
   }
 
   /** Whether the keys are still as they were written: somebody may have deleted them. */
@@ -90,6 +89,7 @@ export function createEtcdHolder(options: EtcdHolderOptions): Holder {
 
   async function hold(wanted: Hold): Promise<never> {
     const { signal } = wanted;
+    namesToRegister(wanted.instance);
     onLease.add(wanted.instance.id);
     const lease = await unlessAborted(leases.acquire(), signal);
     let known: ReadonlyMap<string, bigint> = new Map();

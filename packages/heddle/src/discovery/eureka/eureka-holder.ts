@@ -10,7 +10,7 @@ import { toFields } from "../fields/json-fields.ts";
 import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
@@ -18,6 +18,7 @@ import {
   type RegistryHttpResponse,
   statusError,
 } from "../http/registry-http.ts";
+import { renewUntilLost } from "../register/renew-until-lost.ts";
 import { settleAll } from "../waiting/settle-all.ts";
 import type { EurekaRegistrationOptions } from "./eureka-options.ts";
 import {
@@ -37,7 +38,6 @@ export interface EurekaHolderOptions {
 
 export function createEurekaHolder(options: EurekaHolderOptions): Holder {
   const { http, registration, incarnation, runtime } = options;
-  const retryMs = Math.min(registration.renewMs / 4, 2_000);
 
   type Wanted = Pick<RegistryHttpRequest, "method" | "path" | "query" | "body">;
 
@@ -68,9 +68,7 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
     signal: AbortSignal,
   ): Promise<void> {
     const there = await find(name, instance.id, signal);
-    if (there !== undefined && there.incarnation > incarnation) {
-      throw new RegistrationRefused(`a newer incarnation of ${instance.id} is registered`);
-    }
+    refuseNewerOwner(instance.id, there?.incarnation, incarnation);
     if (!mustWrite && there !== undefined && there.incarnation === incarnation) {
       if (await beat(name, instance, there, signal)) return;
     }
@@ -96,29 +94,17 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
   }
 
   return {
-    async hold(hold: Hold): Promise<never> {
+    async hold(hold) {
       const { signal } = hold;
-      const names = namesOf(hold.instance);
-      if (names.length === 0) throw new RegistrationRefused("it has neither a service nor a contract");
-      let goodAtMs: number | undefined;
-      let mustWrite = true;
-      for (;;) {
-        const { instance } = hold;
-        const startedAtMs = runtime.clock.now();
-        let pauseMs = registration.renewMs;
-        try {
-          await settleAll(names.map((name) => keep(name, instance, mustWrite, signal)));
-          goodAtMs = startedAtMs;
-          mustWrite = false;
-          hold.registered();
-        } catch (error) {
-          signal.throwIfAborted();
-          if (error instanceof RegistrationRefused || goodAtMs === undefined) throw error;
-          if (runtime.clock.now() + retryMs - goodAtMs >= registration.durationMs) throw error;
-          pauseMs = retryMs;
-        }
-        if ((await hold.next(pauseMs)) === "changed") mustWrite = true;
-      }
+      const names = namesToRegister(hold.instance);
+      return await renewUntilLost(hold, {
+        renewMs: registration.renewMs,
+        retryMs: Math.min(registration.renewMs / 4, 2_000),
+        lostAfterMs: registration.durationMs,
+        clock: runtime.clock,
+        renew: (instance, mustWrite) =>
+          settleAll(names.map((name) => keep(name, instance, mustWrite, signal))),
+      });
     },
     async release(instance, signal) {
       await settleAll(

@@ -8,7 +8,9 @@ import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
+import { type Hold, type Holder, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
+import { inTime } from "../waiting/in-time.ts";
+import { unlessAborted } from "../waiting/unless-aborted.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 import { instanceFileText, readServicesFile } from "./services-file.ts";
 
@@ -25,7 +27,7 @@ export function createFileHolder({ folder, ttlMs, incarnation, runtime }: FileHo
   async function write(instance: Endpoint): Promise<void> {
     const path = join(folder, fileNameOf(instance.id));
     await mkdir(folder, { recursive: true });
-    await refuseNewer(path);
+    await ownerOf(path, instance.id);
     const temporary = join(folder, `.${randomUUID()}.tmp`);
     try {
       await writeFile(temporary, instanceFileText(instance, incarnation, ttlMs));
@@ -39,59 +41,43 @@ export function createFileHolder({ folder, ttlMs, incarnation, runtime }: FileHo
   /** True when the file was there, was ours, and is touched now. */
   async function touch(instance: Endpoint): Promise<boolean> {
     const path = join(folder, fileNameOf(instance.id));
-    if ((await refuseNewer(path)) !== incarnation) return false;
+    if ((await ownerOf(path, instance.id)) !== incarnation) return false;
     const now = runtime.clock.wallMs() / 1000;
     await utimes(path, now, now);
     return true;
   }
 
-  async function refuseNewer(path: string): Promise<bigint | undefined> {
+  /** Whose the file is; undefined: nobody's. Throws when that is a newer process. */
+  async function ownerOf(path: string, id: string): Promise<bigint | undefined> {
     const owner = await incarnationIn(path);
-    if (owner !== undefined && owner > incarnation) throw new Error(`${path} belongs to a newer process`);
+    refuseNewerOwner(id, owner, incarnation);
     return owner;
   }
 
   async function renew(hold: Hold): Promise<never> {
+    const timeoutMs = ttlMs / 3;
+    const tooLate = () => new Error(`${folder} did not answer within ${timeoutMs} ms`);
     /** Instances that started together don't touch their files together. */
     const pauseMs = () => (ttlMs / 3) * (0.75 + 0.25 * runtime.random.next());
     for (let news: "changed" | "due" = "changed"; ; news = await hold.next(pauseMs())) {
       const { instance } = hold;
-      await inTime(
-        (async () => {
-          if (news === "changed" || !(await touch(instance))) await write(instance);
-        })(),
-      );
+      const renewal = async () => {
+        if (news === "changed" || !(await touch(instance))) await write(instance);
+      };
+      // A file system that does not answer (NFS) is a registry that does not answer.
+      await inTime(renewal(), timeoutMs, runtime.timers, tooLate);
       hold.registered();
-    }
-  }
-
-  /** A file system that does not answer (NFS) is a registry that does not answer. */
-  async function inTime(work: Promise<void>): Promise<void> {
-    const late = Promise.withResolvers<never>();
-    const timer = runtime.timers.after(ttlMs / 3, () =>
-      late.reject(new Error(`${folder} did not answer within ${ttlMs / 3} ms`)),
-    );
-    try {
-      await Promise.race([work, late.promise]);
-    } finally {
-      timer.cancel();
     }
   }
 
   return {
     async hold(hold) {
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = () => aborted.reject(hold.signal.reason);
-      hold.signal.addEventListener("abort", onAbort, { once: true });
-      if (hold.signal.aborted) onAbort();
       try {
-        return await Promise.race([renew(hold), aborted.promise]);
+        return await unlessAborted(renew(hold), hold.signal);
       } catch (error) {
         throw isForbidden(error)
           ? new RegistrationRefused(`${folder} may not be written: ${error.message}`, { cause: error })
           : error;
-      } finally {
-        hold.signal.removeEventListener("abort", onAbort);
       }
     },
     async release(instance) {

@@ -239,7 +239,7 @@ test("an instance is registered, found by its contract, changed, and released by
   const newer = register(t, folder, { id: "orders/1", address: "a:9" }, { incarnation: 2n });
   await newer.registered;
   one.update({ weight: 5 });
-  assert.match(String(await one.held), /belongs to a newer process/);
+  assert.match(String(await one.held), /a newer incarnation of orders\/1 is registered/);
   await one.release();
   assert.equal((await readdir(folder)).length, 2);
   await newer.release();

@@ -3,7 +3,7 @@
  * looks, then writes on condition of what it saw, and looks again.
  */
 import type { Endpoint } from "../endpoint.ts";
-import { RegistrationRefused } from "../holder.ts";
+import { refuseNewerOwner } from "../holder.ts";
 import type { Connection } from "./connection.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { Layout, Member } from "./layout.ts";
@@ -62,10 +62,7 @@ export function createOwnNode({ folder, name, layout, acl, incarnation }: OwnNod
         path = (await unlessOvertaken(make(connection, wanted, data))) ?? path;
         continue;
       }
-      if (there?.incarnation !== undefined && there.incarnation > incarnation)
-        throw new RegistrationRefused(
-          `${path} was written by a newer process with the same instance id "${instance.id}"`,
-        );
+      refuseNewerOwner(instance.id, there?.incarnation, incarnation);
       const old: { path: string; version: number } = { path, version: seen.stat.version };
       const made = { path: wanted, data, mode: layout.mode };
       path = (await unlessOvertaken(answered(connection.request(replace(old, made, acl))))) ?? path;

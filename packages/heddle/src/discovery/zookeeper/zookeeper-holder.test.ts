@@ -219,7 +219,7 @@ suite("a node that is there already", () => {
     const held = hold();
     await settled();
     assert.equal(held.error?.name, "RegistrationRefused");
-    assert.match(held.error?.message ?? "", /newer process with the same instance id "o1"/);
+    assert.match(held.error?.message ?? "", /newer incarnation of o1 is registered/);
     await holder.release(orders, new AbortController().signal);
     assert.equal(fake.nodes.get(ORDERS)?.owner, 0x77n);
     await session[Symbol.asyncDispose]();

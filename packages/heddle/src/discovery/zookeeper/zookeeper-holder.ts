@@ -9,8 +9,7 @@
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { namesOf } from "../names.ts";
+import { type Hold, type Holder, namesToRegister, RegistrationRefused } from "../holder.ts";
 import type { Layout } from "./layout.ts";
 import { pathOfName } from "./node-path.ts";
 import type { Acl } from "./protocol.ts";
@@ -34,9 +33,7 @@ export function createZookeeperHolder(options: ZookeeperHolderOptions): Holder {
   const nodes = new Map<string, OwnNode>();
 
   function nodesOf(instance: Endpoint): readonly OwnNode[] {
-    const names = namesOf(instance);
-    if (names.length === 0) throw new RegistrationRefused("it has neither a service nor a contract");
-    return names.map((name) => {
+    return namesToRegister(instance).map((name) => {
       const folder = pathOfName(base, name);
       if (folder === undefined) throw new RegistrationRefused(`"${name}" can't be a path of ZooKeeper`);
       const key = `${folder}\n${instance.id}`;
