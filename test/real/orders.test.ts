@@ -32,7 +32,7 @@ test("a registry that runs already is used, left running, and left empty", {
 }, async (t) => {
   const server = await startEtcd();
   t.after(() => server.stop());
-  assert.equal(await runOrders(`${server.url}/shop?ttl=3`), `${server.url}/shop`);
+  assert.equal(await runOrders(`${server.url}/shop?ttlMs=3000`), `${server.url}/shop`);
 
   const orders = watching(t, await opened(t, `${server.url}/shop`), "shop.v1.OrderService");
   await until(() => orders.sizes.length > 0, "the answer");

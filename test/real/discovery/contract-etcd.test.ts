@@ -25,7 +25,7 @@ for (const size of [1, 3] as const) {
       return {
         ...server,
         url: ({ hosts = server.nodes.map(({ address }) => address), lease = "short" } = {}) =>
-          `etcd://${hosts.join(",")}?ttl=${lease === "short" ? 3 : 10}`,
+          `etcd://${hosts.join(",")}?ttlMs=${lease === "short" ? 3_000 : 10_000}`,
         async registerMany(service, endpoints) {
           for (let from = 0; from < endpoints.length; from += 100) {
             const success = endpoints.slice(from, from + 100).map(({ id, address }) => ({

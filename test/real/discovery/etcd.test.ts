@@ -154,7 +154,7 @@ suite("etcd: leases", () => {
     const program = `
       import { openRegistry } from "heddle";
       import { createEndpoint } from "heddle/discovery";
-      const registry = await openRegistry(${JSON.stringify(`${url}?ttl=2`)});
+      const registry = await openRegistry(${JSON.stringify(`${url}?ttlMs=2000`)});
       const endpoint = createEndpoint({ id: "orders-1", address: "127.0.0.1:4001", service: "orders" });
       await registry.registrar.register(endpoint).registered;
       console.log("registered");
@@ -179,7 +179,7 @@ suite("etcd: leases", () => {
 
   test("a lease that an operator revokes is replaced", async (t) => {
     const { url, ctl } = await started(t);
-    const us = await opened(t, `${url}?ttl=2`);
+    const us = await opened(t, `${url}?ttlMs=2000`);
     const registration = us.registrar.register(instance("orders-1", 4001));
     await registration.registered;
     const lease = (await ctl("lease", "list")).split("\n").at(-1) ?? "";
@@ -193,7 +193,7 @@ suite("etcd: leases", () => {
 
   test("etcd frozen for longer than the lease: lost by our own clock, and back", async (t) => {
     const { url, first } = await started(t);
-    const us = await opened(t, `${url}?ttl=2`);
+    const us = await opened(t, `${url}?ttlMs=2000`);
     const caller = await opened(t, url);
     const set = watching(t, caller, "orders");
     const registration = us.registrar.register(instance("orders-1", 4001));
@@ -286,7 +286,7 @@ suite("etcd: a cluster of three", () => {
   ] as const)
     test(`frozen: ${what}`, { timeout: 120_000 }, async (t) => {
       const { url, nodes } = await started(t, 3);
-      const us = await opened(t, `${url}?ttl=10`);
+      const us = await opened(t, `${url}?ttlMs=10000`);
       const caller = await opened(t, url);
       const set = watching(t, caller, "orders");
       const registration = us.registrar.register(instance("orders-1", 4001));

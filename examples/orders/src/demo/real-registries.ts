@@ -25,7 +25,7 @@ export async function startReal(kind: RealKind): Promise<DemoRegistry> {
 }
 
 const START: Readonly<Record<RealKind, () => Promise<DemoRegistry>>> = {
-  etcd: async () => toRegistry(await startEtcd(), { query: "ttl=3" }),
+  etcd: async () => toRegistry(await startEtcd(), { query: "ttlMs=3000" }),
   consul: async () => toRegistry(await startConsul(), { query: "ttlMs=3000" }),
   zookeeper: async () => toRegistry(await startZooKeeper(), { query: "sessionTimeoutMs=3000" }),
   eureka: async () => toRegistry(await startEureka(), { query: "pollMs=500&renewMs=1000&durationMs=3000" }),

@@ -22,8 +22,8 @@ import type { PlaneStore, StoreChange, StoredEntry, StoredKind } from "./plane-s
 export interface EtcdStore extends PlaneStore {
   readonly client: EtcdClient;
   readonly prefix: string;
-  /** How long after a control plane died what it held stays, in seconds. */
-  readonly ttlSeconds: number;
+  /** How long after a control plane died what it held stays, in ms. */
+  readonly ttlMs: number;
   /** What `load` found of instances, by id. */
   readonly instances: ReadonlyMap<string, KeyValue>;
   follow(onChange: (change: StoreChange) => void): void;
@@ -41,7 +41,7 @@ export interface InstanceObserver {
 }
 
 export interface EtcdStoreOptions {
-  /** `etcd://user:password@host:2379,host:2379/prefix?ttl=15&tls=on`. */
+  /** `etcd://user:password@host:2379,host:2379/prefix?ttlMs=15000&tls=on`. */
   readonly url: string;
   readonly runtime: Runtime;
   /** Leads to etcd. Default: to the hosts of the URL. The store doesn't close it. */
@@ -58,7 +58,7 @@ export function createEtcdStore(given: EtcdStoreOptions): EtcdStore {
   const options = readRegistryOptions(url);
   const hosts = hostsOf(url, 2379, "127.0.0.1:2379");
   const tls = options.tls();
-  const ttlSeconds = options.number("ttl", 15, 2);
+  const ttlMs = options.number("ttlMs", 15_000, 2_000);
   const password = options.file("passwordFile") ?? url.password;
   options.refuseOthers();
   const prefix = `${url.path === "" ? "heddle-control" : url.path}/`;
@@ -164,7 +164,7 @@ export function createEtcdStore(given: EtcdStoreOptions): EtcdStore {
   return {
     client,
     prefix,
-    ttlSeconds,
+    ttlMs,
     get instances() {
       return instances;
     },

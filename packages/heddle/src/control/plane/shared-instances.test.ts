@@ -26,7 +26,7 @@ async function startPlane(etcd: FakeEtcd, transport = etcd.transport) {
   const { runtime } = etcd;
   const warnings: string[] = [];
   const onWarning = (text: string) => void warnings.push(text);
-  const store = createEtcdStore({ url: "etcd://e:2379/cp?ttl=9", runtime, transport, onWarning });
+  const store = createEtcdStore({ url: "etcd://e:2379/cp?ttlMs=9000", runtime, transport, onWarning });
   const registry = createRegistry({ epoch: "e", startedAtMs: runtime.clock.now(), warmUpMs: 0 });
   const settings = new ServiceSettings();
   const options = { store, registry, settings, timers: runtime.timers, remembers: false, onWarning };

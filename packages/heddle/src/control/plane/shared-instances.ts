@@ -33,8 +33,8 @@ export function shareInstances({
   runtime,
   onWarning,
 }: SharedInstancesOptions): AsyncDisposable {
-  const { client, prefix, ttlSeconds } = store;
-  const leases = createLeaseKeeper({ client, runtime, ttlSeconds });
+  const { client, prefix, ttlMs } = store;
+  const leases = createLeaseKeeper({ client, runtime, ttlMs });
   const closing = new AbortController();
   /** Of each key as it was seen last. */
   const revisions = new Map<string, bigint>();
@@ -95,7 +95,7 @@ export function shareInstances({
       if (heldBy === "peer") missing.add(id);
     }
     // Whoever was cut off as we were writes again now.
-    if (missing.size > 0) runtime.timers.after(ttlSeconds * 1000, removeMissing);
+    if (missing.size > 0) runtime.timers.after(ttlMs, removeMissing);
   }
 
   function removeMissing(): void {

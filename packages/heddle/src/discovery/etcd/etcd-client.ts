@@ -39,8 +39,8 @@ export interface EtcdClient extends Disposable {
   put(request: MessageInitShape<typeof PutRequestSchema>, signal?: AbortSignal): Promise<bigint>;
   /** Tried once: without an answer it may have been done. */
   txn(request: MessageInitShape<typeof TxnRequestSchema>, signal?: AbortSignal): Promise<TxnResponse>;
-  /** A lease of about so many seconds; etcd may grant more. Tried up to three times: one that got lost runs out. */
-  grantLease(ttlSeconds: number, signal?: AbortSignal): Promise<LeaseGrantResponse>;
+  /** A lease of about so long, in whole seconds rounded up; etcd may grant more. Tried up to three times: one that got lost runs out. */
+  grantLease(ttlMs: number, signal?: AbortSignal): Promise<LeaseGrantResponse>;
   /** Ends a lease, and every key on it. Rejects with NOT_FOUND when it is gone already. */
   revokeLease(id: bigint, signal?: AbortSignal): Promise<void>;
   /** A stream on which each request renews a lease. It has no deadline of its own. */
@@ -151,8 +151,12 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
       return header?.revision ?? 0n;
     },
     txn: (request, signal) => call((callOptions) => kv.txn(request, callOptions), signal),
-    grantLease: (ttlSeconds, signal) =>
-      call((callOptions) => lease.leaseGrant({ TTL: BigInt(ttlSeconds) }, callOptions), signal, TRIES),
+    grantLease: (ttlMs, signal) =>
+      call(
+        (callOptions) => lease.leaseGrant({ TTL: BigInt(Math.ceil(ttlMs / 1000)) }, callOptions),
+        signal,
+        TRIES,
+      ),
     async revokeLease(id, signal) {
       await call((callOptions) => lease.leaseRevoke({ ID: id }, callOptions), signal);
     },

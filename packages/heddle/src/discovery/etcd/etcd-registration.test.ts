@@ -15,7 +15,7 @@ import { createLeaseKeeper } from "./lease-keeper.ts";
 function createProcess(etcd: FakeEtcd, { incarnation = 1n, username = "", password = "" } = {}) {
   const { runtime, transport } = etcd;
   const client = createEtcdClient({ transport, runtime, username, password, timeoutMs: 300 });
-  const leases = createLeaseKeeper({ client, runtime, ttlSeconds: 9 });
+  const leases = createLeaseKeeper({ client, runtime, ttlMs: 9_000 });
   const layout = createEtcdLayout("heddle");
   const holder = createEtcdHolder({ client, leases, layout, incarnation, runtime });
 

@@ -38,11 +38,12 @@ export interface HeldLease {
 export interface LeaseKeeperOptions {
   readonly client: Pick<EtcdClient, "grantLease" | "keepAlive" | "revokeLease">;
   readonly runtime: Runtime;
-  readonly ttlSeconds: number;
+  /** As etcd is asked for it, see `EtcdClient.grantLease`. */
+  readonly ttlMs: number;
 }
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
-  const { client, runtime, ttlSeconds } = options;
+  const { client, runtime, ttlMs } = options;
   let current: Promise<HeldLease> | undefined;
 
   /** The current lease is current no longer. */
@@ -56,7 +57,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   async function grant(): Promise<HeldLease> {
     const askedAtMs = runtime.clock.now();
-    const { ID, TTL } = await client.grantLease(ttlSeconds);
+    const { ID, TTL } = await client.grantLease(ttlMs);
     // A lease of no time would have to be renewed without a pause.
     if (TTL <= 0n) throw new ConnectError(`etcd granted a lease of ${TTL} s`, Code.Internal);
     const lease = new RenewedLease(options, ID, Number(TTL) * 1000, askedAtMs);

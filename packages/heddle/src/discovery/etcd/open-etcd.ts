@@ -1,7 +1,6 @@
 /**
  * `etcd://user:password@host:2379,host:2379/prefix`: instances in etcd v3, in the layout of its own gRPC naming.
  */
-import { invalidOption } from "../../call/check-option.ts";
 import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry, RegistryContext } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
@@ -18,14 +17,13 @@ export const openEtcd: OpenRegistry = (context) => {
   const hosts = hostsOf(url, 2379, "127.0.0.1:2379");
   const tls = options.tls();
   const layout = createEtcdLayout(options.text("prefix", url.path === "" ? "heddle" : url.path));
-  const ttlSeconds = options.number("ttl", 10, 1);
+  const ttlMs = options.number("ttlMs", 10_000, 1_000);
   const credentials = readCredentials(context, options.file("passwordFile"));
   options.refuseOthers();
-  if (!Number.isInteger(ttlSeconds)) throw invalidOption("registry (etcd: ttl)", "it must be whole seconds");
 
   const transport = openTransport({ hosts, tls });
   const client = createEtcdClient({ transport, runtime, ...credentials });
-  const leases = createLeaseKeeper({ client, runtime, ttlSeconds });
+  const leases = createLeaseKeeper({ client, runtime, ttlMs });
   const registrar = createRegistrationLoop(
     createEtcdHolder({ client, leases, layout, incarnation, runtime }),
     { runtime, onEvent },
