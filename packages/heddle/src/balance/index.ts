@@ -1,6 +1,6 @@
 /** The entry `heddle/balance`: the seam, the built-in policies, and choosing one by name. */
 export type { Random } from "../runtime/random.ts";
-export { type Balancer, type Candidate, isAvoided } from "./balancer.ts";
+export { type AttemptOutcome, type Balancer, type Candidate, isAvoided, type LoadReport } from "./balancer.ts";
 export { createLeastRequest, type LeastRequestOptions } from "./least-request.ts";
 export {
   type BalancerFactory,
