@@ -5,6 +5,14 @@
  */
 import { parseArgs } from "node:util";
 import { type FixtureName, fixtureNames, isFixtureName } from "./codec/fixtures.ts";
+import { contenderNames, isThere, type ContenderName } from "./discovery/contenders.ts";
+import {
+  type DiscoveryResult,
+  toMarkdown as toDiscoveryMarkdown,
+  toRatios as toDiscoveryRatios,
+  toText as toDiscoveryText,
+} from "./discovery/report.ts";
+import { runDiscoverySuite } from "./discovery/suite.ts";
 import { type CodecResult, toMarkdown as toCodecMarkdown, toText as toCodecText } from "./codec/report.ts";
 import { runCodecSuite, toCodecRatios } from "./codec/suite.ts";
 import { type Report, type RunResult, toMarkdown, toText, writeSection } from "./harness/report.ts";
@@ -36,7 +44,8 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- tls [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
        npm run bench -- codec [--quick] [--json] [--fixtures small,maps] [--write]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
-       npm run bench -- idle [--json] [--connections 10000]`;
+       npm run bench -- idle [--json] [--connections 10000]
+       npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -62,6 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (suite === "codec") return runCodec(options, args);
   if (suite === "memory") return runMemory(options);
   if (suite === "idle") return runIdle(options);
+  if (suite === "discovery") return runDiscovery(options, args);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
 
@@ -138,6 +148,53 @@ async function runCodec(options: Options, args: readonly string[]): Promise<numb
   print(options.json ? JSON.stringify(result) : toCodecText(result));
   if (options.write) await writeSection(toCodecMarkdown(result));
   return 0;
+}
+
+async function runDiscovery(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && (options.quick || options.only !== undefined))
+    throw new UsageError("--write records a full run: leave the other choices out");
+  const contenders = toContenders(options.only);
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const timing = options.quick
+    ? { sizes: [1, 10], rounds: 2, idleMs: 700, changeMs: 1_500, pickerRounds: 10 }
+    : { sizes: [1, 10, 100], rounds: 3, idleMs: 700, changeMs: 2_000, pickerRounds: 30 };
+  const measured = await runDiscoverySuite({
+    ...timing,
+    contenders,
+    services: 1_000,
+    pickers: 100,
+    onProgress: say,
+  });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result: DiscoveryResult = {
+    suite: "discovery",
+    node: process.version,
+    date,
+    command,
+    machine,
+    ...measured,
+    ratios: toDiscoveryRatios(measured),
+  };
+  print(options.json ? JSON.stringify(result) : toDiscoveryText(result));
+  if (options.write) await writeSection(toDiscoveryMarkdown(result));
+  return 0;
+}
+
+/** The registries of a list of names; without one Heddle, and those whose programs are here. */
+function toContenders(list: string | undefined): readonly ContenderName[] {
+  if (list === undefined) {
+    const missing = contenderNames.filter((name) => !isThere(name));
+    if (missing.length > 0)
+      say(`not here, and left out: ${missing.join(", ")} (npm run test:real fetches them)`);
+    return contenderNames.filter(isThere);
+  }
+  return list.split(",").map((name) => {
+    const known = contenderNames.find((one) => one === name);
+    if (known === undefined)
+      throw new UsageError(`there is no registry "${name}"; there are ${contenderNames.join(", ")}`);
+    return known;
+  });
 }
 
 async function runIdle(options: Options): Promise<number> {

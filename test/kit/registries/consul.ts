@@ -12,6 +12,8 @@ import { type NodeOptions, type RegistryServer, startNodes } from "./registry-se
 export interface ConsulOptions {
   /** Default: 1. */
   readonly size?: 1 | 3;
+  /** Connections to an agent from one address. Default: Consul's own limit, 200. */
+  readonly maxConnections?: number;
 }
 
 export interface ConsulServer extends RegistryServer {
@@ -19,7 +21,7 @@ export interface ConsulServer extends RegistryServer {
   forget(): Promise<void>;
 }
 
-export async function startConsul({ size = 1 }: ConsulOptions = {}): Promise<ConsulServer> {
+export async function startConsul({ size = 1, maxConnections }: ConsulOptions = {}): Promise<ConsulServer> {
   const folder = serverFolder("consul");
   const ports = await freePorts(size * 3);
   const members = Array.from({ length: size }, (_, i) => ({
@@ -43,6 +45,7 @@ export async function startConsul({ size = 1 }: ConsulOptions = {}): Promise<Con
       // The timing of production, where the default is for the smallest machines.
       performance: { raft_multiplier: 1 },
       disable_update_check: true,
+      ...(maxConnections === undefined ? {} : { limits: { http_max_conns_per_client: maxConnections } }),
       log_level: "warn",
     };
     const file = join(folder.path, `${name}.json`);
