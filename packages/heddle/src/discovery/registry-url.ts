@@ -114,6 +114,8 @@ export interface RegistryOptionsReader {
   oneOf<Value extends string>(name: string, allowed: readonly Value[], fallback: Value): Value;
   /** The content of the file that the option names, trimmed; undefined when it is not given. */
   file(name: string): string | undefined;
+  /** What stands in the file that `passwordFile` names, else the password of the URL; empty for none. */
+  password(): string;
   /** `tls`, `ca`, `cert`, `key`, `serverName`: undefined without TLS. `ca`, `cert` or `key` alone mean `tls=on`. */
   tls(): RegistryTls | undefined;
   /** Refuses what has not been read, with the name that may have been meant. To be called last. */
@@ -162,6 +164,7 @@ export function readRegistryOptions(registry: RegistryUrl): RegistryOptionsReade
         throw fault(name, `its file cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown"})`);
       }
     },
+    password: () => reader.file("passwordFile") ?? registry.password,
     tls() {
       const files = { ca: reader.file("ca"), cert: reader.file("cert"), key: reader.file("key") };
       const serverName = raw("serverName");

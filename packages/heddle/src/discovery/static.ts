@@ -5,6 +5,7 @@
 import { parseAddress } from "../call/address.ts";
 import { createEndpoint, type Endpoint } from "./endpoint.ts";
 import type { Resolver } from "./resolver.ts";
+import { aborted } from "./waiting/aborted.ts";
 import { invalidTarget, type Target } from "./target.ts";
 
 export function createStaticResolver(): Resolver {
@@ -14,10 +15,7 @@ export function createStaticResolver(): Resolver {
       const endpoints = staticEndpoints(target);
       if (signal.aborted) return;
       yield { kind: "snapshot", epoch: "static", revision: 0n, endpoints, complete: true };
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await aborted(signal);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** What a `consul://` URL says, checked once: docs/guides/discovery/consul.md has each option with its default. */
 import { invalidOption } from "../../call/check-option.ts";
 import type { RegistryContext, RegistryTls } from "../registry-client.ts";
+import { readCommaList } from "../fields/comma-list.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 
 export interface ConsulOptions {
@@ -62,7 +63,7 @@ export function readConsulOptions({ url, env }: Pick<RegistryContext, "url" | "e
     token: tokenOf(options.optionalText("token") ?? url.password, tokenFile, env),
     query: {
       health: options.oneOf("health", ["passing", "all"], "passing"),
-      tags: splitList(options.text("tag", "")),
+      tags: readCommaList(options.text("tag", "")),
       datacenter: options.optionalText("dc"),
       consistency: options.oneOf("consistency", ["default", "stale", "consistent"], "default"),
       waitMs: options.number("waitMs", 60_000, 1_000),
@@ -75,20 +76,12 @@ export function readConsulOptions({ url, env }: Pick<RegistryContext, "url" | "e
       ttlMs: options.number("ttlMs", 15_000, 1_000),
       checkIntervalMs: options.number("checkIntervalMs", 5_000, 1_000),
       deregisterAfterMs: options.number("deregisterAfterMs", 60_000, 60_000),
-      tags: splitList(options.text("tags", "")),
+      tags: readCommaList(options.text("tags", "")),
     },
     timeoutMs: options.number("timeoutMs", 3_000, 100),
   };
   options.refuseOthers();
   return read;
-}
-
-/** "a,b" as a list. */
-export function splitList(text: string): readonly string[] {
-  return text
-    .split(",")
-    .map((one) => one.trim())
-    .filter((one) => one !== "");
 }
 
 function tokenOf(

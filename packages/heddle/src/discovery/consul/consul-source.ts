@@ -10,6 +10,7 @@ import { isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
+import { readCommaList } from "../fields/comma-list.ts";
 import { registryRefusal } from "../registry-error.ts";
 import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../http/registry-http.ts";
 import type { Source, SourceUpdate } from "../source.ts";
@@ -17,7 +18,7 @@ import { invalidTarget, type Target } from "../target.ts";
 import { refuseTargetOptions } from "../target-options.ts";
 import type { AgentPulse } from "./agent-pulse.ts";
 import { blockingTimeoutMs, createQueryPacer, nextIndex } from "./blocking-query.ts";
-import { type ConsulQueryOptions, splitList } from "./consul-options.ts";
+import type { ConsulQueryOptions } from "./consul-options.ts";
 import { readHealthEntries } from "./health-entries.ts";
 
 export interface ConsulSourceOptions {
@@ -183,7 +184,7 @@ function serviceQuery(target: Target, query: ConsulQueryOptions): ServiceQuery {
   const { tag, dc = query.datacenter, health = query.health } = target.query;
   if (health !== "passing" && health !== "all") throw invalidTarget(target, "health must be passing or all");
   return {
-    tag: tag === undefined ? query.tags : splitList(tag),
+    tag: tag === undefined ? query.tags : readCommaList(tag),
     dc,
     passing: health === "passing" ? "1" : undefined,
     stale: query.consistency === "stale" ? "" : undefined,

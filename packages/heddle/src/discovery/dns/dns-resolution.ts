@@ -8,6 +8,7 @@
 import { formatAddress } from "../../call/address.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
+import { inParallel } from "../waiting/in-parallel.ts";
 import type { DnsAnswer, DnsRound, ServiceRecord } from "./dns-lookup.ts";
 import type { DnsQuestion } from "./dns-question.ts";
 
@@ -88,18 +89,18 @@ export function createDnsResolution(
     const { records } = await round.services(name);
     onProgress();
     const hosts = new Map<string, HostAddresses>();
-    const waiting = [...new Set(records.map(({ host }) => host.toLowerCase()))];
     let isDown = false;
-    const worker = async () => {
-      for (let host = waiting.pop(); host !== undefined; host = waiting.pop()) {
+    await inParallel(
+      [...new Set(records.map(({ host }) => host.toLowerCase()))],
+      QUESTIONS_AT_ONCE,
+      async (host) => {
         // Its silence has been waited for once in this round.
         const found = await addressesOf(isDown ? silent : round, host);
         isDown ||= found.error !== undefined;
         hosts.set(host, found);
         onProgress();
-      }
-    };
-    await Promise.all(Array.from({ length: QUESTIONS_AT_ONCE }, worker));
+      },
+    );
     const used = bestOf(records, hosts);
     for (const key of known.keys()) if (!hosts.has(key.slice(2))) known.delete(key);
     return {

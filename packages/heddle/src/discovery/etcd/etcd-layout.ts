@@ -9,7 +9,9 @@
  * (https://github.com/etcd-io/etcd/issues/19700). A reader of either kind skips what it doesn't know.
  */
 import { parseAddress } from "../../call/address.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
+import { type Fields, fieldsAt, textAt, textListAt } from "../fields/json-fields.ts";
 import { namesOf } from "../names.ts";
 import { keyBytes, keyText } from "./etcd-keys.ts";
 
@@ -65,12 +67,10 @@ export function writeInstance(instance: Endpoint, incarnation: bigint): Uint8Arr
 export function readOwner(
   value: Uint8Array,
 ): { readonly id: string; readonly incarnation: bigint } | undefined {
-  const ours = record(parse(value)?.["heddle"]);
-  const id = ours?.["id"];
-  const incarnation = ours?.["incarnation"];
-  if (typeof id !== "string" || typeof incarnation !== "string" || !/^\d{1,20}$/.test(incarnation))
-    return undefined;
-  return { id, incarnation: BigInt(incarnation) };
+  const ours = parse(value)?.["heddle"];
+  if (!isJsonObject(ours) || typeof ours["id"] !== "string") return undefined;
+  const incarnation = textAt(ours, "incarnation");
+  return /^\d{1,20}$/.test(incarnation) ? { id: ours["id"], incarnation: BigInt(incarnation) } : undefined;
 }
 
 /**
@@ -84,27 +84,27 @@ export function readInstance(name: string, id: string, value: Uint8Array): Endpo
     return undefined;
   // Naming of gRPC before 1.30 knew updates that take an address away.
   if (fields["Op"] === 1) return undefined;
-  const ours = record(fields["heddle"]);
-  if (ours === undefined)
-    return createEndpoint({ id, address, metadata: textRecord(record(fields["Metadata"])) });
-  const service = text(ours["service"]) ?? "";
-  const contracts = textList(ours["contracts"]);
+  const ours = fields["heddle"];
+  if (!isJsonObject(ours))
+    return createEndpoint({ id, address, metadata: textRecord(fieldsAt(fields, "Metadata")) });
+  const service = textAt(ours, "service");
+  const contracts = textListAt(ours, "contracts");
   if (!namesOf({ service, contracts }).includes(name)) return undefined;
   const { weight, tls } = ours;
   return createEndpoint({
     id,
     address,
-    otherAddresses: textList(ours["otherAddresses"]).filter(
+    otherAddresses: textListAt(ours, "otherAddresses").filter(
       (other) => typeof parseAddress(other) !== "string",
     ),
     service,
     contracts,
-    protocols: textList(ours["protocols"]),
+    protocols: textListAt(ours, "protocols"),
     ...(typeof tls === "boolean" ? { tls } : {}),
     ...(Number.isSafeInteger(weight) && Number(weight) >= 0 ? { weight: Number(weight) } : {}),
-    zone: text(ours["zone"]) ?? "",
-    version: text(ours["version"]) ?? "",
-    metadata: textRecord(record(ours["metadata"])),
+    zone: textAt(ours, "zone"),
+    version: textAt(ours, "version"),
+    metadata: textRecord(fieldsAt(ours, "metadata")),
     draining: ours["draining"] === true,
   });
 }
@@ -134,31 +134,19 @@ function unescapeId(key: string): string {
   return key.replaceAll("%2F", "/").replaceAll("%25", "%");
 }
 
-function parse(value: Uint8Array): Record<string, unknown> | undefined {
+/** Undefined for what is no JSON object. */
+function parse(value: Uint8Array): Fields | undefined {
   try {
-    return record(JSON.parse(keyText(value)));
+    const parsed: unknown = JSON.parse(keyText(value));
+    return isJsonObject(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }
 }
 
-function record(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function textList(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
-}
-
 /** Numbers and truth values become text: others write metadata as they like. */
-function textRecord(fields: Record<string, unknown> | undefined): Record<string, string> {
-  const texts = Object.entries(fields ?? {}).filter(([, value]) =>
+function textRecord(fields: Fields): Record<string, string> {
+  const texts = Object.entries(fields).filter(([, value]) =>
     ["string", "number", "boolean"].includes(typeof value),
   );
   return Object.fromEntries(texts.map(([name, value]) => [name, String(value)]));

@@ -18,7 +18,7 @@ export const openEtcd: OpenRegistry = (context) => {
   const tls = options.tls();
   const layout = createEtcdLayout(options.text("prefix", url.path === "" ? "heddle" : url.path));
   const ttlMs = options.number("ttlMs", 10_000, 1_000);
-  const credentials = readCredentials(context, options.file("passwordFile"));
+  const credentials = readCredentials(context, options.password());
   options.refuseOthers();
 
   const transport = openTransport({ hosts, tls });
@@ -45,11 +45,13 @@ export const openEtcd: OpenRegistry = (context) => {
 
 /** From the URL, or from the environment of etcd's own `etcdctl`. */
 function readCredentials(
-  { url, env }: RegistryContext,
-  passwordInFile: string | undefined,
+  { url: { username }, env }: RegistryContext,
+  password: string,
 ): { readonly username: string; readonly password: string } {
-  const fromUrl = { username: url.username, password: passwordInFile ?? url.password };
-  if (url.username !== "") return fromUrl;
-  const [username = "", ...password] = (env["ETCDCTL_USER"] ?? "").split(":");
-  return { username, password: passwordInFile ?? env["ETCDCTL_PASSWORD"] ?? password.join(":") };
+  if (username !== "") return { username, password };
+  const [userInEnv = "", ...passwordInEnv] = (env["ETCDCTL_USER"] ?? "").split(":");
+  return {
+    username: userInEnv,
+    password: password || (env["ETCDCTL_PASSWORD"] ?? passwordInEnv.join(":")),
+  };
 }

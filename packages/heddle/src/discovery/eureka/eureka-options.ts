@@ -1,5 +1,6 @@
 /** What an `eureka://` URL says, checked once: docs/guides/discovery/eureka.md has each option with its default. */
 import type { RegistryContext, RegistryTls } from "../registry-client.ts";
+import { basicAuthorization } from "../http/basic-authorization.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 
 export interface EurekaOptions {
@@ -37,13 +38,13 @@ export interface EurekaRegistrationOptions {
 export function readEurekaOptions({ url }: Pick<RegistryContext, "url">): EurekaOptions {
   const options = readRegistryOptions(url);
   const tls = options.tls();
-  const { username, password, path } = url;
+  const { username, path } = url;
+  const password = options.password();
   const read: EurekaOptions = {
     hosts: hostsOf(url, tls === undefined ? 8761 : 443, "127.0.0.1"),
     basePath: `/${path === "" ? "eureka" : path}`,
     tls,
-    authorization:
-      username === "" ? undefined : `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`,
+    authorization: username === "" ? undefined : basicAuthorization(username, password),
     reading: {
       pollMs: options.number("pollMs", 5_000, 100),
       settleMs: options.number("settleMs", 45_000, 0),

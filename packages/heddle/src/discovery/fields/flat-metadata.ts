@@ -6,6 +6,7 @@
  */
 import { parseAddress } from "../../call/address.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { readCommaList } from "./comma-list.ts";
 
 export interface FlatMetadataForm {
   /** Of our fields: "heddle." or "heddle-". Its last character also stands before the number of a part. */
@@ -85,10 +86,7 @@ export function fromFlatMetadata(
       value += flat[key];
     }
   };
-  const list = (name: string) =>
-    field(name)
-      .split(",")
-      .filter((one) => one !== "");
+  const list = (name: string) => readCommaList(field(name));
   const id = field("id");
   const [service, zone, version] = [field("service"), field("zone"), field("version")];
   const [contracts, protocols] = [list("contracts"), list("protocols")];

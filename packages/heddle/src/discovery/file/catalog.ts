@@ -16,6 +16,7 @@ import { basename, dirname, join } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
 import { type Bell, createBell } from "../waiting/bell.ts";
+import { inParallel } from "../waiting/in-parallel.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { namesOf } from "../names.ts";
 import { isServicesName, parseServicesText } from "./parse-text.ts";
@@ -97,8 +98,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     const paths = names?.map((name) => join(path, name)) ?? [path];
     const present = new Set(paths);
     for (const known of files.keys()) if (!present.has(known)) files.delete(known);
-    for (let at = 0; at < paths.length; at += READS_AT_ONCE)
-      await Promise.all(paths.slice(at, at + READS_AT_ONCE).map(readOne));
+    await inParallel(paths, READS_AT_ONCE, readOne);
     const [only] = files.values();
     if (!isFolder && only?.content === undefined) throw only?.fault ?? new Error(`${path} is not there`);
   }

@@ -6,6 +6,7 @@ import { fieldsAt, textAt } from "../fields/json-fields.ts";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { basicAuthorization } from "../http/basic-authorization.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
 import { type ClusterAccess, type Credential, DEFAULT_NAMESPACE, readServerUrl } from "./cluster-access.ts";
 import { createExecCredentials, type ExecCredentials } from "./exec-credentials.ts";
@@ -76,7 +77,7 @@ async function readAuthorization({ fields, folder }: KubeSection): Promise<strin
   if (token !== "") return `Bearer ${token}`;
   const username = textAt(fields, "username");
   if (username === "") return undefined;
-  return `Basic ${Buffer.from(`${username}:${textAt(fields, "password")}`).toString("base64")}`;
+  return basicAuthorization(username, textAt(fields, "password"));
 }
 
 /** Passing over these would reach another place, or act as somebody else. */

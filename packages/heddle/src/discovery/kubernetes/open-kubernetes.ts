@@ -9,6 +9,7 @@ import { invalidOption } from "../../call/check-option.ts";
 import { reasonText } from "../../call/errors.ts";
 import type { RegistryClient, RegistryContext } from "../registry-client.ts";
 import { createRegistrationLoop } from "../register/registration-loop.ts";
+import { basicAuthorization } from "../http/basic-authorization.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
 import {
   hostsOf,
@@ -102,6 +103,7 @@ function chooseAccess(
 function ownAccess(url: RegistryUrl, options: RegistryOptionsReader): ClusterAccess | undefined {
   const token = options.optionalText("token");
   const tokenFile = options.optionalText("tokenFile");
+  const password = options.password();
   const files = options.tls();
   const tls: RegistryHttpTls | undefined = options.flag("tls", true) ? (files ?? {}) : undefined;
   if (url.hosts.length === 0) {
@@ -122,8 +124,8 @@ function ownAccess(url: RegistryUrl, options: RegistryOptionsReader): ClusterAcc
     async credential() {
       const bearer = tokenFile === undefined ? token : (await readFile(tokenFile, "utf8")).trim();
       if (bearer) return { authorization: `Bearer ${bearer}`, tls };
-      const basic = Buffer.from(`${url.username}:${url.password}`).toString("base64");
-      return { authorization: url.username === "" ? undefined : `Basic ${basic}`, tls };
+      const { username } = url;
+      return { authorization: username === "" ? undefined : basicAuthorization(username, password), tls };
     },
   };
 }

@@ -9,6 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Endpoint } from "../endpoint.ts";
+import { readCommaList } from "../fields/comma-list.ts";
 import { type EndpointSlice, SERVICE_NAME_LABEL, type SlicePort } from "./endpoint-slice.ts";
 
 export type ServiceTraits = Pick<Endpoint, "service" | "contracts" | "protocols" | "weight"> &
@@ -23,10 +24,10 @@ export function readServiceTraits(slice: EndpointSlice, port: Pick<SlicePort, "a
   const weight = Number(annotations["heddle.dev/weight"]?.trim() || 1);
   return {
     service: labels[SERVICE_NAME_LABEL] ?? "",
-    contracts: [...new Set([...labelled, ...readList(annotations["heddle.dev/contracts"])])]
+    contracts: [...new Set([...labelled, ...readCommaList(annotations["heddle.dev/contracts"])])]
       .filter((name) => name !== undefined)
       .toSorted(),
-    protocols: readList(annotations["heddle.dev/protocols"]),
+    protocols: readCommaList(annotations["heddle.dev/protocols"]),
     weight: Number.isSafeInteger(weight) && weight >= 0 ? weight : 1,
     ...(tls === undefined ? {} : { tls }),
     ...(version ? { version } : {}),
@@ -56,13 +57,6 @@ function readTls(annotation: string | undefined, appProtocol: string): boolean |
   if (annotation === "off" || annotation === "false") return false;
   if (appProtocol === "https") return true;
   return appProtocol === "kubernetes.io/h2c" ? false : undefined;
-}
-
-function readList(text: string | undefined): readonly string[] {
-  return (text ?? "")
-    .split(",")
-    .map((part) => part.trim())
-    .filter(Boolean);
 }
 
 const CONTRACT_PREFIX = "contract.heddle.dev/";

@@ -5,7 +5,7 @@
 import { invalidOption } from "../../call/check-option.ts";
 import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
-import { hostsOf, type RegistryUrl, readRegistryOptions } from "../registry-url.ts";
+import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createCuratorLayout } from "./curator-layout.ts";
 import { createDial } from "./dial.ts";
@@ -25,7 +25,7 @@ export const openZookeeper: OpenRegistry = (context) => {
   const springPayload = options.oneOf("payload", ["plain", "spring"], "plain") === "spring";
   const base = basePath(url.path, options.text("base", "services"));
   const timeoutMs = options.number("sessionTimeoutMs", 10_000, 100);
-  const credentials = credentialsOf(url, options.file("passwordFile"));
+  const credentials = credentialsOf(url.username, options.password());
   const acl =
     ACLS[options.oneOf("acl", ["open", "protected", "private"], credentials ? "protected" : "open")];
   options.refuseOthers();
@@ -79,10 +79,9 @@ const ACLS: Readonly<Record<"open" | "protected" | "private", readonly Acl[]>> =
   private: [{ permissions: PERMISSION.all, ...CREATOR }],
 };
 
-function credentialsOf(url: RegistryUrl, passwordInFile: string | undefined): Buffer | undefined {
-  const password = url.password || passwordInFile;
-  if (url.username === "" && password === undefined) return undefined;
-  if (url.username === "" || password === undefined || url.username.includes(":"))
+function credentialsOf(username: string, password: string): Buffer | undefined {
+  if (username === "" && password === "") return undefined;
+  if (username === "" || password === "" || username.includes(":"))
     throw invalidOption("registry", "zookeeper:// needs a user without a colon and a password, or neither");
-  return Buffer.from(`${url.username}:${password}`);
+  return Buffer.from(`${username}:${password}`);
 }

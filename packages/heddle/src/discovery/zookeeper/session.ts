@@ -10,6 +10,7 @@
  */
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
+import { aborted } from "../waiting/aborted.ts";
 import { pauseBeforeRetry, SHORT_LIFE_MS } from "../waiting/pause.ts";
 import { type Connection, openConnection, SessionExpired } from "./connection.ts";
 import type { Dial } from "./dial.ts";
@@ -200,9 +201,4 @@ function shuffled(hosts: readonly string[], random: Runtime["random"]): readonly
     [order[last], order[other]] = [order[other] as string, order[last] as string];
   }
   return order;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

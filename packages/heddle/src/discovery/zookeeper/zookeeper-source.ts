@@ -13,7 +13,7 @@ import type { Source, SourceUpdate } from "../source.ts";
 import { invalidTarget, type Target } from "../target.ts";
 import { refuseTargetOptions } from "../target-options.ts";
 import type { Connection } from "./connection.ts";
-import { inParallel } from "./in-parallel.ts";
+import { inParallel } from "../waiting/in-parallel.ts";
 import type { Layout } from "./layout.ts";
 import { createMemberSet, type MemberOfNode } from "./member-set.ts";
 import { pathOfName } from "./node-path.ts";
