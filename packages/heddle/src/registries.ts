@@ -6,6 +6,7 @@ import { nearest } from "./call/nearest.ts";
 import { invalidOption } from "./call/check-option.ts";
 import { oneLine } from "./call/one-line.ts";
 import { tell } from "./call/tell.ts";
+import { detached } from "./client/detached.ts";
 import { createTransport } from "./client/transport.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import { createLastGoodStore } from "./discovery/follow/last-good.ts";
@@ -118,14 +119,17 @@ function openTransport(
   }: RegistryTransportOptions,
   runtime: Runtime,
 ): RegistryTransport {
-  return createTransport({
-    target: `static:///${hosts.join(",")}`,
-    runtime,
-    maxReceiveMessageBytes,
-    keepaliveMs,
-    keepaliveTimeoutMs: 3_000,
-    ...(tls === undefined ? {} : { tls: toTlsOptions(tls) }),
-  });
+  // A watch may be opened inside a handler, by the first call to a service.
+  return detached(
+    createTransport({
+      target: `static:///${hosts.join(",")}`,
+      runtime,
+      maxReceiveMessageBytes,
+      keepaliveMs,
+      keepaliveTimeoutMs: 3_000,
+      ...(tls === undefined ? {} : { tls: toTlsOptions(tls) }),
+    }),
+  );
 }
 
 function toTlsOptions({ ca, cert, key, serverName }: RegistryTls) {

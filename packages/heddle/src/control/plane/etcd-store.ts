@@ -7,6 +7,7 @@
  */
 import type { Transport } from "@connectrpc/connect";
 import { HeddleError, reasonText } from "../../call/errors.ts";
+import { detached } from "../../client/detached.ts";
 import { createTransport } from "../../client/transport.ts";
 import type { ClientTlsOptions } from "../../connection/tls.ts";
 import { createEtcdClient, type EtcdClient } from "../../discovery/etcd/etcd-client.ts";
@@ -64,14 +65,17 @@ export function createEtcdStore(given: EtcdStoreOptions): EtcdStore {
   const prefix = `${url.path === "" ? "heddle-control" : url.path}/`;
   const ownTransport =
     given.transport === undefined
-      ? createTransport({
-          target: `static:///${hosts.join(",")}`,
-          runtime,
-          maxReceiveMessageBytes: 64 * 1024 * 1024,
-          keepaliveMs: 2_000,
-          keepaliveTimeoutMs: 2_000,
-          tls: tls === undefined ? false : toClientTls(tls),
-        })
+      ? // What instances say is written while their streams are served, and long after.
+        detached(
+          createTransport({
+            target: `static:///${hosts.join(",")}`,
+            runtime,
+            maxReceiveMessageBytes: 64 * 1024 * 1024,
+            keepaliveMs: 2_000,
+            keepaliveTimeoutMs: 2_000,
+            tls: tls === undefined ? false : toClientTls(tls),
+          }),
+        )
       : undefined;
   const transport = given.transport ?? (ownTransport as Transport);
   const client = createEtcdClient({ transport, runtime, username: url.username, password });

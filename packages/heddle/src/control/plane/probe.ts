@@ -7,6 +7,7 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { formatAddress, parseAddress } from "../../call/address.ts";
+import { detached } from "../../client/detached.ts";
 import { createTransport } from "../../client/transport.ts";
 import type { ClientTlsOptions } from "../../connection/tls.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "../../gen/grpc/health/v1/health_pb.ts";
@@ -126,13 +127,15 @@ async function isServing(
   isTls: boolean,
   { runtime, tls, timeoutMs, signal }: ProbeOptions,
 ): Promise<boolean> {
-  const transport = createTransport({
-    target: address,
-    runtime,
-    maxAttempts: 1,
-    waitForReadyMs: timeoutMs,
-    tls: isTls ? (tls ?? true) : false,
-  });
+  const transport = detached(
+    createTransport({
+      target: address,
+      runtime,
+      maxAttempts: 1,
+      waitForReadyMs: timeoutMs,
+      tls: isTls ? (tls ?? true) : false,
+    }),
+  );
   try {
     const { status } = await createClient(Health, transport).check({ service }, { timeoutMs, signal });
     return status === HealthCheckResponse_ServingStatus.SERVING;
