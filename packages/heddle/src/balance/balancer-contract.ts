@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createSeededRandom, type Random } from "../runtime/random.ts";
-import type { Balancer, Candidate } from "./balancer.ts";
+import type { Balancer, Candidate, LoadReport } from "./balancer.ts";
 
 export interface BalancerContract {
   create(random: Random): Balancer<Candidate>;
@@ -15,10 +15,15 @@ export interface BalancerContract {
    * 1 for policies that take turns; a multiple of the standard deviation for random ones.
    */
   maxSpread(picks: number, n: number): number;
+  /** It stays with one instance, by intention: the tests of spreading do not apply. Default false. */
+  isSticky?: boolean;
+  /** A pick looks at the whole set, by intention: it may take longer at 1 000 than a microsecond. Default false. */
+  scansAll?: boolean;
 }
 
 export function describeBalancer(name: string, contract: BalancerContract): void {
   const createSeeded = (seed = 1) => contract.create(createSeededRandom(seed));
+  const spreading = { skip: contract.isSticky === true };
 
   describe(`${name} keeps the balancer contract`, () => {
     it("has a name", () => {
@@ -84,7 +89,7 @@ export function describeBalancer(name: string, contract: BalancerContract): void
       assert.notEqual(balancer.pick(), undefined);
     });
 
-    it("still picks when no weight is usable", () => {
+    it("still picks when no weight is usable", spreading, () => {
       for (const weight of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
         for (const n of [2, 30]) {
           const balancer = createSeeded();
@@ -95,7 +100,7 @@ export function describeBalancer(name: string, contract: BalancerContract): void
       }
     });
 
-    it("spreads equal load fairly over equal candidates", () => {
+    it("spreads equal load fairly over equal candidates", spreading, () => {
       for (const [n, seed] of [
         [2, 3],
         [3, 4],
@@ -113,7 +118,7 @@ export function describeBalancer(name: string, contract: BalancerContract): void
       }
     });
 
-    it("stays fair while updates arrive that change nothing", () => {
+    it("stays fair while updates arrive that change nothing", spreading, () => {
       const balancer = createSeeded();
       const counts = new Map<string, number>();
       for (let round = 0; round < 1000; round++) {
@@ -126,7 +131,7 @@ export function describeBalancer(name: string, contract: BalancerContract): void
       for (const count of counts.values()) assert.ok(count > 120 && count < 280, `one got ${count} of 1000`);
     });
 
-    it("starts in different places with different randomness", () => {
+    it("starts in different places with different randomness", spreading, () => {
       const first = new Set<string | undefined>();
       for (let seed = 0; seed < 200; seed++) {
         const balancer = createSeeded(seed);
@@ -171,7 +176,84 @@ export function describeBalancer(name: string, contract: BalancerContract): void
         }),
       );
     });
+
+    it("holds all that through ends and load reports of any kind, of members and of those that have left", () => {
+      fc.assert(
+        fc.property(fc.integer(), fc.array(fedStep, { maxLength: 80 }), (seed, steps) => {
+          const balancer = createSeeded(seed);
+          let set: Candidate[] = [];
+          let nowMs = 0;
+          for (const { kind, ids, passedMs, latencyMs, rif, outcome } of steps) {
+            nowMs += passedMs;
+            if (kind === "update") {
+              set = ids.map((id) => ({ id: String(id), weight: id % 3, inFlight: rif }));
+              balancer.update(set, nowMs);
+            }
+            for (const id of ids) {
+              const of =
+                set.find((candidate) => candidate.id === String(id)) ?? (candidates(26)[id] as Candidate);
+              if (kind === "ended") balancer.ended?.(of, nowMs, latencyMs, outcome);
+              if (kind === "reported") balancer.reported?.(of, nowMs, reportOf(rif, latencyMs), id % 2 === 0);
+            }
+            const avoid = set.filter(({ id }) => ids.includes(Number(id)));
+            const picked = balancer.pick(avoid, nowMs, rif);
+            assert.equal(picked !== undefined, set.length > avoid.length);
+            assert.ok(picked === undefined || (set.includes(picked) && !avoid.includes(picked)));
+            const targets = balancer.probeTargets?.(nowMs) ?? [];
+            assert.ok(targets.every((target) => set.includes(target)));
+            assert.equal(new Set(targets).size, targets.length, "nobody is probed twice at once");
+          }
+        }),
+      );
+    });
+
+    it("picks quickly and without garbage among 1000 that report and end", () => {
+      const { ns, bytes } = measurePicks(createSeeded(), 1000);
+      if (contract.scansAll !== true) assert.ok(ns < 2000, `${ns} ns a pick`);
+      assert.ok(bytes < 128, `${bytes} bytes a pick`);
+    });
   });
+}
+
+/**
+ * What a pick costs among `n` once all have reported and ended calls: the best of some batches, since this machine
+ * may be busy with others. The bytes are those of boxed random numbers and the like.
+ */
+export function measurePicks(balancer: Balancer<Candidate>, n: number): { ns: number; bytes: number } {
+  const set = candidates(n);
+  balancer.update(set, 0);
+  let nowMs = 0;
+  let picks = 0;
+  const batch = (size: number) => {
+    for (let i = 0; i < size; i++) balancer.pick(undefined, nowMs, Math.imul(picks++, 0x9e3779b1) >>> 0);
+  };
+  for (const candidate of set) {
+    balancer.ended?.(candidate, 1, 10 + (Number(candidate.id) % 7), "ok");
+    balancer.reported?.(candidate, 1, reportOf(Number(candidate.id) % 5, 20), true);
+  }
+  const ns: number[] = [];
+  const bytes: number[] = [];
+  for (let round = 0; round < 60; round++) {
+    // Probes are answered between the batches, so that a pool is full for the first picks of each.
+    nowMs += 1;
+    for (let i = 0; i < 3; i++) {
+      balancer.pick(undefined, nowMs, picks++);
+      for (const target of balancer.probeTargets?.(nowMs) ?? []) {
+        balancer.reported?.(target, nowMs, reportOf(2, 20), true);
+      }
+    }
+    const heapBefore = process.memoryUsage().heapUsed;
+    const startMs = performance.now();
+    batch(200);
+    ns.push(((performance.now() - startMs) * 1e6) / 200);
+    bytes.push((process.memoryUsage().heapUsed - heapBefore) / 200);
+  }
+  const median = bytes.sort((a, b) => a - b)[bytes.length >> 1] as number;
+  return { ns: Math.min(...ns), bytes: median };
+}
+
+export function reportOf(requestsInFlight: number, latencyMs: number, utilization = -1): LoadReport {
+  return { requestsInFlight, latencyMs, utilization, requestsPerSecond: 10, errorsPerSecond: 0 };
 }
 
 /** `n` idle candidates of one weight, with ids "0", "1", … */
@@ -193,4 +275,13 @@ const step = fc.record({
   kind: fc.constantFrom("update", "pick", "pick", "pick avoiding"),
   ids: fc.uniqueArray(fc.nat({ max: 25 }), { maxLength: 25 }),
   load: fc.nat({ max: 3 }),
+});
+
+const fedStep = fc.record({
+  kind: fc.constantFrom("update", "ended", "reported", "reported", "none"),
+  ids: fc.uniqueArray(fc.nat({ max: 25 }), { maxLength: 20 }),
+  passedMs: fc.constantFrom(0, 0, 1, 30, 1500, 400_000),
+  latencyMs: fc.constantFrom(-1, 0, 5, 80, 1e9),
+  rif: fc.nat({ max: 9 }),
+  outcome: fc.constantFrom("ok" as const, "failed" as const, "cancelled" as const),
 });

@@ -1,7 +1,14 @@
 /** The entry `heddle/balance`: the seam, the built-in policies, and choosing one by name. */
 export type { Random } from "../runtime/random.ts";
-export { type AttemptOutcome, type Balancer, type Candidate, isAvoided, type LoadReport } from "./balancer.ts";
+export {
+  type AttemptOutcome,
+  type Balancer,
+  type Candidate,
+  isAvoided,
+  type LoadReport,
+} from "./balancer.ts";
 export { createLeastRequest, type LeastRequestOptions } from "./least-request.ts";
+export { createPeakEwma, type PeakEwmaOptions } from "./peak-ewma.ts";
 export {
   type BalancerFactory,
   type BalancerFactoryOptions,

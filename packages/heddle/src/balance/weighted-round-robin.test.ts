@@ -10,6 +10,7 @@ import { createWeightedRoundRobin } from "./weighted-round-robin.ts";
 describeBalancer("weighted round robin", {
   create: (random) => createWeightedRoundRobin({ random }),
   maxSpread: () => 2,
+  scansAll: true,
 });
 
 describe("weighted round robin", () => {
