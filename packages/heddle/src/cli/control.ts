@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { invalidOption } from "../call/check-option.ts";
 import { startControlPlane } from "../control/plane/plane.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { systemTimers } from "../runtime/timer.ts";
 import { onShutdown } from "../shutdown.ts";
 
 export interface ControlOptions {
@@ -23,6 +24,9 @@ export async function control(options: ControlOptions): Promise<never> {
   if ((cert === undefined) !== (key === undefined))
     throw invalidOption("cert", "--cert and --key come together");
   if (ca !== undefined && cert === undefined) throw invalidOption("ca", "it needs --cert and --key");
+  // No timer of the library keeps a process up, and while it waits for an etcd that is away nothing else does.
+  const waiting = systemTimers.every(60_000, () => {});
+  waiting.keepAlive(true);
   const plane = await startControlPlane({
     ...(listen === undefined ? {} : { listen }),
     ...(data === undefined ? {} : { data }),
@@ -36,7 +40,7 @@ export async function control(options: ControlOptions): Promise<never> {
             ...(ca === undefined ? {} : { ca: readPem("ca", ca) }),
           },
         }),
-  });
+  }).finally(() => waiting.cancel());
   // Before the line that says it is up: whoever reads it may send the signal at once.
   onShutdown(["SIGTERM", "SIGINT"], systemClock, () => plane.close());
   process.stderr.write(`heddle control: registry at ${plane.address}\n`);

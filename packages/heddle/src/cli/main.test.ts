@@ -28,9 +28,44 @@ test("wrong usage is exit code 2, and says what there is", async () => {
 });
 
 test("help is not an error", async () => {
-  const { code, stdout, stderr } = await runCli(["--help"]);
-  assert.deepEqual([code, stderr], [0, ""]);
-  for (const command of ["control", "ps", "stack"]) assert.match(stdout, new RegExp(`heddle ${command}`));
+  const all = await Promise.all([
+    runCli(["--help"]),
+    runCli(["control", "--help"]),
+    runCli(["ps", "--help"]),
+  ]);
+  for (const { code, stdout, stderr } of all) {
+    assert.deepEqual([code, stderr], [0, ""]);
+    for (const command of ["control", "ps", "stack"]) assert.match(stdout, new RegExp(`heddle ${command}`));
+  }
+});
+
+test("an option that is misspelled or cannot be used is told in a line, with what may have been meant", async () => {
+  const [misspelled, store, listen] = await Promise.all([
+    runCli(["ps", "--zne", "a"]),
+    runCli(["control", "--store", "consul://127.0.0.1"]),
+    runCli(["control", "--listen", "4747"]),
+  ]);
+  assert.equal(misspelled.code, 2);
+  assert.match(
+    misspelled.stderr,
+    /^heddle: Unknown option '--zne'; did you mean --zone\?\n\n.*\n\n {2}heddle control/,
+  );
+  assert.equal(store.code, 2);
+  assert.match(store.stderr, /^heddle: option store .*etcd:\/\/ \(HDL-1002\)\nnext: .*\n$/);
+  assert.equal(listen.code, 1);
+  assert.match(listen.stderr, /^heddle: cannot listen on 4747: .*\(HDL-1004\)\nnext: .*\n$/);
+});
+
+test("control whose etcd is away says so and ends with 1", async () => {
+  const { code, stderr } = await runCli([
+    "control",
+    "--listen",
+    "127.0.0.1:0",
+    "--store",
+    "etcd://127.0.0.1:1/heddle-control",
+  ]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^heddle: .*etcd:\/\/127\.0\.0\.1:1\/heddle-control.*\(HDL-1007\)\nnext: .*\n$/);
 });
 
 test("ps lists what is registered, as a table and as JSON", async () => {
@@ -152,7 +187,7 @@ test("control with a folder remembers, and ps shows what is static, draining and
     second.child.kill("SIGTERM");
     await second.ended;
     const both = await runCli(["control", "--data", folder, "--store", "etcd://127.0.0.1"]);
-    assert.deepEqual([both.code, /store.*it replaces data/.test(both.stderr)], [1, true]);
+    assert.deepEqual([both.code, /store.*it replaces data/.test(both.stderr)], [2, true]);
   } finally {
     for (const child of started) child.kill("SIGKILL");
     await rm(folder, { recursive: true });
@@ -161,5 +196,9 @@ test("control with a folder remembers, and ps shows what is static, draining and
 
 test("ps asks nobody but a control plane of Heddle", async () => {
   const { code, stderr } = await runCli(["ps", "--registry", "consul://127.0.0.1"]);
-  assert.deepEqual([code, stderr], [2, "heddle ps: it asks a control plane of Heddle, not consul://\n"]);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^heddle ps: it asks a control plane of Heddle, not consul:\/\/\nnext: .*--registry host:port/,
+  );
 });

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { isHeddleError, reasonText } from "../call/errors.ts";
+import { nearest } from "../call/nearest.ts";
 import { VERSION } from "../call/version.ts";
 import { control } from "./control.ts";
 import { ps } from "./ps.ts";
@@ -19,46 +20,38 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
   heddle --version | --help
 `;
 
+const CONTROL = {
+  listen: { type: "string" },
+  data: { type: "string" },
+  store: { type: "string" },
+  cert: { type: "string" },
+  key: { type: "string" },
+  ca: { type: "string" },
+} as const;
+
+const PS = {
+  registry: { type: "string" },
+  json: { type: "boolean" },
+  zone: { type: "string" },
+  version: { type: "string" },
+  contract: { type: "string" },
+  label: { type: "string", multiple: true },
+  healthy: { type: "boolean" },
+} as const;
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(
-    `heddle: ${isHeddleError(error) ? `${error.rawMessage}\nnext: ${error.hint}` : reasonText(error)}\n`,
-  );
-  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS") ?? false;
-  process.exitCode = isUsage ? 2 : 1;
+  process.exitCode = failed(error);
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
+  if (args.includes("--help")) return help();
   switch (command) {
     case "control":
-      return control(
-        parseArgs({
-          args,
-          options: {
-            listen: { type: "string" },
-            data: { type: "string" },
-            store: { type: "string" },
-            cert: { type: "string" },
-            key: { type: "string" },
-            ca: { type: "string" },
-          },
-        }).values,
-      );
+      return control(parseArgs({ args, options: CONTROL }).values);
     case "ps": {
-      const { values, positionals } = parseArgs({
-        args,
-        allowPositionals: true,
-        options: {
-          registry: { type: "string" },
-          json: { type: "boolean" },
-          zone: { type: "string" },
-          version: { type: "string" },
-          contract: { type: "string" },
-          label: { type: "string", multiple: true },
-          healthy: { type: "boolean" },
-        },
-      });
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: PS });
       if (positionals.length > 1) return misused(`ps takes one service, not ${positionals.length}`);
       const bad = values.label?.find((label) => label.indexOf("=") < 1);
       if (bad !== undefined) return misused(`--label is name=value, not "${bad}"`);
@@ -73,11 +66,34 @@ async function main([command, ...args]: string[]): Promise<number> {
     case undefined:
     case "--help":
     case "help":
-      process.stdout.write(USAGE);
-      return command === undefined ? 2 : 0;
+      return help(command === undefined ? 2 : 0);
     default:
       return misused(`there is no command "${command}"`);
   }
+}
+
+function help(exitCode = 0): number {
+  process.stdout.write(USAGE);
+  return exitCode;
+}
+
+function failed(error: unknown): number {
+  if (isHeddleError(error)) {
+    process.stderr.write(`heddle: ${error.rawMessage}\nnext: ${error.hint}\n`);
+    return error.reason === "optionInvalid" ? 2 : 1;
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS")) return misused(withMeant(message));
+  process.stderr.write(`heddle: ${reasonText(error)}\n`);
+  return 1;
+}
+
+/** What `parseArgs` says, with the option that may have been meant instead of how to write an argument that begins with a dash. */
+function withMeant(message: string): string {
+  const [sentence = message] = message.split(/\. |\n/);
+  const [, given] = /^Unknown option '--([^']+)'/.exec(sentence) ?? [];
+  const meant = given && nearest(given, Object.keys(process.argv[2] === "ps" ? PS : CONTROL));
+  return meant ? `${sentence}; did you mean --${meant}?` : sentence;
 }
 
 function misused(reason: string): number {

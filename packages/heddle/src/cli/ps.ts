@@ -36,7 +36,10 @@ export async function ps({
 }: PsOptions): Promise<number> {
   const url = parseRegistryUrl(registry);
   if (url.scheme !== "heddle") {
-    process.stderr.write(`heddle ps: it asks a control plane of Heddle, not ${url.scheme}://\n`);
+    process.stderr.write(
+      `heddle ps: it asks a control plane of Heddle, not ${url.scheme}://\n` +
+        `next: name one with --registry host:port; what stands in ${url.scheme} is shown by its own tools\n`,
+    );
     return 2;
   }
   const options = readRegistryOptions(url);
