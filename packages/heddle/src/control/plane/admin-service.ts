@@ -59,6 +59,8 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
       if (given?.check !== undefined) checkHealthCheck("options.check", given.check);
       const isEmpty =
         given === undefined || ServiceOptionsSchema.fields.every((field) => !isFieldSet(given, field));
+      if (!isEmpty && settings.get(service) === undefined && settings.all.size >= MAX_SERVICES)
+        throw new ConnectError(`options: ${MAX_SERVICES} services have some already`, Code.ResourceExhausted);
       await keeper.enter({ kind: "service", key: service, value: isEmpty ? undefined : given });
       return create(SetServiceOptionsResponseSchema);
     },
@@ -78,6 +80,9 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     },
   };
 }
+
+/** A service need not exist to have options, so that names could be made up without end. */
+const MAX_SERVICES = 10_000;
 
 /** Puts the way to a field before what is said of it. */
 function inField(prefix: string, check: () => void): void {

@@ -5,12 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { createClient } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
+import { createClient, type HandlerContext } from "@connectrpc/connect";
 import { createTransport } from "../../client/transport.ts";
 import { createEndpoint } from "../../discovery/endpoint.ts";
+import {
+  ServiceOptionsSchema,
+  SetServiceOptionsRequestSchema,
+} from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { InstanceOrigin, RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { openAgent } from "../agent/registry-world.test.ts";
+import { createAdminService } from "./admin-service.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./plane.ts";
+import { createRegistry } from "./registry.ts";
+import { ServiceSettings } from "./service-settings.ts";
+import type { Fact } from "./store-keeper.ts";
 
 const root = await mkdtemp(join(tmpdir(), "heddle-admin-"));
 after(() => rm(root, { recursive: true }));
@@ -85,6 +94,12 @@ test("what is wrong is named by its field", async () => {
       "SetServiceOptions",
       { service: "a", options: { check: { tcp: {}, intervalMs: 5 } } },
       /^options\.check\.interval_ms: less than 100/,
+    ],
+    // Instances that never answer would keep the probes that may run at once for an hour.
+    [
+      "PutStaticInstance",
+      { instance: db, check: { tcp: {}, intervalMs: 3_600_000, timeoutMs: 3_600_000 } },
+      /^check\.timeout_ms: more than 10000/,
     ],
   ];
   for (const [method, request, text] of cases) {
@@ -165,4 +180,26 @@ test("a control plane with a folder starts with what it knew", async () => {
   for (const deadline = performance.now() + 10_000; !again.registry.complete; await delay(10))
     assert.ok(performance.now() < deadline);
   assert.deepEqual(ids(again), ["db-1"], "what has not registered again is gone");
+});
+
+test("options are kept for so many services and no more, and those that have some can change them", async () => {
+  const settings = new ServiceSettings();
+  const registry = createRegistry({ epoch: "e", startedAtMs: 0 });
+  const keeper = {
+    async enter(fact: Fact) {
+      if (fact.kind === "service") settings.set(fact.key, fact.value);
+    },
+  };
+  const { setServiceOptions } = createAdminService({ registry, settings, keeper });
+  const options = create(ServiceOptionsSchema, { check: { kind: { case: "tcp", value: {} } } });
+  const enter = async (service: string, given: typeof options | undefined) => {
+    const request = create(SetServiceOptionsRequestSchema, { service, ...(given ? { options: given } : {}) });
+    return await setServiceOptions(request, {} as HandlerContext);
+  };
+  for (let index = 0; index < 10_000; index++) await enter(`s${index}`, options);
+  await assert.rejects(enter("one-more", options), /resource_exhausted.*10000 services/);
+  await enter("s0", options);
+  await enter("s0", undefined);
+  await enter("one-more", options);
+  assert.equal(settings.all.size, 10_000);
 });

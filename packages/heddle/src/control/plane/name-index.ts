@@ -9,12 +9,16 @@ import type { InstanceMatch } from "./instance-filter.ts";
 
 export interface NameIndexOptions extends FeedOptions {
   readonly maxWatchers: number;
+  readonly maxFiltersPerName: number;
+  readonly maxFilteredInstances: number;
 }
 
 export class NameIndex {
   readonly #options: NameIndexOptions;
   readonly #names = new Map<string, NamedFeeds>();
   #watchers = 0;
+  /** Entries in the feeds of all filters. */
+  #filteredInstances = 0;
 
   constructor(options: NameIndexOptions) {
     this.#options = options;
@@ -43,12 +47,21 @@ export class NameIndex {
       const text = `the registry has ${this.#watchers} watchers and takes no more`;
       throw new ConnectError(text, Code.ResourceExhausted);
     }
-    this.#watchers++;
     const feeds = this.#open(name);
-    const feed = match.key === "" ? feeds.all : this.#openFiltered(feeds, match);
+    let feed = feeds.all;
+    try {
+      if (match.key !== "") feed = this.#openFiltered(feeds, match);
+    } catch (error) {
+      this.#dropUnused(name, feeds);
+      throw error;
+    }
+    this.#watchers++;
     return feed.watch(onReady, () => {
       this.#watchers--;
-      if (match.key !== "" && !feed.watched) feeds.filtered.delete(match.key);
+      if (match.key !== "" && !feed.watched) {
+        feeds.filtered.delete(match.key);
+        this.#filteredInstances -= feed.size;
+      }
       this.#dropUnused(name, feeds);
     });
   }
@@ -67,7 +80,10 @@ export class NameIndex {
     feeds.all.set(id, instance, revision);
     for (const { feed, match } of feeds.filtered.values()) {
       const visible = instance !== undefined && match.matches(instance) ? instance : undefined;
-      if (visible !== undefined || feed.has(id)) feed.set(id, visible, revision);
+      if (visible === undefined && !feed.has(id)) continue;
+      this.#filteredInstances -= feed.size;
+      feed.set(id, visible, revision);
+      this.#filteredInstances += feed.size;
     }
     this.#dropUnused(name, feeds);
   }
@@ -83,12 +99,22 @@ export class NameIndex {
   #openFiltered(feeds: NamedFeeds, match: InstanceMatch): Feed {
     const known = feeds.filtered.get(match.key);
     if (known !== undefined) return known.feed;
+    this.#checkRoom(feeds);
     const feed = new Feed(this.#options);
     // Its watchers begin with a snapshot, so that revisions of what is there now don't matter.
     for (const instance of feeds.all.instances())
       if (match.matches(instance)) feed.set(instance.id, instance, 0);
     feeds.filtered.set(match.key, { feed, match });
+    this.#filteredInstances += feed.size;
     return feed;
+  }
+
+  /** Each change is held against every filter of its names, and each filter has a list of its own. */
+  #checkRoom({ filtered }: NamedFeeds): void {
+    const { maxFiltersPerName, maxFilteredInstances } = this.#options;
+    if (filtered.size < maxFiltersPerName && this.#filteredInstances < maxFilteredInstances) return;
+    const text = "filter: the registry is watched through too many different ones, and takes no more";
+    throw new ConnectError(text, Code.ResourceExhausted);
   }
 
   #dropUnused(name: string, { all, filtered }: NamedFeeds): void {

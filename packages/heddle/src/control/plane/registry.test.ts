@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import * as fc from "fast-check";
-import { type Instance, InstanceSchema } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import {
+  type Instance,
+  InstanceFilterSchema,
+  InstanceSchema,
+} from "../../gen/heddle/registry/v1/registry_pb.ts";
 import type { Subscription } from "./feed.ts";
 import type { RegistrySession } from "./instance-record.ts";
 import { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
@@ -263,6 +267,38 @@ test("limits hold, and room comes back", () => {
   assert.throws(() => registry.watch("", () => {}), failsWith(Code.ResourceExhausted, /no more/));
   subscription.close();
   registry.watch("", () => {}).close();
+});
+
+test("filters are limited in number and in what they hold, and room comes back", () => {
+  const zone = (name: string) => create(InstanceFilterSchema, { zone: name });
+  const full = failsWith(Code.ResourceExhausted, /too many different/);
+  const few = start({ limits: { maxFiltersPerName: 2 } });
+  const open = ["a", "b", "b"].map((name) => few.watch("orders", () => {}, zone(name)));
+  assert.throws(() => few.watch("orders", () => {}, zone("c")), full);
+  few.watch("payments", () => {}, zone("c"));
+  open[1]?.close();
+  assert.throws(() => few.watch("orders", () => {}, zone("c")), full);
+  open[2]?.close();
+  few.watch("orders", () => {}, zone("c")).close();
+
+  const small = start({ limits: { maxFilteredInstances: 3, maxWatchers: 10 } });
+  for (const id of ["1", "2", "3"]) small.register(instance(id, { zone: "a" }), 0);
+  const first = small.watch("orders", () => {}, zone("a"));
+  for (let round = 0; round < 20; round++)
+    assert.throws(() => small.watch("orders", () => {}, zone("b")), full);
+  small.deregister("1", 0n);
+  const second = small.watch("orders", () => {}, zone("b"));
+  small.register(instance("2", { zone: "b" }), 0);
+  small.register(instance("3", { zone: "b" }), 0);
+  small.register(instance("4", { zone: "b" }), 0);
+  assert.throws(() => small.watch("orders", () => {}, zone("c")), full);
+  first.close();
+  second.close();
+  small.watch("orders", () => {}, zone("c")).close();
+  assert.throws(
+    () => few.watch("lost", () => {}, zone("x".repeat(2_000))),
+    failsWith(Code.InvalidArgument, /zone/),
+  );
 });
 
 test("a change wakes only the watchers whom it concerns", () => {

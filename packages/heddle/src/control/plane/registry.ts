@@ -50,6 +50,10 @@ export interface RegistryLimits {
   readonly maxInstancesPerService: number;
   /** Default 20 000. */
   readonly maxWatchers: number;
+  /** Different filters through which one name may be watched. Default 200. */
+  readonly maxFiltersPerName: number;
+  /** Instances in the lists of all filters together, above which no further filter is taken. Default 2 000 000. */
+  readonly maxFilteredInstances: number;
   /** Instances changed since a watcher last read, above which it is cut off. Default 4 096. */
   readonly maxPendingChanges: number;
 }
@@ -157,6 +161,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const names = new NameIndex({
     maxPending: limits.maxPendingChanges,
     maxWatchers: limits.maxWatchers,
+    maxFiltersPerName: limits.maxFiltersPerName,
+    maxFilteredInstances: limits.maxFilteredInstances,
     toSnapshot,
   });
 
@@ -394,5 +400,7 @@ const DEFAULT_LIMITS: RegistryLimits = {
   maxInstances: 200_000,
   maxInstancesPerService: 10_000,
   maxWatchers: 20_000,
+  maxFiltersPerName: 200,
+  maxFilteredInstances: 2_000_000,
   maxPendingChanges: 4_096,
 };
