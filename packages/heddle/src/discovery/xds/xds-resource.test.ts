@@ -216,3 +216,34 @@ test("whatever bytes come, a resource is read or refused in words", () => {
     { numRuns: 3_000 },
   );
 });
+
+test("a route that names one cluster again and again costs its endpoints once, and long lists are no error", () => {
+  const ports = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [index + 1, 1 + (index % 2)]));
+  const repeated = any(RouteConfigurationSchema, {
+    name: "r",
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*", ...Array.from({ length: 150_000 }, (_, index) => `d${index}`)],
+        routes: [
+          {
+            match: { pathSpecifier: { case: "prefix", value: "" } },
+            action: {
+              case: "route",
+              value: {
+                clusterSpecifier: {
+                  case: "weightedClusters",
+                  value: { clusters: Array.from({ length: 20_000 }, () => ({ name: "a", weight: 1 })) },
+                },
+              },
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const startedAt = performance.now();
+  const chain = follow([listener("orders", "r"), repeated, cluster("a"), endpoints("a", { ports })]);
+  assert.equal(chain.kind === "endpoints" && chain.endpoints.length, 1_000);
+  assert.ok(performance.now() - startedAt < 5_000);
+});
