@@ -87,7 +87,7 @@ test("a kind of registry that there is not, an option that it has not, and crede
   );
 });
 
-test("an instance that wants TLS is spoken TLS to, unless the client says plain text", async (t) => {
+test("an instance that wants TLS is spoken TLS to, unless the client says plain text", async () => {
   await using plane = await startControlPlane({ listen: "127.0.0.1:0", warmUpMs: 0 });
   const authority = createAuthority();
   const tls = authority.issue({ names: ["127.0.0.1"] });

@@ -324,7 +324,10 @@ test("options become queries: tags, datacenter, consistency, passing; a target's
     "/proxy/v1/health/service/orders?tag=c&dc=west&stale=",
   ]);
   const odd = client.resolver.watch(parseTarget("consul:///orders?near=_agent"), AbortSignal.timeout(10_000));
-  await assert.rejects(Promise.resolve(odd[Symbol.asyncIterator]().next()), /no option "near"; known: tag, dc, health \(HDL-1001\)/);
+  await assert.rejects(
+    Promise.resolve(odd[Symbol.asyncIterator]().next()),
+    /no option "near"; known: tag, dc, health \(HDL-1001\)/,
+  );
 });
 
 test("a stale answer of a server without a leader is not complete", async (t) => {

@@ -184,7 +184,7 @@ test("a long file takes time in proportion, a name that stands twice is told, an
   await assert.rejects(parseServicesText(`# ${"x".repeat(3e6)}`, "endless.yaml"), /takes too long to read/);
   const levels = Array.from(
     "bcdefgh",
-    (name, level) => `${name}: &${name} [${Array(9).fill(`*${"abcdefgh"[level]}`)}]`,
+    (name, level) => `${name}: &${name} [${Array(9).fill(`*${"abcdefgh"[level]}`).join()}]`,
   );
   await assert.rejects(parseServicesText(`a: &a [x]\n${levels.join("\n")}`, "bomb.yaml"), /alias/);
 });

@@ -1,3 +1,4 @@
+/** How the way out waits: for what may never end, and not for long. */
 import type { Timers } from "../../runtime/timer.ts";
 
 /** Whether a promise is fulfilled or rejected within a while. */

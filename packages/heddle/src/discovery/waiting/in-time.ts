@@ -1,3 +1,4 @@
+/** A limit by our own timers for work that has none, such as a question to the file system or to DNS. */
 import type { Timers } from "../../runtime/timer.ts";
 
 /** What `work` settles to, or the error when it takes longer than `ms`. The work itself goes on: nobody hears it any more. */
