@@ -7,7 +7,7 @@ import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { reasonText } from "../../call/errors.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../../discovery/holder.ts";
 import { type LiveStream, openLiveStream } from "../../discovery/waiting/live-stream.ts";
-import { createOutbox } from "../../discovery/waiting/outbox.ts";
+import { createSendQueue } from "../../discovery/waiting/send-queue.ts";
 import {
   type RegisterRequest,
   RegisterRequestSchema,
@@ -30,7 +30,7 @@ const GRANT_TIMEOUT_MS = 5_000;
 export function createHeddleHolder({ client, incarnation, timers }: HeddleHolderOptions): Holder {
   return {
     async hold(hold) {
-      const requests = createOutbox<RegisterRequest>();
+      const requests = createSendQueue<RegisterRequest>();
       const stream = openLiveStream((signal) => client.register(requests, { signal, timeoutMs: 0 }), timers);
       hold.signal.addEventListener("abort", stream.close, { once: true });
       if (hold.signal.aborted) stream.close();

@@ -20,7 +20,7 @@ import {
 import { createSeededRandom } from "../../runtime/random.ts";
 import { createRuntime } from "../../runtime/runtime.ts";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
-import { createOutbox, type Outbox } from "../waiting/outbox.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import { keyText } from "./etcd-keys.ts";
 
 type WatchAnswer = MessageInitShape<typeof WatchResponseSchema>;
@@ -29,7 +29,7 @@ interface Revision {
   readonly events: readonly Event[];
 }
 interface WatchStream {
-  readonly out: Outbox<WatchAnswer>;
+  readonly out: SendQueue<WatchAnswer>;
   readonly watchers: Map<bigint, WatchCreateRequest>;
 }
 
@@ -201,7 +201,7 @@ export class FakeEtcd {
   }
 
   #tell(
-    out: Outbox<WatchAnswer>,
+    out: SendQueue<WatchAnswer>,
     watchId: bigint,
     watcher: WatchCreateRequest,
     { revision, events }: Revision,
@@ -225,7 +225,7 @@ export class FakeEtcd {
 
   async *#watch(requests: AsyncIterable<WatchRequest>) {
     this.streamsOpened++;
-    const stream: WatchStream = { out: createOutbox(), watchers: new Map() };
+    const stream: WatchStream = { out: createSendQueue(), watchers: new Map() };
     this.streams.add(stream);
     const reading = this.#readWatch(stream, requests).catch(() => {});
     void reading.then(() => stream.out.end());

@@ -10,7 +10,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import { openLiveStream } from "../waiting/live-stream.ts";
-import { createOutbox } from "../waiting/outbox.ts";
+import { createSendQueue } from "../waiting/send-queue.ts";
 import { registryBackoff } from "../waiting/pause.ts";
 import { backoffMs } from "../../resilience/backoff.ts";
 import type { EtcdClient } from "./etcd-client.ts";
@@ -147,7 +147,7 @@ class RenewedLease implements HeldLease {
   /** Ends by throwing, or when the lease has ended. */
   async #renewOnOneStream(wait: (ms: number) => Promise<void>): Promise<void> {
     const { client, runtime } = this.#options;
-    const requests = createOutbox<{ ID: bigint }>();
+    const requests = createSendQueue<{ ID: bigint }>();
     const stream = openLiveStream((signal) => client.keepAlive(requests, signal), runtime.timers);
     this.ended.addEventListener("abort", stream.close, { once: true });
     try {

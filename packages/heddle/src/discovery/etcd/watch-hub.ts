@@ -16,7 +16,7 @@ import {
 } from "../../gen/etcd/rpc_pb.ts";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createOutbox, type Outbox } from "../waiting/outbox.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import { Compacted, isStaleLogin, isStaleLoginText } from "./etcd-error.ts";
 import type { KeyRange } from "./etcd-keys.ts";
 import type { EtcdLogin } from "./etcd-login.ts";
@@ -87,7 +87,7 @@ const SILENCE_MS = 4_000;
 class WatchStream {
   readonly #options: WatchHubOptions;
   readonly #onClose: () => void;
-  readonly #requests: Outbox<WatchRequest> = createOutbox();
+  readonly #requests: SendQueue<WatchRequest> = createSendQueue();
   readonly #controller = new AbortController();
   readonly #watchers = new Map<bigint, Watcher>();
   /** Asked for and not answered yet; etcd answers in the order in which it was asked. */

@@ -10,7 +10,7 @@ import type { Node } from "../../gen/envoy/config/core/v3/core_pb.ts";
 import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { createOutbox, type Outbox } from "../waiting/outbox.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import { pauseBeforeRetry } from "../waiting/pause.ts";
 import type { RegistryTransport } from "../registry-client.ts";
 import {
@@ -124,9 +124,9 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
   async function follow<Request, Response>(
     dialect: AdsDialect<Request, Response>,
     controller: AbortController,
-    open: (requests: Outbox<Request>) => AsyncIterable<Response>,
+    open: (requests: SendQueue<Request>) => AsyncIterable<Response>,
   ): Promise<void> {
-    const requests = createOutbox<Request>();
+    const requests = createSendQueue<Request>();
     const end = () => controller.abort();
     closing.signal.addEventListener("abort", end, { once: true });
     const quiet: Timer = runtime.timers.after(SILENT_BUT_ALIVE_MS, onAlive);

@@ -15,7 +15,7 @@ import {
   type DiscoveryRequest,
   DiscoveryResponseSchema,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { createOutbox, type Outbox } from "../waiting/outbox.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import type { RegistryTransport } from "../registry-client.ts";
 import { TYPE_URLS, type XdsType } from "./xds-resource.ts";
 
@@ -47,7 +47,7 @@ async function* serve<Request, Init extends object>(
   requests: AsyncIterable<Request>,
   streams: FakeStream<Request, Init>[],
 ): AsyncGenerator<Init> {
-  const answers: Outbox<Init | "fail"> = createOutbox();
+  const answers: SendQueue<Init | "fail"> = createSendQueue();
   const taken: Request[] = [];
   streams.push({ requests: taken, send: (answer) => answers.push(answer), fail: () => answers.push("fail") });
   void (async () => {

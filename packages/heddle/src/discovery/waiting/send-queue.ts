@@ -1,11 +1,11 @@
 /** The sending half of a stream as a queue: pushed from anywhere, read by the transport, ended once. */
-export interface Outbox<T> extends AsyncIterable<T> {
+export interface SendQueue<T> extends AsyncIterable<T> {
   push(message: T): void;
   /** Ends the stream once what was pushed has been read. */
   end(): void;
 }
 
-export function createOutbox<T>(): Outbox<T> {
+export function createSendQueue<T>(): SendQueue<T> {
   const waiting: T[] = [];
   let ended = false;
   let wake = () => {};
