@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -99,6 +99,25 @@ test("a file that is damaged in any way is ignored with a warning, and written a
   await store.flush();
   assert.deepEqual((await store.load("t"))?.endpoints, endpoints);
   assert.deepEqual(await readdir(join(own, "endpoints")), [name], "no temporary file is left");
+});
+
+test("what a killed process left half written is removed, and what another one is writing isn't", async () => {
+  const own = join(folder, "killed");
+  await mkdir(join(own, "endpoints"), { recursive: true });
+  const [old, young, other] = ["a.json.1.x.tmp", "b.json.2.y.tmp", "c.json"].map((name) =>
+    join(own, "endpoints", name),
+  );
+  for (const path of [old, young, other] as string[]) await writeFile(path, "{");
+  const longAgo = new Date(Date.now() - 7_200_000);
+  for (const path of [old, other] as string[]) await utimes(path, longAgo, longAgo);
+  await using store = createLastGoodStore({ registry: "r", folder: own });
+  store.save("t", endpoints);
+  await store.flush();
+  const names = await readdir(join(own, "endpoints"));
+  assert.deepEqual(names.filter((name) => /^[abc]\.json/.test(name)).toSorted(), [
+    "b.json.2.y.tmp",
+    "c.json",
+  ]);
 });
 
 test("a file of a version that knew fewer fields is read, with their defaults", async () => {

@@ -6,7 +6,7 @@
  * read or written is reported to `onWarning` and otherwise ignored. What the registry says always replaces it.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
@@ -52,6 +52,7 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
   /** Writes follow one another, so that an older set never lands on a newer one. */
   let writing: Promise<void> = Promise.resolve();
   let isFailing = false;
+  let cleaned: Promise<void> | undefined;
   let closed = false;
 
   async function write(target: string, endpoints: readonly Endpoint[]): Promise<void> {
@@ -68,6 +69,8 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
     };
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      cleaned ??= removeAbandoned(folder, clock.wallMs()).catch(() => {});
+      await cleaned;
       await writeFile(temporary, `${JSON.stringify(content)}\n`, { mode: 0o600 });
       await rename(temporary, path);
       isFailing = false;
@@ -131,6 +134,18 @@ interface SavedFile {
   readonly savedAtMs: number;
   readonly endpoints: readonly Endpoint[];
 }
+
+/** What processes left that were killed between writing and renaming: nobody else would ever remove it. */
+async function removeAbandoned(folder: string, nowMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(".tmp")) continue;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path);
+    if (nowMs - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
+}
+
+const ABANDONED_MS = 3_600_000;
 
 /** A target may hold any character, so the name is a digest; the content says what it stands for. */
 function fileName(registry: string, target: string): string {
