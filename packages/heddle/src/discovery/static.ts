@@ -5,8 +5,8 @@
 import { parseAddress } from "../call/address.ts";
 import { createEndpoint, type Endpoint } from "./endpoint.ts";
 import type { Resolver } from "./resolver.ts";
-import { aborted } from "./waiting/aborted.ts";
 import { invalidTarget, type Target } from "./target.ts";
+import { aborted } from "./waiting/aborted.ts";
 
 export function createStaticResolver(): Resolver {
   return {

@@ -5,8 +5,8 @@
  * One address by itself (`host:port`, `http://host:port`, `unix:/path`, `memory:name`) is short for a static
  * target with that one endpoint. A word alone is refused: it could mean a host or a service.
  */
-import { HeddleError } from "../call/errors.ts";
 import { parseAddress } from "../call/address.ts";
+import { HeddleError } from "../call/errors.ts";
 
 export interface Target {
   /** Chooses the resolver: "heddle", "static", ... in lower case. */

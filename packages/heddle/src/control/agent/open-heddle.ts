@@ -4,11 +4,11 @@
  * uses whichever answers.
  */
 import { createClient } from "@connectrpc/connect";
-import { createRegistrationLoop } from "../../discovery/register/registration-loop.ts";
-import type { OpenRegistry } from "../../discovery/registry-client.ts";
-import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
-import { readRegistryOptions, type RegistryUrl } from "../../discovery/registry-url.ts";
 import { createWatchLoop } from "../../discovery/follow/watch-loop.ts";
+import { createRegistrationLoop } from "../../discovery/register/registration-loop.ts";
+import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
+import type { OpenRegistry } from "../../discovery/registry-client.ts";
+import { readRegistryOptions, type RegistryUrl } from "../../discovery/registry-url.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { createHeddleHolder } from "./heddle-holder.ts";
 import { createHeddleSource } from "./heddle-source.ts";

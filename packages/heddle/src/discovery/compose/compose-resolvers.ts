@@ -5,11 +5,11 @@
  * An instance that is in two of them under one id is one instance; the registry that was named first describes it.
  */
 import type { Timers } from "../../runtime/timer.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { createEndpointSet, type EndpointSet } from "../endpoint-set.ts";
 import type { Resolver, ResolverUpdate } from "../resolver.ts";
 import type { Target } from "../target.ts";
+import { createBell } from "../waiting/bell.ts";
 
 export interface ComposeOptions {
   /** The scheme of the whole. */

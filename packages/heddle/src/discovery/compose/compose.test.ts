@@ -1,12 +1,8 @@
 /** Registries put together, each scripted, under virtual time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fallbackOf, unionOf } from "./compose-resolvers.ts";
-import { registrarOf } from "./compose-registrars.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { createEndpointSet } from "../endpoint-set.ts";
-import type { Registration } from "../registrar.ts";
-import type { Resolver } from "../resolver.ts";
 import {
   at,
   createScriptedSource,
@@ -16,8 +12,12 @@ import {
   settle,
   snapshot,
 } from "../follow/scripted-source.test.ts";
-import { parseTarget } from "../target.ts";
 import { createWatchLoop } from "../follow/watch-loop.ts";
+import type { Registration } from "../registrar.ts";
+import type { Resolver } from "../resolver.ts";
+import { parseTarget } from "../target.ts";
+import { registrarOf } from "./compose-registrars.ts";
+import { fallbackOf, unionOf } from "./compose-resolvers.ts";
 
 function createWorld(compose: typeof unionOf) {
   const { time, runtime } = createVirtualRuntime();

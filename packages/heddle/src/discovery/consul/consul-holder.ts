@@ -3,20 +3,20 @@
  * next anti-entropy. So the agent is asked again and again, with a TTL's update or a look at its list, and gets the
  * registration anew when it doesn't know it any more. When it stays away, another agent gets it.
  */
-import { isJsonObject } from "../../call/json-object.ts";
 import { reasonText } from "../../call/errors.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { fromFlatMetadata } from "../fields/flat-metadata.ts";
-import { type Hold, type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import { textsAt } from "../fields/json-fields.ts";
-import { namesOf } from "../names.ts";
+import { type Hold, type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import {
   type RegistryHttp,
   type RegistryHttpRequest,
   type RegistryHttpResponse,
   statusError,
 } from "../http/registry-http.ts";
+import { namesOf } from "../names.ts";
 import { renewUntilLost } from "../register/renew-until-lost.ts";
 import { settleAll } from "../waiting/settle-all.ts";
 import { CONSUL_FORM } from "./consul-form.ts";

@@ -1,7 +1,7 @@
 /** What a `consul://` URL says, checked once: docs/guides/discovery/consul.md has each option with its default. */
 import { invalidOption } from "../../call/check-option.ts";
-import type { RegistryContext, RegistryTls } from "../registry-client.ts";
 import { readCommaList } from "../fields/comma-list.ts";
+import type { RegistryContext, RegistryTls } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 
 export interface ConsulOptions {

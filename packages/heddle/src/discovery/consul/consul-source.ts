@@ -8,14 +8,14 @@
 import { createHash } from "node:crypto";
 import { isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
 import { readCommaList } from "../fields/comma-list.ts";
-import { registryRefusal } from "../registry-error.ts";
 import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../http/registry-http.ts";
+import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import { invalidTarget, type Target } from "../target.ts";
 import { refuseTargetOptions } from "../target-options.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { AgentPulse } from "./agent-pulse.ts";
 import { blockingTimeoutMs, createQueryPacer, nextIndex } from "./blocking-query.ts";
 import type { ConsulQueryOptions } from "./consul-options.ts";

@@ -2,11 +2,11 @@
  * What `/v1/health/service/<name>` answers, as endpoints. Anybody may have registered what stands there, so nothing of it is
  * trusted to have a form: an entry that nobody could call is left out, and the others stay.
  */
-import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
-import { isJsonObject } from "../../call/json-object.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { fromFlatMetadata } from "../fields/flat-metadata.ts";
+import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { CONSUL_FORM } from "./consul-form.ts";
 
 /** Throws for what is no list: that is no answer of Consul. */

@@ -1,9 +1,9 @@
 /** `consul://`: Consul's agents, over HTTP. */
 import { readFile } from "node:fs/promises";
-import type { OpenRegistry } from "../registry-client.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
-import { createRegistryHttp } from "../http/registry-http.ts";
 import { createWatchLoop } from "../follow/watch-loop.ts";
+import { createRegistryHttp } from "../http/registry-http.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
+import type { OpenRegistry } from "../registry-client.ts";
 import { createAgentPulse } from "./agent-pulse.ts";
 import { createConsulHolder } from "./consul-holder.ts";
 import { type ConsulOptions, readConsulOptions } from "./consul-options.ts";

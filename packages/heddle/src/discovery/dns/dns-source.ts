@@ -5,9 +5,9 @@
  */
 import { isIP } from "node:net";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import { invalidTarget, type Target } from "../target.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { DnsLookup } from "./dns-lookup.ts";
 import { type DnsNaming, questionOf } from "./dns-question.ts";
 import { createDnsResolution, type DnsFamily, type DnsResolution } from "./dns-resolution.ts";

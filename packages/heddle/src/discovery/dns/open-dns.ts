@@ -4,9 +4,9 @@
  * in: that is the job of whoever runs the zone. Guide: docs/guides/discovery/dns.md.
  */
 import { invalidOption } from "../../call/check-option.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createDnsLookup } from "./dns-lookup.ts";
 import { isSrvForm, SRV_FORMS } from "./dns-question.ts";
 import { createDnsSource, isServerAddress } from "./dns-source.ts";

@@ -12,12 +12,12 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
 import { pauseBeforeRetry } from "../waiting/pause.ts";
+import { unlessAborted } from "../waiting/unless-aborted.ts";
 import type { EtcdClient } from "./etcd-client.ts";
 import { isNotFound, isRefusal, isTransient } from "./etcd-error.ts";
 import { type EtcdLayout, readOwner, writeInstance } from "./etcd-layout.ts";
 import { ifRevision, toDelete, toGet, toPut } from "./etcd-txn.ts";
 import type { HeldLease, LeaseKeeper } from "./lease-keeper.ts";
-import { unlessAborted } from "../waiting/unless-aborted.ts";
 
 export interface EtcdHolderOptions {
   readonly client: Pick<EtcdClient, "txn">;

@@ -6,9 +6,9 @@
  * cluster, so what the next attempt begins with is never older than what this one saw.
  */
 import { type Event, Event_EventType } from "../../gen/etcd/kv_pb.ts";
-import type { Endpoint } from "../endpoint.ts";
 import { RateGuard } from "../../runtime/rate-guard.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { Endpoint } from "../endpoint.ts";
 import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import { refuseTargetOptions } from "../target-options.ts";

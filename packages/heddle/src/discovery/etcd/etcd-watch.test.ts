@@ -1,7 +1,12 @@
 /** Following keys: the source on the client's shared watch stream, under virtual time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { createRouterTransport } from "@connectrpc/connect";
 import { isHeddleError } from "../../call/errors.ts";
+import { EventSchema, KeyValueSchema } from "../../gen/etcd/kv_pb.ts";
+import { KV, WatchResponseSchema } from "../../gen/etcd/rpc_pb.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 import type { SourceUpdate } from "../source.ts";
 import { parseTarget } from "../target.ts";
 import { createEtcdClient } from "./etcd-client.ts";
@@ -9,11 +14,6 @@ import { createEtcdLayout } from "./etcd-layout.ts";
 import { createEtcdSource } from "./etcd-source.ts";
 import { FakeEtcd } from "./fake-etcd.test.ts";
 import { MAX_UNREAD_EVENTS, Watcher } from "./watcher.ts";
-import { create } from "@bufbuild/protobuf";
-import { createRouterTransport } from "@connectrpc/connect";
-import { EventSchema, KeyValueSchema } from "../../gen/etcd/kv_pb.ts";
-import { KV, WatchResponseSchema } from "../../gen/etcd/rpc_pb.ts";
-import { createRuntime } from "../../runtime/runtime.ts";
 
 function createWorld(pageSize = 1_000) {
   const etcd = new FakeEtcd();

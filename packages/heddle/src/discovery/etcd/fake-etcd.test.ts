@@ -2,9 +2,9 @@
  * A store with revisions, leases and watches that answers as etcd does, in memory and under virtual time. For the speed
  * of unit tests alone: what is true of etcd is found out with etcd (test/real/discovery/etcd.test.ts).
  */
+import { setImmediate as macrotask } from "node:timers/promises";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport, type Transport } from "@connectrpc/connect";
-import { setImmediate as macrotask } from "node:timers/promises";
 import { type Event, Event_EventType, type KeyValue, KeyValueSchema } from "../../gen/etcd/kv_pb.ts";
 import {
   Auth,

@@ -7,14 +7,14 @@
  * like and whatever etcd will say once it is back.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { reasonText } from "../../call/errors.ts";
+import { backoffMs } from "../../resilience/backoff.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createBell } from "../waiting/bell.ts";
 import { openLiveStream } from "../waiting/live-stream.ts";
-import { createSendQueue } from "../waiting/send-queue.ts";
 import { registryBackoff } from "../waiting/pause.ts";
-import { backoffMs } from "../../resilience/backoff.ts";
+import { createSendQueue } from "../waiting/send-queue.ts";
 import type { EtcdClient } from "./etcd-client.ts";
-import { reasonText } from "../../call/errors.ts";
 
 export interface LeaseKeeper {
   /** The lease that is held; a new one when there is none. Callers at a time get the same. */

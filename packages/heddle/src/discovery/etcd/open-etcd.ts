@@ -1,10 +1,10 @@
 /**
  * `etcd://user:password@host:2379,host:2379/prefix`: instances in etcd v3, in the layout of its own gRPC naming.
  */
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry, RegistryContext } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createEtcdClient } from "./etcd-client.ts";
 import { createEtcdHolder } from "./etcd-holder.ts";
 import { createEtcdLayout } from "./etcd-layout.ts";

@@ -6,6 +6,7 @@
  *
  * A watcher that isn't read as fast as its keys change ends too, rather than to grow without limit or to skip something.
  */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Client } from "@connectrpc/connect";
 import type { Event } from "../../gen/etcd/kv_pb.ts";
 import {
@@ -14,7 +15,6 @@ import {
   WatchRequestSchema,
   type WatchResponse,
 } from "../../gen/etcd/rpc_pb.ts";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import { Compacted, isStaleLogin, isStaleLoginText } from "./etcd-error.ts";

@@ -3,9 +3,9 @@
  * three minutes), so applying one twice is applying it once; and nothing in them says whether one was missed, except a hash
  * of how many instances have which status. Where that differs, another full answer is needed.
  */
-import { type Fields, textAt, toFields } from "../fields/json-fields.ts";
 import { isJsonObject } from "../../call/json-object.ts";
 import { type Endpoint, endpointsEqual } from "../endpoint.ts";
+import { type Fields, textAt, toFields } from "../fields/json-fields.ts";
 import type { EurekaReading } from "./eureka-options.ts";
 import { eurekaName, type EurekaInstance, readInstanceInfo } from "./instance-info.ts";
 

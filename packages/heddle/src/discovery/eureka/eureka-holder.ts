@@ -6,18 +6,18 @@
  * Of two entries the server believes the one with the later `lastDirtyTimestamp`, so ours is always later than what is
  * there, also after the machine's time was set back.
  */
-import { toFields } from "../fields/json-fields.ts";
 import { reasonText } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { toFields } from "../fields/json-fields.ts";
 import { type Holder, namesToRegister, RegistrationRefused, refuseNewerOwner } from "../holder.ts";
-import { namesOf } from "../names.ts";
 import {
   type RegistryHttp,
   type RegistryHttpRequest,
   type RegistryHttpResponse,
   statusError,
 } from "../http/registry-http.ts";
+import { namesOf } from "../names.ts";
 import { renewUntilLost } from "../register/renew-until-lost.ts";
 import { settleAll } from "../waiting/settle-all.ts";
 import type { EurekaRegistrationOptions } from "./eureka-options.ts";

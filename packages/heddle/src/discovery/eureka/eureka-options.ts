@@ -1,6 +1,6 @@
 /** What an `eureka://` URL says, checked once: docs/guides/discovery/eureka.md has each option with its default. */
-import type { RegistryContext, RegistryTls } from "../registry-client.ts";
 import { basicAuthorization } from "../http/basic-authorization.ts";
+import type { RegistryContext, RegistryTls } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 
 export interface EurekaOptions {

@@ -1,8 +1,8 @@
 /** Follows a name in the copy of the registry that all targets share (`registry-cache.ts`). */
 import type { Timers } from "../../runtime/timer.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import { refuseTargetOptions } from "../target-options.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { RegistryCache } from "./registry-cache.ts";
 
 export interface EurekaSourceOptions {

@@ -3,11 +3,11 @@
  * "@", text beside attributes is `$`, numbers and flags may be texts, and maps carry the name of their Java class.
  * Source: com.netflix.appinfo.InstanceInfo and com.netflix.discovery.converters in Netflix/eureka.
  */
-import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
-import { isJsonObject } from "../../call/json-object.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
+import { isJsonObject } from "../../call/json-object.ts";
 import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import { type FlatMetadataForm, fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
+import { type Fields, fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { RegistrationRefused } from "../holder.ts";
 import type { EurekaReading, EurekaRegistrationOptions } from "./eureka-options.ts";
 

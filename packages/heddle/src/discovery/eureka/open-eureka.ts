@@ -1,8 +1,8 @@
 /** `eureka://`: Netflix's Eureka, over HTTP and JSON. */
-import type { OpenRegistry } from "../registry-client.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
-import { createRegistryHttp } from "../http/registry-http.ts";
 import { createWatchLoop } from "../follow/watch-loop.ts";
+import { createRegistryHttp } from "../http/registry-http.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
+import type { OpenRegistry } from "../registry-client.ts";
 import { createEurekaHolder } from "./eureka-holder.ts";
 import { readEurekaOptions } from "./eureka-options.ts";
 import { createEurekaSource } from "./eureka-source.ts";

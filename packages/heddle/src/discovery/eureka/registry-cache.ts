@@ -9,8 +9,8 @@ import { RateGuard } from "../../runtime/rate-guard.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { registryRefusal } from "../registry-error.ts";
 import { type RegistryHttp, type RegistryHttpResponse, statusError } from "../http/registry-http.ts";
+import { registryRefusal } from "../registry-error.ts";
 import { type Applications, createApplications } from "./applications.ts";
 import type { EurekaReading } from "./eureka-options.ts";
 

@@ -5,10 +5,10 @@
  */
 import { resolve } from "node:path";
 import { invalidOption } from "../../call/check-option.ts";
-import type { OpenRegistry } from "../registry-client.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
-import { type RegistryUrl, readRegistryOptions } from "../registry-url.ts";
 import { createWatchLoop } from "../follow/watch-loop.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
+import type { OpenRegistry } from "../registry-client.ts";
+import { type RegistryUrl, readRegistryOptions } from "../registry-url.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
 import { createFileHolder } from "./file-holder.ts";
 import { createFileSource } from "./file-source.ts";

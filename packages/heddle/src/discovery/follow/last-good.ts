@@ -9,9 +9,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseAddress } from "../../call/address.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { systemTimers, type Timer, type Timers } from "../../runtime/timer.ts";
-import { parseAddress } from "../../call/address.ts";
 import { createEndpoint, type Endpoint, type EndpointHealth } from "../endpoint.ts";
 
 export interface LastGoodStoreOptions {

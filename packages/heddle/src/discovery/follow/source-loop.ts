@@ -10,10 +10,10 @@ import { backoffMs } from "../../resilience/backoff.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { registryBackoff, SHORT_LIFE_MS } from "../waiting/pause.ts";
 import type { Source, SourceUpdate } from "../source.ts";
-import { openAttempt, type SourceAttempt } from "./source-attempt.ts";
 import type { Target } from "../target.ts";
+import { registryBackoff, SHORT_LIFE_MS } from "../waiting/pause.ts";
+import { openAttempt, type SourceAttempt } from "./source-attempt.ts";
 
 export interface SourceLoopOptions {
   readonly source: Source;

@@ -9,17 +9,17 @@
 import { isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { createDebounce, type Debounce } from "./debounce.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { createKnownSet, type KnownChange, type KnownSet } from "./known-set.ts";
-import type { LastGood } from "./last-good.ts";
 import type { ResolverDelta } from "../resolver.ts";
 import type { Source } from "../source.ts";
-import { createSourceLoop, type SourceLoop } from "./source-loop.ts";
 import type { Target } from "../target.ts";
-import { createUpdateQueue, type QueueOrigin, type UpdateQueue } from "./update-queue.ts";
 import type { WatchStatus } from "../watch-status.ts";
+import { createDebounce, type Debounce } from "./debounce.ts";
+import { createKnownSet, type KnownChange, type KnownSet } from "./known-set.ts";
+import type { LastGood } from "./last-good.ts";
+import { createSourceLoop, type SourceLoop } from "./source-loop.ts";
+import { createUpdateQueue, type QueueOrigin, type UpdateQueue } from "./update-queue.ts";
 import type { WatchTuning } from "./watch-tuning.ts";
 
 export interface TargetWatchOptions {

@@ -6,8 +6,10 @@ import { HeddleError } from "../../call/errors.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { createEndpointSet } from "../endpoint-set.ts";
-import type { LastGood, LastGoodStore } from "./last-good.ts";
 import type { Resolver } from "../resolver.ts";
+import { parseTarget } from "../target.ts";
+import type { WatchStatus } from "../watch-status.ts";
+import type { LastGood, LastGoodStore } from "./last-good.ts";
 import {
   at,
   createScriptedSource,
@@ -19,9 +21,7 @@ import {
   snapshot,
   upTo,
 } from "./scripted-source.test.ts";
-import { parseTarget } from "../target.ts";
 import { createWatchLoop } from "./watch-loop.ts";
-import type { WatchStatus } from "../watch-status.ts";
 import type { WatchTuning } from "./watch-tuning.ts";
 
 const TARGET = parseTarget("scripted:///orders");

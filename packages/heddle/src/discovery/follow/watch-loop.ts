@@ -8,12 +8,12 @@
  */
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
-import type { LastGood, LastGoodStore } from "./last-good.ts";
 import type { Resolver } from "../resolver.ts";
 import type { Source } from "../source.ts";
 import type { Target } from "../target.ts";
-import { TargetWatch } from "./target-watch.ts";
 import type { WatchStatus } from "../watch-status.ts";
+import type { LastGood, LastGoodStore } from "./last-good.ts";
+import { TargetWatch } from "./target-watch.ts";
 import type { WatchTuning } from "./watch-tuning.ts";
 
 export interface WatchLoopOptions {

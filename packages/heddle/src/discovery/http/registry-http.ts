@@ -8,9 +8,9 @@
  */
 import type { Dispatcher, Pool } from "undici";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { RegistryTls } from "../registry-client.ts";
 import { createExchangeLimit, type ExchangeLimit } from "./exchange-limit.ts";
 import { readLines } from "./read-lines.ts";
-import type { RegistryTls } from "../registry-client.ts";
 import { failureText, RegistryHttpError } from "./registry-http-error.ts";
 import { joinChunks, readChunks } from "./response-body.ts";
 

@@ -4,8 +4,8 @@
  *
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses
  */
-import { fieldsAt, textAt, toFields } from "../fields/json-fields.ts";
 import { HeddleError } from "../../call/errors.ts";
+import { fieldsAt, textAt, toFields } from "../fields/json-fields.ts";
 
 /** What we know is too old to go on from, or newer than what the server knows: list again. */
 export class CursorLost extends Error {

@@ -5,10 +5,10 @@
  *
  * https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
  */
-import { type Fields, fieldsAt, listAt, textAt, toFields } from "../fields/json-fields.ts";
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { type Fields, fieldsAt, listAt, textAt, toFields } from "../fields/json-fields.ts";
 import type { KubeSection } from "./kubeconfig.ts";
 
 export interface ExecCredentials {

@@ -2,10 +2,10 @@
  * Access by a context of a kubeconfig: where the cluster is, and the user's token, certificate, password or plugin.
  * Files are read with each request, so what rotates them needs no restart.
  */
-import { fieldsAt, textAt } from "../fields/json-fields.ts";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { fieldsAt, textAt } from "../fields/json-fields.ts";
 import { basicAuthorization } from "../http/basic-authorization.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
 import { type ClusterAccess, type Credential, DEFAULT_NAMESPACE, readServerUrl } from "./cluster-access.ts";

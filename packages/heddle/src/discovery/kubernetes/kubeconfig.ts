@@ -5,10 +5,10 @@
  *
  * https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
  */
-import { type Fields, fieldsAt, listAt, textAt, toFields } from "../fields/json-fields.ts";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { type Fields, fieldsAt, listAt, textAt, toFields } from "../fields/json-fields.ts";
 
 /** One context of a kubeconfig with the cluster and the user that it names. */
 export interface KubeContext {

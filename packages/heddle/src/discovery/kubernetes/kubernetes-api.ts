@@ -2,8 +2,8 @@
  * The Kubernetes API as far as Heddle uses it: EndpointSlices of one namespace, listed and watched, and whether the
  * server is there. What it takes is `get`, `list` and `watch` on endpointslices.
  */
-import { fieldsAt, textAt, toFields } from "../fields/json-fields.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { fieldsAt, textAt, toFields } from "../fields/json-fields.ts";
 import {
   createRegistryHttp,
   type RegistryHttp,

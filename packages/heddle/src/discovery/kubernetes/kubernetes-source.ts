@@ -9,11 +9,11 @@
 import { HeddleError } from "../../call/errors.ts";
 import { RateGuard } from "../../runtime/rate-guard.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { RegistryHttpError } from "../http/registry-http.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import type { Target } from "../target.ts";
+import { createBell } from "../waiting/bell.ts";
 import { CursorLost, ServerBusy } from "./api-faults.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { KubernetesApi, SliceEvent, SliceScope } from "./kubernetes-api.ts";

@@ -7,17 +7,17 @@
 import { readFile } from "node:fs/promises";
 import { invalidOption } from "../../call/check-option.ts";
 import { reasonText } from "../../call/errors.ts";
-import type { RegistryClient, RegistryContext } from "../registry-client.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { basicAuthorization } from "../http/basic-authorization.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
+import { createRegistrationLoop } from "../register/registration-loop.ts";
+import type { RegistryClient, RegistryContext } from "../registry-client.ts";
 import {
   hostsOf,
   type RegistryOptionsReader,
   type RegistryUrl,
   readRegistryOptions,
 } from "../registry-url.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
 import { type ClusterAccess, DEFAULT_NAMESPACE } from "./cluster-access.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { isInCluster, openInClusterAccess, SERVICE_ACCOUNT_FOLDER } from "./in-cluster-access.ts";

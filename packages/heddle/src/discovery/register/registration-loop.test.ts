@@ -6,9 +6,9 @@ import fc from "fast-check";
 import { isHeddleError } from "../../call/errors.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { at, createVirtualRuntime, pass } from "../follow/scripted-source.test.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
 import { createRegistrationLoop } from "./registration-loop.ts";
-import { at, createVirtualRuntime, pass } from "../follow/scripted-source.test.ts";
 
 /** A registry with one shelf. `onHold` runs instead of a well-behaved hold while it is set. */
 function createWorld({ renewMs = 1_000 } = {}) {

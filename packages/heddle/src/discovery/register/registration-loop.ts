@@ -13,9 +13,9 @@ import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import { createInstanceState } from "./instance-state.ts";
-import { pauseBeforeRetry, SHORT_LIFE_MS } from "../waiting/pause.ts";
 import type { Registrar, Registration, RegistrationState } from "../registrar.ts";
+import { pauseBeforeRetry, SHORT_LIFE_MS } from "../waiting/pause.ts";
+import { createInstanceState } from "./instance-state.ts";
 import { settlesWithin } from "./settles-within.ts";
 
 export interface RegistrationLoopOptions {

@@ -4,8 +4,8 @@
  * long as the lease can last; after that it is lost, and another server may be tried.
  */
 import type { Clock } from "../../runtime/clock.ts";
-import { type Hold, RegistrationRefused } from "../holder.ts";
 import type { Endpoint } from "../endpoint.ts";
+import { type Hold, RegistrationRefused } from "../holder.ts";
 
 export interface RenewalOptions {
   /** Writes the instance when `mustWrite`, else renews it, or writes it again if the registry has forgotten it. */

@@ -10,9 +10,9 @@ import type { Node } from "../../gen/envoy/config/core/v3/core_pb.ts";
 import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
-import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
-import { pauseBeforeRetry } from "../waiting/pause.ts";
 import type { RegistryTransport } from "../registry-client.ts";
+import { pauseBeforeRetry } from "../waiting/pause.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import {
   type AcceptedVersions,
   type AdsDialect,

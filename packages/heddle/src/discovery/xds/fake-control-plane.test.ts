@@ -15,8 +15,8 @@ import {
   type DiscoveryRequest,
   DiscoveryResponseSchema,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import type { RegistryTransport } from "../registry-client.ts";
+import { createSendQueue, type SendQueue } from "../waiting/send-queue.ts";
 import { TYPE_URLS, type XdsType } from "./xds-resource.ts";
 
 export interface FakeStream<Request, Init> {

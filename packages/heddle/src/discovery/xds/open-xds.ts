@@ -2,9 +2,9 @@
  * `xds://host:port`: instances that a control plane of Envoy's kind tells of, over an aggregated stream (ADS). It registers nothing:
  * whoever feeds the control plane does. Guide: docs/guides/discovery/xds.md.
  */
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createAdsClient } from "./ads-client.ts";
 import { readBootstrap } from "./bootstrap.ts";
 import { createXdsSource } from "./xds-source.ts";

@@ -5,8 +5,8 @@
  *
  * Of the routes only one is used, for a target is one set of endpoints: the first that matches every call.
  */
-import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import type { RouteConfiguration } from "../../gen/envoy/config/route/v3/route_pb.ts";
+import { createEndpoint, type Endpoint } from "../endpoint.ts";
 import type { XdsEndpoint, XdsLocality, XdsResources, XdsType } from "./xds-resource.ts";
 
 /** What is known of a resource. */

@@ -3,9 +3,9 @@
  * resources stay wanted until then.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Source } from "../source.ts";
 import { refuseTargetOptions } from "../target-options.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { AdsClient } from "./ads-client.ts";
 import { followXdsChain, type XdsChain } from "./xds-chain.ts";
 import type { XdsType } from "./xds-resource.ts";

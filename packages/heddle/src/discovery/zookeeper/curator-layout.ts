@@ -6,10 +6,10 @@
  * A draining instance says `enabled: false`, which Curator's providers pass over. The field is left out otherwise, because
  * readers from before it was invented refuse what they don't know.
  */
-import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint } from "../endpoint.ts";
 import { fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
+import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { RegistrationRefused } from "../holder.ts";
 import { FLAT_FORM, type Layout, parseNode } from "./layout.ts";
 

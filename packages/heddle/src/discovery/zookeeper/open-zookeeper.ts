@@ -3,10 +3,10 @@
  * watches and registers there; it is made with the first of them.
  */
 import { invalidOption } from "../../call/check-option.ts";
+import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
 import { createCuratorLayout } from "./curator-layout.ts";
 import { createDial } from "./dial.ts";
 import { basePath } from "./node-path.ts";

@@ -4,8 +4,8 @@
  */
 import type { Endpoint } from "../endpoint.ts";
 import { refuseNewerOwner } from "../holder.ts";
-import type { Connection } from "./connection.ts";
 import { inParallel } from "../waiting/in-parallel.ts";
+import type { Connection } from "./connection.ts";
 import type { Layout, Member } from "./layout.ts";
 import { parentOf } from "./node-path.ts";
 import {

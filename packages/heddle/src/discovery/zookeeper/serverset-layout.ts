@@ -5,10 +5,10 @@
  *
  * A draining instance has the status STOPPING: readers take only those that are ALIVE.
  */
-import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { formatAddress, parseAddress } from "../../call/address.ts";
 import { createEndpoint } from "../endpoint.ts";
 import { fromFlatMetadata, toFlatMetadata } from "../fields/flat-metadata.ts";
+import { fieldsAt, textAt, textsAt } from "../fields/json-fields.ts";
 import { RegistrationRefused } from "../holder.ts";
 import { FLAT_FORM, type Layout, parseNode } from "./layout.ts";
 

@@ -7,13 +7,13 @@
  * back), or somebody else's. It is deleted and made again in one transaction, unless a newer life of the process wrote it.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, namesToRegister, RegistrationRefused } from "../holder.ts";
+import { createBell } from "../waiting/bell.ts";
 import type { Layout } from "./layout.ts";
 import { pathOfName } from "./node-path.ts";
-import type { Acl } from "./protocol.ts";
 import { createOwnNode, type OwnNode } from "./own-node.ts";
+import type { Acl } from "./protocol.ts";
 import type { Attached, Session } from "./session.ts";
 import { ZookeeperConnectionError, ZookeeperError } from "./zookeeper-error.ts";
 

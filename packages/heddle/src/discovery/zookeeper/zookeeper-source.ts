@@ -7,13 +7,13 @@
  * children means reading the list.
  */
 import type { Runtime } from "../../runtime/runtime.ts";
-import { createBell } from "../waiting/bell.ts";
 import { registryRefusal } from "../registry-error.ts";
 import type { Source, SourceUpdate } from "../source.ts";
 import { invalidTarget, type Target } from "../target.ts";
 import { refuseTargetOptions } from "../target-options.ts";
-import type { Connection } from "./connection.ts";
+import { createBell } from "../waiting/bell.ts";
 import { inParallel } from "../waiting/in-parallel.ts";
+import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
 import { createMemberSet, type MemberOfNode } from "./member-set.ts";
 import { pathOfName } from "./node-path.ts";
