@@ -20,3 +20,14 @@ export {
 export { createRandom } from "./random.ts";
 export { createRoundRobin } from "./round-robin.ts";
 export { createWeightedRoundRobin } from "./weighted-round-robin.ts";
+export {
+  chooseByHotCold,
+  createRifWindow,
+  isBetterByHotCold,
+  type Load,
+  type RifWindow,
+} from "./hot-cold.ts";
+export { createLoadMeter, type LoadMeter, type LoadMeterOptions } from "./load-meter.ts";
+export { createPrequal, type PrequalOptions } from "./prequal.ts";
+export type { ProbePoolOptions } from "./probe-pool.ts";
+export type { ProbingBalancer } from "./probing.ts";
