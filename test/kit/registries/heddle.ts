@@ -28,7 +28,7 @@ export async function startHeddle({ size = 1 }: { readonly size?: 1 | 3 } = {}):
       fileURLToPath(new URL("../../../packages/heddle/bin/heddle.js", import.meta.url)),
       "control",
       `--listen=${address}`,
-      ...(etcd === undefined ? [] : [`--store=${etcd.url}/contract?ttlMs=5000`]),
+      ...(etcd === undefined ? [] : [`--store=${etcd.url}/contract`]),
     ],
     log: join(folder.path, `${n}.log`),
     isReady: async () =>

@@ -23,6 +23,8 @@ export type HeldBy = "stream" | "static" | "remembered" | "peer";
 export interface RegistrySession {
   readonly id: string;
   readonly incarnation: bigint;
+  /** Called when the instance turns out to be registered with another control plane. */
+  onTaken?: () => void;
 }
 
 interface RecordFields {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as macrotask } from "node:timers/promises";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import {
-  type InstanceSchema,
+  InstanceSchema,
   type RegisterRequestSchema,
   RegistryService,
   type WatchResponse,
@@ -97,6 +97,17 @@ test("streams that don't begin with a good instance are refused with the reason"
       failsWith(Code.InvalidArgument, text),
     );
   }
+});
+
+test("a stream whose instance turns up at another control plane ends at once", async () => {
+  using world = { ...createWorld(), [Symbol.dispose]: () => world.host[Symbol.dispose]() };
+  const stream = world.client.register(openEnded(asInstance("a")), { timeoutMs: 0 })[Symbol.asyncIterator]();
+  await stream.next();
+  const there = create(InstanceSchema, { id: "a", service: "orders", address: "127.0.0.1:1" });
+  assert.ok(world.registry.enter(there, "peer"));
+  await assert.rejects(stream.next(), failsWith(Code.Aborted, /another control plane/));
+  await world.pass(5_000);
+  assert.equal(world.registry.find("a")?.heldBy, "peer", "it has no grace here");
 });
 
 test("a watcher gets a snapshot, deltas at once, and keepalives when nothing happens", async () => {

@@ -90,8 +90,9 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
     implementation: {
       async *register(requests) {
         let session: RegistrySession | undefined;
+        const ending: Ending = { isDue: false, wake: () => {} };
         try {
-          for await (const request of untilClosed(requests, closing)) {
+          for await (const request of untilClosed(requests, closing, ending)) {
             if (session) {
               yield answer(session, request);
             } else {
@@ -99,10 +100,16 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
                 throw new ConnectError("the first message must be the instance", Code.InvalidArgument);
               }
               session = registry.register(request.message.value, clock.now(), request.check);
+              // By a stream that may be dead already: who lives is to register again at once, and not at the next heartbeat.
+              session.onTaken = () => {
+                ending.isDue = true;
+                ending.wake();
+              };
               yield lease();
             }
           }
           if (closing.isClosed) throw stopping();
+          if (ending.isDue) throw takenElsewhere(session);
         } finally {
           if (session) registry.disconnect(session, clock.now());
           schedule();
@@ -170,14 +177,25 @@ function createClosing(): Closing {
   };
 }
 
-/** The requests of a stream, ending quietly when the service closes, even while nothing arrives. */
-async function* untilClosed<T>(source: AsyncIterable<T>, closing: Closing): AsyncGenerator<T> {
+/** That one stream is to end, and how to tell whoever waits for its next request. */
+interface Ending {
+  isDue: boolean;
+  wake(): void;
+}
+
+/** The requests of a stream, ending quietly when the service closes or the stream is to end, even while nothing arrives. */
+async function* untilClosed<T>(
+  source: AsyncIterable<T>,
+  closing: Closing,
+  ending: Ending,
+): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   let stop = () => {};
   const onClose = () => stop();
   closing.add(onClose);
+  ending.wake = onClose;
   try {
-    while (!closing.isClosed) {
+    while (!closing.isClosed && !ending.isDue) {
       // A new promise for each wait: racing against one that lives as long as the stream would hold every round in memory.
       const result = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
         stop = () => resolve({ done: true, value: undefined });
@@ -242,6 +260,10 @@ function toResponse(
   message: NonNullable<MessageInitShape<typeof RegisterResponseSchema>["message"]>,
 ): RegisterResponse {
   return create(RegisterResponseSchema, { message });
+}
+
+function takenElsewhere(session: RegistrySession | undefined): ConnectError {
+  return new ConnectError(`${session?.id} registered with another control plane`, Code.Aborted);
 }
 
 function stopping(): ConnectError {

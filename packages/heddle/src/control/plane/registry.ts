@@ -324,6 +324,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (known !== undefined && !givesWay(known, instance, heldBy)) return false;
       endLease(instance.id);
       put(instance, heldBy, check);
+      known?.session?.onTaken?.();
       return true;
     },
     checkMayEnter(instance) {
