@@ -23,6 +23,7 @@ export interface PickerOptions {
   /** Channels to each registry. */
   readonly pickers: number;
   readonly rounds: number;
+  readonly onProgress: (text: string) => void;
 }
 
 const SERVICE = "visited";
@@ -51,11 +52,13 @@ export async function measurePickers(options: PickerOptions): Promise<readonly P
       await worker.ask("open", { url, service: SERVICE, count: count / PICKER_PROCESSES });
       pickers.push(worker);
     }
+    options.onProgress(`${count} channels on ${new URL(url).protocol}`);
     followings.push({ registrant, pickers, figures: { come: [], comeLast: [], go: [], goLast: [] } });
   }
   // The first rounds compile.
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++)
     for (const following of followings) await visit(following, `visitor-${round}`, address, round >= 0);
+  options.onProgress("pickers measured");
   return followings.map(({ figures }) => figures);
 }
 

@@ -15,11 +15,14 @@ export function toText(result: DiscoveryResult): string {
 
 export function toMarkdown(result: DiscoveryResult): string {
   const [sizes = [], each = [], pickers = [], ratios = []] = tablesOf(result);
-  const { heartbeats } = result;
-  const renewing =
-    heartbeats === undefined
+  const { unitCosts } = result;
+  const units =
+    unitCosts === undefined
       ? ""
-      : `\nA heartbeat, of which an instance sends one every third of its lease, costs Heddle's registry ${heartbeats.cpuMicros.toFixed(0)} µs (at ${grouped(heartbeats.perSecond)} a second).\n`;
+      : `
+Heddle's registry needs ${unitCosts.heartbeatMicros.toFixed(0)} µs for a heartbeat, of which an instance sends one every third of its lease (at
+${grouped(unitCosts.heartbeatsPerSecond)} a second), and ${unitCosts.deliveryMicros.toFixed(1)} µs to tell one of many watchers of a change (500 of one service, ${grouped(unitCosts.deliveriesPerSecond)} a second).
+`;
   return `## discovery: registries that grow
 
 ${circumstancesTable(result)}
@@ -37,7 +40,7 @@ ${markdownTable(pickers)}
 
 From the registration of an instance to the pickers of 100 channels, each with its own connection to the registry; "last" is the last of the
 100. A picker has an instance when the channel is connected with it, and has it no more when no call can be given to it.
-${renewing}
+${units}
 ${markdownTable(ratios)}
 
 Flat: what a change costs at the largest size, by what it costs at the smallest. Others: by Heddle's figure, so more than 1 means that Heddle

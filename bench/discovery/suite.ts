@@ -7,11 +7,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { median } from "../harness/statistics.ts";
 import type { CalleeTasks } from "./callee.ts";
 import { type Contender, type ContenderName, startContender } from "./contenders.ts";
-import { type Heartbeats, measureHeartbeats } from "./heartbeats.ts";
 import { measurePickers, type PickerFigures } from "./picker-times.ts";
 import { cpuSecondsOf, rssBytesOf } from "./process-figures.ts";
 import type { RegistrantTasks } from "./registrants.ts";
 import { percentile } from "./percentile.ts";
+import { measureUnitCosts, type UnitCosts } from "./unit-costs.ts";
 import { startWorker, type Worker } from "./worker.ts";
 import type { WatcherTasks } from "./watchers.ts";
 
@@ -73,7 +73,8 @@ export interface ContenderFigures {
 export interface DiscoveryMeasurements {
   readonly sizes: readonly SizeRow[];
   readonly contenders: readonly ContenderFigures[];
-  readonly heartbeats: Heartbeats | undefined;
+  /** Of Heddle, where it takes part. */
+  readonly unitCosts: UnitCosts | undefined;
 }
 
 /**
@@ -156,8 +157,8 @@ export async function runDiscoverySuite(plan: DiscoveryPlan): Promise<DiscoveryM
     calleeAddress,
     pickers: plan.pickers,
     rounds: plan.pickerRounds,
+    onProgress: plan.onProgress,
   });
-  plan.onProgress("pickers measured");
   const figures: ContenderFigures[] = [];
   for (const [nth, stage] of stages.entries()) {
     const { contender } = stage;
@@ -188,8 +189,8 @@ export async function runDiscoverySuite(plan: DiscoveryPlan): Promise<DiscoveryM
     });
   }
   await owned.disposeAsync();
-  const heartbeats = plan.contenders.includes("heddle") ? await measureHeartbeats() : undefined;
-  return { sizes: rows, contenders: figures, heartbeats };
+  const unitCosts = plan.contenders.includes("heddle") ? await measureUnitCosts() : undefined;
+  return { sizes: rows, contenders: figures, unitCosts };
 }
 
 /** Starts a contender, with one instance in each service. */
