@@ -31,3 +31,9 @@ export { createLoadMeter, type LoadMeter, type LoadMeterOptions } from "./load-m
 export { createPrequal, type PrequalOptions } from "./prequal.ts";
 export type { ProbePoolOptions } from "./probe-pool.ts";
 export type { ProbingBalancer } from "./probing.ts";
+export { type C3Options, createC3 } from "./c3.ts";
+export { createLinear, type LinearOptions } from "./linear.ts";
+export { createPickFirst } from "./pick-first.ts";
+export { createPolledTwoChoices, type PolledTwoChoicesOptions } from "./polled-two-choices.ts";
+export { createUtilizationWeighted, type UtilizationWeightedOptions } from "./utilization-weighted.ts";
+export { createWeightedLeastRequest, type WeightedLeastRequestOptions } from "./weighted-least-request.ts";

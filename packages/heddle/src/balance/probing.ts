@@ -10,7 +10,6 @@
  * Only answers to probes go into the pool. Reports that ride on answers to calls come from the instances that are
  * preferred already; pooled as they are, they make the choice worse.
  */
-import type { Random } from "../runtime/random.ts";
 import type { AttemptOutcome, Balancer, Candidate, LoadReport } from "./balancer.ts";
 import { isAvoided } from "./balancer.ts";
 import { type Aversion, createAversion, isAverted, noteOutcome, noteReport } from "./aversion.ts";
