@@ -37,3 +37,6 @@ export { createPickFirst } from "./pick-first.ts";
 export { createPolledTwoChoices, type PolledTwoChoicesOptions } from "./polled-two-choices.ts";
 export { createUtilizationWeighted, type UtilizationWeightedOptions } from "./utilization-weighted.ts";
 export { createWeightedLeastRequest, type WeightedLeastRequestOptions } from "./weighted-least-request.ts";
+export { hashKey } from "./hash-key.ts";
+export { createMaglev, type MaglevOptions } from "./maglev.ts";
+export { createRingHash, type RingHashOptions } from "./ring-hash.ts";
