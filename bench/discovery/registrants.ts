@@ -13,6 +13,8 @@ const PER_CLIENT = 5_000;
 
 let registryUrl = "";
 const registrars: Registrar[] = [];
+/** Instances that come and go have a client of their own, as one that has just started. */
+let visitorRegistrar: Registrar | undefined;
 const held: { readonly registration: Registration; readonly metadata: Readonly<Record<string, string>> }[] =
   [];
 const visitors = new Map<string, Registration>();
@@ -28,7 +30,7 @@ interface RegisterInput {
 const tasks = {
   async connect({ url }: { url: string }): Promise<void> {
     registryUrl = url;
-    await openAnother();
+    registrars.push(await openAnother());
   },
 
   /**
@@ -39,7 +41,8 @@ const tasks = {
     const instances = services.flatMap((service) =>
       Array.from({ length: to - from }, (_, i) => instanceOf(service, from + i)),
     );
-    while (registrars.length * PER_CLIENT < held.length + instances.length) await openAnother();
+    while (registrars.length * PER_CLIENT < held.length + instances.length)
+      registrars.push(await openAnother());
     const registerRest = async () => {
       for (let instance = instances.pop(); instance !== undefined; instance = instances.pop()) {
         const registration = registrarOf(held.length).register(instance);
@@ -68,7 +71,8 @@ const tasks = {
   /** Registers an instance that can be called. Gives the time at which it began. */
   async come({ id, service, address }: { id: string; service: string; address: string }): Promise<number> {
     const beganAtNs = nowNs();
-    const registration = registrarOf(0).register(createEndpoint({ id, service, address }));
+    visitorRegistrar ??= await openAnother();
+    const registration = visitorRegistrar.register(createEndpoint({ id, service, address }));
     visitors.set(id, registration);
     await registration.registered;
     return beganAtNs;
@@ -88,10 +92,10 @@ const tasks = {
   },
 };
 
-async function openAnother(): Promise<void> {
+async function openAnother(): Promise<Registrar> {
   const { registrar } = await openRegistry(registryUrl, { stateFolder: false, env: {} });
   if (registrar === undefined) throw new Error("this registry takes no registrations");
-  registrars.push(registrar);
+  return registrar;
 }
 
 function registrarOf(nth: number): Registrar {

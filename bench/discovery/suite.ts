@@ -240,13 +240,18 @@ async function measureSize(plan: DiscoveryPlan, stages: readonly Stage[], size: 
   return [...rounds].map(([{ contender, services }, rows]) => {
     const instances = services.length * size;
     const middle = (pick: (row: SizeRow) => number) => median(rows.map(pick));
+    // An idle second may hold a collection that the changes of other rounds paid for.
+    const idleCpu = middle((one) => one.idleCpu);
+    const secondsPerChange = (plan.changeMs + TAIL_MS) / plan.changeMs / LOADS[contender.name].perSecond;
     const row: SizeRow = {
       contender: contender.name,
       instances,
       perSecond: LOADS[contender.name].perSecond,
       arrived: middle((one) => one.arrived),
-      cpuMicros: middle((one) => one.cpuMicros),
-      idleCpu: middle((one) => one.idleCpu),
+      cpuMicros: middle(
+        ({ cpuMicros, idleCpu: own }) => cpuMicros + (own - idleCpu) * secondsPerChange * 1e6,
+      ),
+      idleCpu,
       busyCpu: middle((one) => one.busyCpu),
       p50Ms: middle((one) => one.p50Ms),
       p99Ms: middle((one) => one.p99Ms),
