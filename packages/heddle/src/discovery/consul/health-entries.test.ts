@@ -93,17 +93,19 @@ test("any instance that we register is read back as it was, under each of its na
   );
 });
 
-test("of an instance at two agents the newer counts, and of equal ones the living", () => {
+test("of an instance at two agents the newer counts, then the living, then what was written last", () => {
   const instance = createEndpoint({ id: "a", service: "s", address: "h:1" });
-  const at = (address: string, incarnation: bigint, status = "passing") =>
-    entryOf({ ...toServiceDefinition("s", { ...instance, address }, incarnation, OPTIONS), Service: "s" }, [
-      { CheckID: "x", Status: status },
-    ]);
+  const at = (address: string, incarnation: bigint, status = "passing", ModifyIndex = 7) => {
+    const definition = toServiceDefinition("s", { ...instance, address }, incarnation, OPTIONS);
+    return entryOf({ ...definition, Service: "s", ModifyIndex }, [{ CheckID: "x", Status: status }]);
+  };
   const read = (...entries: unknown[]) => readHealthEntries(entries).map(({ address }) => address);
   assert.deepEqual(read(at("h:1", 1n), at("h:2", 2n)), ["h:2"]);
   assert.deepEqual(read(at("h:2", 2n), at("h:1", 1n)), ["h:2"]);
   assert.deepEqual(read(at("h:1", 2n, "critical"), at("h:2", 2n)), ["h:2"]);
-  assert.deepEqual(read(at("h:2", 2n), at("h:1", 2n, "critical")), ["h:2"]);
+  assert.deepEqual(read(at("h:2", 2n), at("h:1", 2n, "critical", 8)), ["h:2"]);
+  assert.deepEqual(read(at("h:1", 2n), at("h:2", 2n, "passing", 8)), ["h:2"]);
+  assert.deepEqual(read(at("h:2", 2n, "passing", 8), at("h:1", 2n)), ["h:2"]);
 });
 
 test("no answer whatever breaks the reader, and a sound entry among broken ones is found", () => {

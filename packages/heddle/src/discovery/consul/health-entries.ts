@@ -25,12 +25,18 @@ export function readHealthEntries(answer: unknown): readonly Endpoint[] {
 interface Found {
   readonly endpoint: Endpoint;
   readonly incarnation: bigint;
+  /** When it was written, in Consul's counting. */
+  readonly index: number;
 }
 
-/** The same instance may stand at two agents, when the first one was away for a while: the newer and living one counts. */
+/**
+ * The same instance may stand at two agents, when the first one was away for a while: the newer and living one counts, and
+ * of two that live (the first agent is back, its TTL not over yet) the one that was written last.
+ */
 function isBetter(one: Found, other: Found): boolean {
   if (one.incarnation !== other.incarnation) return one.incarnation > other.incarnation;
-  return one.endpoint.health === "healthy" && other.endpoint.health !== "healthy";
+  const [lives, otherLives] = [one, other].map(({ endpoint }) => endpoint.health === "healthy");
+  return lives === otherLives ? one.index > other.index : lives === true;
 }
 
 function readEntry(entry: unknown): Found | undefined {
@@ -45,8 +51,10 @@ function readEntry(entry: unknown): Found | undefined {
   const zone = own.zone ?? zoneOf(service, node, meta);
   const version = own.version ?? (own.id === undefined ? meta["version"] : undefined);
   const tls = own.tls ?? (meta["secure"] === "true" ? true : undefined);
+  const index = service["ModifyIndex"];
   return {
     incarnation,
+    index: typeof index === "number" ? index : 0,
     endpoint: createEndpoint({
       ...own,
       id: own.id ?? `${textAt(node, "Node")}/${textAt(service, "ID")}`,
