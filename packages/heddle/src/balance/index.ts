@@ -40,3 +40,5 @@ export { createWeightedLeastRequest, type WeightedLeastRequestOptions } from "./
 export { hashKey } from "./hash-key.ts";
 export { createMaglev, type MaglevOptions } from "./maglev.ts";
 export { createRingHash, type RingHashOptions } from "./ring-hash.ts";
+export { createDefault, type DefaultBalancer, type DefaultBalancerOptions } from "./default-balancer.ts";
+export { createLoadScore, type LoadScoreOptions } from "./load-score.ts";

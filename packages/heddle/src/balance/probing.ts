@@ -37,6 +37,8 @@ export interface ProbingBalancer<C extends Candidate> extends Required<Balancer<
   readonly picks: number;
   /** Picks that had fewer than two answers to go by. Many of them: probes do not come back, or traffic is low. */
   readonly picksWithoutProbes: number;
+  /** That many to probe, beside those that calls ask for. The array is that of `probeTargets`. */
+  drawTargets(count: number): readonly C[];
 }
 
 export function createProbing<C extends Candidate, R>(
@@ -87,6 +89,20 @@ export function createProbing<C extends Candidate, R>(
 
   function addTarget({ candidate, weight }: Member<C, unknown>): void {
     if (weight > 0 && !targets.includes(candidate)) targets.push(candidate);
+  }
+
+  function drawTargets(count: number): readonly C[] {
+    targets.length = 0;
+    const { members } = set;
+    const wanted = Math.min(count, members.length);
+    for (let draws = 0; targets.length < wanted && draws < 4 * wanted; draws++) addTarget(set.draw());
+    if (targets.length < wanted) {
+      const start = random.below(members.length);
+      for (let step = 0; targets.length < wanted && step < members.length; step++) {
+        addTarget(members[(start + step) % members.length] as Member<C, unknown>);
+      }
+    }
+    return targets;
   }
 
   return {
@@ -145,20 +161,12 @@ export function createProbing<C extends Candidate, R>(
     },
 
     probeTargets() {
-      targets.length = 0;
-      const { members } = set;
-      const wanted = Math.min(owedProbes, members.length);
+      const count = owedProbes;
       owedProbes = 0;
-      if (wanted === 0) return targets;
-      for (let draws = 0; targets.length < wanted && draws < 4 * wanted; draws++) addTarget(set.draw());
-      if (targets.length < wanted) {
-        const start = random.below(members.length);
-        for (let step = 0; targets.length < wanted && step < members.length; step++) {
-          addTarget(members[(start + step) % members.length] as Member<C, unknown>);
-        }
-      }
-      return targets;
+      return drawTargets(count);
     },
+
+    drawTargets,
   };
 }
 
