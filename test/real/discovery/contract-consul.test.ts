@@ -27,7 +27,7 @@ for (const size of [1, 3] as const) {
       return {
         ...server,
         url: ({ hosts = server.nodes.map(({ address }) => address), lease = "short" } = {}) =>
-          `consul://${hosts.join(",")}?probeMs=500&timeoutMs=1000&settleMs=4000&ttlMs=${lease === "short" ? 3_000 : 15_000}`,
+          `consul://${hosts.join(",")}?probeMs=500&timeoutMs=1000&settleMs=4000&ttlMs=${lease === "short" ? 3_000 : 6_000}`,
         async registerMany(service, endpoints) {
           await put("/v1/catalog/register", { Node: NODE, Address: "127.0.0.1" });
           for (let from = 0; from < endpoints.length; from += 64) {
