@@ -10,8 +10,7 @@
  * }
  * ```
  */
-export { oracle } from "./baselines/oracle.ts";
-export { polledTwoChoices } from "./baselines/polled-two-choices.ts";
+export { oracle } from "./oracle.ts";
 export { bootstrapMean, type Interval, pairedDifference } from "./bootstrap.ts";
 export {
   bimodal,
@@ -29,7 +28,19 @@ export { csvHeader, type Outcome, toCsvLine } from "./outcome.ts";
 export { type SimulatedPolicyName, simulatedPolicies } from "./policies.ts";
 export { createProcessorSharing } from "./processor-sharing.ts";
 export { callsPerSecond, type Failing, type Network, type Scenario } from "./scenario.ts";
-export { hobbled, neighbours, quietBed } from "./scenarios.ts";
+export {
+  burstyTraffic,
+  fastAndSlow,
+  fastFailing,
+  hobbled,
+  hobbledBed,
+  neighbours,
+  nodeFleet,
+  quietBed,
+  skewedClients,
+  smallFleet,
+  testBed,
+} from "./scenarios.ts";
 export type { Capacity, ServerModel } from "./server-model.ts";
 export type { FleetView, PolicyContext, SimulatedCandidate, SimulatedPolicy } from "./simulated-policy.ts";
 export { type SimulationHooks, simulate } from "./simulation.ts";

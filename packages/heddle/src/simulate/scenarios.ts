@@ -5,7 +5,8 @@
  * What the paper does not say is what the neighbours on the machines do. `neighbours` is fitted to the row of
  * weighted round robin in its Fig. 6, to nothing else, and stays as it is for all other rows and scenarios.
  */
-import { clampedNormal } from "./distributions.ts";
+import { clampedNormal, exponential } from "./distributions.ts";
+import { createEventLoop } from "./event-loop.ts";
 import type { Antagonists, Hobbling } from "./machines.ts";
 import { createProcessorSharing } from "./processor-sharing.ts";
 import type { Scenario } from "./scenario.ts";
@@ -51,3 +52,73 @@ export const quietBed: Scenario = {
   probeWorkMs: 0,
   probeTimeoutMs: 3,
 };
+
+/** The test bed with its neighbours. `load` is of the allocation. */
+export function testBed(load: number): Scenario {
+  const machines = { cores: allocatedCores, antagonists: neighbours };
+  return { ...quietBed, name: `test bed at ${toPercent(load)}`, load, machines };
+}
+
+/** The same where some machines are hobbled: Fig. 7, and the scenario that the default policy is judged on first. */
+export function hobbledBed(load: number): Scenario {
+  const { machines } = testBed(load);
+  return {
+    ...quietBed,
+    name: `hobbled at ${toPercent(load)}`,
+    load,
+    machines: { ...machines, hobbling: hobbled },
+  };
+}
+
+/** Fig. 9: a call takes half of the replicas twice the work, at 75 %. */
+export function fastAndSlow(): Scenario {
+  const { machines, ...bed } = testBed(0.75);
+  const isSlow = (replica: number) => replica % 2 === 1;
+  // 75 % of what they can do: a slow one counts half.
+  const speedOf = (replica: number) => (isSlow(replica) ? 2 / 3 : 4 / 3);
+  return { ...bed, name: "fast and slow", machines: { ...machines, speedOf } };
+}
+
+/** Two of twenty answer every call at once, with an error. */
+export function fastFailing(): Scenario {
+  const failing = { replicas: 2, afterMs: 1, fromMs: 5_000 };
+  return { ...hobbledBed(0.75), name: "fast-failing", clients: 20, replicas: 20, failing };
+}
+
+/** n clients and n replicas, at 80 % because few replicas even out less. */
+export function smallFleet(n: number): Scenario {
+  return { ...hobbledBed(0.8), name: `${n} × ${n}`, clients: n, replicas: n };
+}
+
+/** The busiest client of a hundred sends a fifth of all calls, the last a call every four seconds or so. */
+export function skewedClients(): Scenario {
+  return { ...hobbledBed(0.9), name: "skewed clients", clientSkew: 1 };
+}
+
+/** A fifth of the time three times the traffic, for half a second on average. */
+export function burstyTraffic(): Scenario {
+  const traffic = { kind: "bursts", factor: 3, burstMs: 500, calmMs: 2_000 } as const;
+  return { ...hobbledBed(0.75), name: "bursts", traffic };
+}
+
+/** Ten Node processes of a core each, that compute for 2 ms and wait for 8; one in eight at half speed. */
+export function nodeFleet(): Scenario {
+  return {
+    ...quietBed,
+    name: "Node, 10 × 10",
+    clients: 10,
+    replicas: 10,
+    machines: { cores: 1, hobbling: { ...hobbled, share: 0.2 } },
+    createServer: () => createEventLoop(waitShare),
+    // Load is of computing: the waiting is no work of the process.
+    load: 0.7 / (1 - waitShare),
+    work: exponential(10),
+    deadlineMs: 1_000,
+  };
+}
+
+const waitShare = 0.8;
+
+function toPercent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}

@@ -2,8 +2,8 @@
  * The bound: a balancer that sees every replica and every other client's calls at this moment, and sends the call
  * where it expects it to end first. Nobody can build it; it tells how much is left to win.
  */
-import type { Capacity } from "../server-model.ts";
-import type { PolicyContext, SimulatedCandidate, SimulatedPolicy } from "../simulated-policy.ts";
+import type { Capacity } from "./server-model.ts";
+import type { PolicyContext, SimulatedCandidate, SimulatedPolicy } from "./simulated-policy.ts";
 
 export const oracle: SimulatedPolicy = {
   name: "oracle",
