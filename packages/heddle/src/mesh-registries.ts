@@ -14,7 +14,7 @@ import { registryError } from "./discovery/registry-error.ts";
 import { parseRegistryUrl } from "./discovery/registry-url.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
-import { openRegistry, REGISTRY_SCHEMES } from "./registries.ts";
+import { openMeshRegistry, REGISTRY_SCHEMES } from "./registries.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
 export interface MeshRegistriesOptions {
@@ -102,7 +102,7 @@ export class MeshRegistries implements AsyncDisposable {
     const known = this.#opened.get(url);
     if (known !== undefined) return known;
     const { runtime, stateFolder, warn } = this.#options;
-    const opening = openRegistry(url, {
+    const opening = openMeshRegistry(url, {
       runtime,
       incarnation: this.#incarnation,
       onEvent: teller(parseRegistryUrl(url).text, warn),

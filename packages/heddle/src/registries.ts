@@ -18,6 +18,7 @@ import type {
   RegistryTransportOptions,
 } from "./discovery/registry-client.ts";
 import { parseRegistryUrl } from "./discovery/registry-url.ts";
+import { stayUp } from "./discovery/waiting/stay-up.ts";
 import { type Runtime, systemRuntime } from "./runtime/runtime.ts";
 
 /** Scheme → what opens it. */
@@ -56,9 +57,18 @@ export interface OpenRegistryOptions {
 
 /**
  * A registry for a program of its own: to watch what is there, to register what is no Heddle server. A mesh opens its own.
- * Connects when something is watched or registered. Throws `optionInvalid` for a URL that can't be used.
+ * Connects when something is watched or registered, and keeps the process up until that has ended. Throws `optionInvalid` for
+ * a URL that can't be used.
  */
 export async function openRegistry(url: string, options: OpenRegistryOptions = {}): Promise<RegistryClient> {
+  return stayUp(await openMeshRegistry(url, options), (options.runtime ?? systemRuntime).timers);
+}
+
+/** The same as a part of a mesh: the process stays up for what is served and called, and not for whom one knows. */
+export async function openMeshRegistry(
+  url: string,
+  options: OpenRegistryOptions = {},
+): Promise<RegistryClient> {
   const { stateFolder, env = process.env } = options;
   // What the program is told with may throw: neither a watch nor a registration ends with that.
   const onEvent = (event: DiscoveryEvent) => tell(options.onEvent ?? (() => {}), event);

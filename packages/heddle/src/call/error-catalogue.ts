@@ -56,7 +56,7 @@ export const CATALOGUE = {
     "never",
     "local",
     "option {option} is not valid: {reason}",
-    "correct the option; its docstring gives range and unit",
+    "correct the option; its docstring, or the guide of the registry, gives range and unit",
   ),
   metadataInvalid: entry(
     "HDL-1003",
@@ -371,7 +371,7 @@ export const CATALOGUE = {
     "unsent",
     "network",
     "registry {address} cannot be reached: {reason}",
-    "start one with `heddle control`, or set HEDDLE_REGISTRY",
+    "check that it runs there (Heddle's own: `heddle control`), or set HEDDLE_REGISTRY to where it is",
   ),
   registrationRefused: entry(
     "HDL-2502",
@@ -379,7 +379,7 @@ export const CATALOGUE = {
     "never",
     "peer",
     "the registry refused {instance}: {reason}",
-    "correct the instance's description",
+    "correct the instance's description, or let it register: credentials and rights",
   ),
   registryRefused: entry(
     "HDL-2503",

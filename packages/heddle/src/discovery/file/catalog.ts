@@ -126,7 +126,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
       if ((fault as NodeJS.ErrnoException).code === "ENOENT") return void files.delete(file);
       files.set(file, { ...state, content: known?.content, fault: fault as Error });
       onWarning(
-        `${(fault as Error).message} (${known?.content ? "what it said before holds" : "it is ignored"})`,
+        `${(fault as Error).message} (${known?.content ? "what it said before holds" : "the file is ignored"})`,
         fault,
       );
     }
