@@ -69,9 +69,9 @@ export class MeshRegistries implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = await Promise.allSettled(this.#opened.values());
     await Promise.all(
-      opened.map((result) =>
-        result.status === "fulfilled" ? result.value[Symbol.asyncDispose]() : undefined,
-      ),
+      opened
+        .filter((result) => result.status === "fulfilled")
+        .map(({ value }) => value[Symbol.asyncDispose]()),
     );
   }
 
