@@ -42,3 +42,11 @@ export { createMaglev, type MaglevOptions } from "./maglev.ts";
 export { createRingHash, type RingHashOptions } from "./ring-hash.ts";
 export { createDefault, type DefaultBalancer, type DefaultBalancerOptions } from "./default-balancer.ts";
 export { createLoadScore, type LoadScoreOptions } from "./load-score.ts";
+export {
+  createLocalityPriority,
+  type LocalityPriorityOptions,
+  levelShares,
+} from "./locality-priority.ts";
+export { createPanicThreshold, type PanicThresholdOptions } from "./panic-threshold.ts";
+export { createSlowStart, type SlowStarting, type SlowStartOptions } from "./slow-start.ts";
+export { createSubset, type SubsetOptions, subsetOf } from "./subset.ts";
