@@ -5,6 +5,8 @@ import { keepsTheContract } from "../../kit/registries/contract/contract.ts";
 import { fetchJson } from "../../kit/registries/probes.ts";
 
 const ALONE = "an agent without others";
+const NOT_KEPT =
+  "not always kept: of agents frozen one after the other some left instances unknown for more than 20 s; the cause is not known";
 const NODE = "bulk";
 
 for (const size of [1, 3] as const) {
@@ -18,7 +20,8 @@ for (const size of [1, 3] as const) {
       mendedMs: 20_000,
       latencyChanges: 100,
     },
-    leftOut: size === 1 ? { "one node silent": ALONE, "one node left": ALONE } : {},
+    leftOut:
+      size === 1 ? { "one node silent": ALONE, "one node left": ALONE } : { "one node silent": NOT_KEPT },
     loses: {},
     async start() {
       const server = await startConsul({ size });
