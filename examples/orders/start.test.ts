@@ -115,12 +115,19 @@ test("a registry that cannot be used is refused before anything starts", async (
   for (const [registry, reason] of [
     ["etdc", /"etdc" is neither a URL nor one of heddle, file, etcd, /],
     ["dns://127.0.0.1:53/svc.test", /services don't register in dns:\/\/.*; try dns/],
+    ["etcdd://127.0.0.1:1", /no kind of registry "etcdd".*did you mean etcd\?/],
+    ["etcd://127.0.0.1:1?tlt=3", /etcd:\/\/ has no option "tlt"/],
+    ["zookeeper://127.0.0.1:1", /connect ECONNREFUSED 127\.0\.0\.1:1/],
+    ["127.0.0.1:1", /connect ECONNREFUSED 127\.0\.0\.1:1/],
   ] as const) {
     const start = run(t, START, "--registry", registry);
     assert.deepEqual(await once(start.process, "close"), [2, null]);
     assert.match(start.output, reason);
     assert.equal(start.output.trim().split("\n").length, 1);
   }
+  const misspelled = run(t, START, "--registy", "file");
+  assert.deepEqual(await once(misspelled.process, "close"), [2, null]);
+  assert.match(misspelled.output, /^Unknown option '--registy'.*--registry <kind or URL>\n$/);
 });
 
 test("it stays up for one more order, and Ctrl-C drains everything and exits 0", async (t) => {

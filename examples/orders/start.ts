@@ -8,7 +8,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { createMesh } from "heddle";
 import { createCallTally } from "./src/call-tally.ts";
 import { checkBooks } from "./src/demo/books.ts";
@@ -22,7 +22,7 @@ import { OrderService } from "./src/gen/shop/v1/order_pb.ts";
 
 const IN_FLIGHT = 32;
 
-const { values } = parseArgs({
+const { values } = readArguments({
   options: {
     /** End after the report. */
     exit: { type: "boolean", default: false },
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     registry: { type: "string", default: "heddle" },
   },
 });
-const fault = faultOf(values.registry);
+const fault = await faultOf(values.registry);
 if (fault !== undefined) {
   console.error(`--registry: ${fault}`);
   process.exit(2);
@@ -124,6 +124,18 @@ async function run(): Promise<number> {
     `The system stays up. Place one more order from another terminal:\n\n  ${command}\n\nCtrl-C ends it.\n`,
   );
   return await stop.promise;
+}
+
+/** As `parseArgs`; wrong usage is a line and exit code 2. */
+function readArguments<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    console.error(
+      `${(error as Error).message}; there are --exit, --orders <count>, --registry <kind or URL>`,
+    );
+    process.exit(2);
+  }
 }
 
 /** What is being started, which the stack ends even if the run is stopped before it is there. */

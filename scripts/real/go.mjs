@@ -65,6 +65,6 @@ function stagedModules(module, version) {
 
 function prepare(what) {
   installPackages({ "golang-go": ["go", "version"] });
-  say(what);
+  say(`${what}; the first time takes minutes`);
   mkdirSync(bin, { recursive: true });
 }

@@ -3,6 +3,8 @@
  * or one that runs already. Whichever it is, the services are told nothing but its URL.
  */
 import { join } from "node:path";
+import { ConnectError, openRegistry } from "heddle";
+import { heddleTarget } from "heddle/discovery";
 import { startChild } from "./child.ts";
 import type { RunningInstance } from "./services.ts";
 
@@ -36,14 +38,41 @@ export type RealKind = (typeof REAL)[number];
 /** Where no service registers, so that these processes would be in nobody's list. */
 const WRITTEN_BY_PLATFORM = /^(kubernetes|dns|xds):/;
 
-/** What is wrong with a choice, as a sentence; undefined when it can be used. */
-export function faultOf(choice: string): string | undefined {
+/** What is wrong with a choice, as a sentence; undefined when it can be used. One that runs already is asked whether it answers. */
+export async function faultOf(choice: string): Promise<string | undefined> {
   const [, platform] = WRITTEN_BY_PLATFORM.exec(choice) ?? [];
   if (platform !== undefined)
     return `services don't register in ${platform}://, and nobody else would say there that these run; try ${platform}`;
-  if (KINDS.some((kind) => kind === choice) || /:\d+$|:\/\//.test(choice)) return undefined;
-  return `"${choice}" is neither a URL nor one of ${KINDS.join(", ")}`;
+  if (KINDS.some((kind) => kind === choice)) return undefined;
+  if (!/:\d+$|:\/\//.test(choice)) return `"${choice}" is neither a URL nor one of ${KINDS.join(", ")}`;
+  try {
+    await firstAnswer(choice);
+    return undefined;
+  } catch (error) {
+    return ConnectError.from(error).rawMessage;
+  }
 }
+
+/** Resolves when the registry at a URL says something, and rejects when it cannot be used or does not answer. */
+async function firstAnswer(url: string): Promise<void> {
+  const ending = new AbortController();
+  let fault: unknown = new Error(`it has not answered within ${ANSWERS_WITHIN_MS / 1000} s`);
+  await using registry = await openRegistry(url, {
+    stateFolder: false,
+    onEvent(event) {
+      if (event.kind !== "disconnected") return;
+      fault = event.error;
+      ending.abort();
+    },
+  });
+  // A folder is made by whoever registers first.
+  if (url.startsWith("file:")) return;
+  const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(ANSWERS_WITHIN_MS)]);
+  for await (const _ of registry.resolver.watch(heddleTarget("order"), signal)) return;
+  throw fault;
+}
+
+const ANSWERS_WITHIN_MS = 15_000;
 
 /** `choice`: the kind to start, or the URL of one that runs. When it rejects, nothing is left running. */
 export async function openDemoRegistry(choice: string, options: DemoRegistryOptions): Promise<DemoRegistry> {

@@ -36,7 +36,7 @@ export interface ControlPlaneOptions
   /**
    * `etcd://host:2379,host:2379/prefix`: shares everything with the other control planes that have the same store, any of
    * which then serves every instance. Options of the URL: `ttlMs` is how long the instances of a control plane
-   * that died stay (default 15); `tls`, `ca`, `cert`, `key`, `passwordFile`. Not together with `data`. Default: none.
+   * that died stay (default 15 000); `tls`, `ca`, `cert`, `key`, `passwordFile`. Not together with `data`. Default: none.
    */
   readonly store?: string;
   /** Certificate and key, and with `ca` the client certificates that are let in. Default: plain text. */
