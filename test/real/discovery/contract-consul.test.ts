@@ -6,7 +6,7 @@ import { fetchJson } from "../../kit/registries/probes.ts";
 
 const ALONE = "an agent without others";
 const NOT_KEPT =
-  "not always kept: of agents frozen one after the other some left instances unknown for more than 20 s; the cause is not known";
+  "not always kept: with agents frozen one after the other, a change or some instances were unknown for more than 20 s in 3 runs of 4; the cause is not known";
 const NODE = "bulk";
 
 for (const size of [1, 3] as const) {
