@@ -4,6 +4,13 @@
  * 2 that the command line was not understood.
  */
 import { parseArgs } from "node:util";
+import {
+  toBalanceResult,
+  toMarkdown as toBalanceMarkdown,
+  toText as toBalanceText,
+} from "./balance/report.ts";
+import { type StudyName, studyNames } from "./balance/studies.ts";
+import { runBalanceSuite } from "./balance/suite.ts";
 import { type FixtureName, fixtureNames, isFixtureName } from "./codec/fixtures.ts";
 import { contenderNames, isThere, type ContenderName } from "./discovery/contenders.ts";
 import {
@@ -45,7 +52,8 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- codec [--quick] [--json] [--fixtures small,maps] [--write]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
        npm run bench -- idle [--json] [--connections 10000]
-       npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]`;
+       npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]
+       npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--write]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -72,6 +80,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (suite === "memory") return runMemory(options);
   if (suite === "idle") return runIdle(options);
   if (suite === "discovery") return runDiscovery(options, args);
+  if (suite === "balance") return runBalance(options, args);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
 
@@ -82,6 +91,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         quick: { type: "boolean", default: false },
+        sim: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         only: { type: "string" },
@@ -179,6 +189,33 @@ async function runDiscovery(options: Options, args: readonly string[]): Promise<
   print(options.json ? JSON.stringify(result) : toDiscoveryText(result));
   if (options.write) await writeSection(toDiscoveryMarkdown(result));
   return 0;
+}
+
+async function runBalance(options: Options, args: readonly string[]): Promise<number> {
+  if (!options.sim) throw new UsageError("balance runs in simulated fleets: say --sim");
+  if (options.write && (options.quick || options.only !== undefined))
+    throw new UsageError("--write records a full run: leave the other choices out");
+  const machine = describeMachine();
+  const date = new Date().toISOString();
+  const seeds = options.quick ? 3 : 20;
+  const timing = options.quick ? { warmUpMs: 12_000, measureMs: 4_000 } : {};
+  const rows = await runBalanceSuite({ studies: toStudies(options.only), seeds, timing, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result = toBalanceResult({ node: process.version, date, command, machine }, rows, seeds);
+  print(options.json ? JSON.stringify(result) : toBalanceText(result));
+  if (options.write) await writeSection(toBalanceMarkdown(result));
+  return 0;
+}
+
+/** The studies of a list of names; all of them without one. */
+function toStudies(list: string | undefined): readonly StudyName[] {
+  if (list === undefined) return studyNames;
+  return list.split(",").map((name) => {
+    const known = studyNames.find((one) => one === name);
+    if (known === undefined)
+      throw new UsageError(`there is no study "${name}"; there are ${studyNames.join(", ")}`);
+    return known;
+  });
 }
 
 /** The registries of a list of names; without one Heddle, and those whose programs are here. */
