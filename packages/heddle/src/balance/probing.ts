@@ -69,12 +69,17 @@ export function createProbing<C extends Candidate, R>(
   /** Index in the pool of the best usable answer; -1 with fewer than two. */
   function choose(avoid: readonly C[] | undefined): number {
     let best = -1;
+    let bestProbe: Probe<C, ProbingState<R>> | undefined;
     let usable = 0;
     for (let i = 0; i < pool.size; i++) {
       const probe = pool.at(i);
-      if (isAvoided(probe.member.candidate, avoid)) continue;
+      // Members lie anywhere in memory: they are looked at only where it must be.
+      if (avoid !== undefined && isAvoided(probe.member.candidate, avoid)) continue;
       usable++;
-      if (best < 0 || rule.isBetter(probe, pool.at(best))) best = i;
+      if (bestProbe === undefined || rule.isBetter(probe, bestProbe)) {
+        best = i;
+        bestProbe = probe;
+      }
     }
     return usable < 2 ? -1 : best;
   }
