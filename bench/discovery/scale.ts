@@ -8,12 +8,12 @@ import { percentile } from "./percentile.ts";
 import { type Deployment, loadOfRegistry, type MeasuredCosts, type Topology } from "./scale-model.ts";
 import { type Arrival, type NodeCosts, simulateNode, type Telling } from "./told-in-time.ts";
 
-/** From bench/RESULTS.md, rounded up; an item of a message is the whole set by its time, divided. */
+/** Rounded up from runs on a busy machine; see docs/internals/scale.md for which of them are estimates. */
 const costs: MeasuredCosts = {
   instanceBytes: 12_000,
   watchBytes: 14_000,
   changeMicros: 150,
-  deliveryMicros: 25,
+  deliveryMicros: 20,
   heartbeatMicros: 35,
   itemMicros: 2,
 };
@@ -34,7 +34,7 @@ const topologies: readonly Topology[] = [
   { name: "4 shards, 100 relays", shards: 4, relays: 100 },
 ];
 
-const WAVE_SECONDS = 30;
+const WAVE_SECONDS = 10;
 /** A quarter of the region replaced in ten minutes, four changes for each instance. */
 const WAVE_CHANGES_PER_SECOND = (25_000 * 4) / 600;
 /** From the end of a stream to the end of its instance. */
