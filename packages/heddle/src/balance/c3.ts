@@ -15,7 +15,7 @@ export interface C3Options extends Omit<ProbePoolOptions, "random"> {
   random?: Random;
   /** n: clients of the same set, each assumed to have as many calls in flight as this one. Default 1. */
   clients?: number;
-  /** Weight of the newest in the averages, 0…1. Default 0.9, as in C3. */
+  /** Weight of the newest in the averages, 0…1. Default 0.1: one call that had nothing to do must not decide. */
   newestShare?: number;
 }
 
@@ -27,7 +27,7 @@ interface C3State {
 }
 
 export function createC3<C extends Candidate>(options: C3Options = {}): ProbingBalancer<C> {
-  const { random = systemRandom, clients = 1, newestShare = 0.9 } = options;
+  const { random = systemRandom, clients = 1, newestShare = 0.1 } = options;
   const average = (before: number, newest: number) =>
     before < 0 ? newest : before + (newest - before) * newestShare;
 

@@ -35,6 +35,13 @@ describe("LoadMeter", () => {
     assert.equal(meter.report(1).latencyMs, 250);
   });
 
+  it("does not believe one call that had nothing to do", () => {
+    const meter = createLoadMeter();
+    for (const latencyMs of [80, 90, 85]) meter.ended(0, latencyMs, 3, "ok");
+    meter.ended(0, 0.01, 0, "ok");
+    assert.ok(meter.report(0).latencyMs > 20);
+  });
+
   it("prefers the newest of them", () => {
     const meter = createLoadMeter({ medianOf: 3 });
     for (const latencyMs of [10, 10, 10, 10, 90, 90, 90]) meter.ended(0, latencyMs, 0, "ok");

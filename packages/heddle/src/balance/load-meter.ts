@@ -4,7 +4,7 @@
  * took, each tagged with the RIF that it met on arrival. The latency in a report is what a call arriving now should
  * expect: the median of the newest samples whose tag is near the present RIF.
  *
- * Where there is none near, the sample of the nearest RIF is scaled by (rif + 1) / (tag + 1): right after a jump of
+ * Where there are too few near, samples of the nearest RIFs are scaled by (rif + 1) / (tag + 1): right after a jump of
  * the RIF only calls from before it have finished, and their latency would look like that of an idle instance.
  * Cancelled calls leave the count like any other (a count that leaks looks like load for ever), and failed ones are
  * no samples, since to fail at once is not to be fast.
@@ -46,17 +46,26 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
   const requests = createRate(rateMs);
   const errors = createRate(rateMs);
 
-  /** The newest fresh ones with a tag near `rif`, into `chosen`: how many there are. */
+  /**
+   * The newest fresh ones with a tag near `rif`, into `chosen`: how many there are. With fewer than three the reach is
+   * widened, for a single call may by chance have had nothing to do; what lies beyond the first reach is scaled.
+   */
   function chooseNear(nowMs: number, rif: number): number {
-    const reach = Math.max(1, Math.floor(rif / 4));
     const first = Math.max(0, samples - history);
-    let count = 0;
-    for (let n = samples - 1; n >= first && count < medianOf; n--) {
-      const i = n % history;
-      if (nowMs - (times[i] as number) > freshMs) break;
-      if (Math.abs((tags[i] as number) - rif) <= reach) chosen[count++] = latencies[i] as number;
+    const near = Math.max(1, Math.floor(rif / 4));
+    for (let reach = near; ; reach *= 2) {
+      let count = 0;
+      let isAnyBeyond = false;
+      for (let n = samples - 1; n >= first && count < medianOf; n--) {
+        const i = n % history;
+        if (nowMs - (times[i] as number) > freshMs) break;
+        const tag = tags[i] as number;
+        const distance = Math.abs(tag - rif);
+        if (distance > reach) isAnyBeyond = true;
+        else chosen[count++] = (latencies[i] as number) * (distance > near ? (rif + 1) / (tag + 1) : 1);
+      }
+      if (count >= leastSamples || !isAnyBeyond) return count;
     }
-    return count;
   }
 
   /** The sample of the nearest RIF, fresh ones first, newest first among equals, scaled; -1 when there is none. */
@@ -109,6 +118,8 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     },
   };
 }
+
+const leastSamples = 3;
 
 /** Of the first `count` values, which it sorts: few, hence by insertion. */
 function median(values: Float64Array, count: number): number {
