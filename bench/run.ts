@@ -198,7 +198,7 @@ async function runBalance(options: Options, args: readonly string[]): Promise<nu
   const machine = describeMachine();
   const date = new Date().toISOString();
   const seeds = options.quick ? 3 : 20;
-  const timing = options.quick ? { warmUpMs: 12_000, measureMs: 4_000 } : {};
+  const timing = options.quick ? { measureMs: 5_000 } : {};
   const rows = await runBalanceSuite({ studies: toStudies(options.only), seeds, timing, onProgress: say });
   const command = `npm run bench -- ${args.join(" ")}`;
   const result = toBalanceResult({ node: process.version, date, command, machine }, rows, seeds);

@@ -50,11 +50,15 @@ export const probeRates = [4, 2.83, 2, 1.41, 1, 0.71, 0.5];
 export const rifShares = Array.from({ length: 13 }, (_, i) =>
   Number((0.769 + ((1 - 0.769) * i) / 12).toFixed(3)),
 );
+/** A part of Prequal is missed where it has work to do: which policy lacks it, whom to compare it with, and where. */
 export const ablations = [
-  "prequal",
-  "prequal countsOwnCalls=false",
-  "prequal removesWorst=false",
-  "prequal maxAgeMs=Infinity",
+  { whole: "prequal", without: "prequal countsOwnCalls=false", cell: "few-clients" },
+  {
+    whole: "prequal probesPerCall=1.41 removalsPerCall=0.25",
+    without: "prequal probesPerCall=1.41 removalsPerCall=0.25 removesWorst=false",
+    cell: "few-clients",
+  },
+  { whole: "prequal", without: "prequal maxAgeMs=Infinity", cell: "many-clients" },
 ];
 const slowed = (load: number, changes: Partial<Scenario>): Scenario => ({ ...hobbledBed(load), ...changes });
 
@@ -91,8 +95,12 @@ export const studies = {
   },
   ablation: {
     title: "Prequal without one of its parts",
-    cells: { "90": hobbledBed(0.9) },
-    policies: ablations,
+    cells: {
+      "few-clients": slowed(0.9, { name: "few clients", clients: 5 }),
+      // One and a half calls a second each: answers grow old before they are used.
+      "many-clients": slowed(0.9, { name: "many clients", clients: 4_000 }),
+    },
+    policies: [...new Set(ablations.flatMap(({ whole, without }) => [whole, without]))],
   },
   fleets: {
     title: "other fleets",

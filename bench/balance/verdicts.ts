@@ -151,13 +151,12 @@ function judgeLinear(runs: readonly Run[]): Verdict[] {
 }
 
 function judgeAblation(runs: readonly Run[]): Verdict[] {
-  const [whole = "", ...without] = ablations;
-  return without.map((policy) => {
+  return ablations.map(({ whole, without, cell }) => {
     const tails = [p99, p999].map((tail) =>
-      pairedDifference(perSeed(runs, "90", policy, tail), perSeed(runs, "90", whole, tail)),
+      pairedDifference(perSeed(runs, cell, without, tail), perSeed(runs, cell, whole, tail)),
     );
     return {
-      name: `T10 ${policy} is worse`,
+      name: `T10 ${without} is worse with ${cell}`,
       holds: tails.some(({ low }) => low > 0),
       found: tails
         .map(
