@@ -97,6 +97,8 @@ export class ClientSession implements Session, UpkeepOwner {
     else {
       this.#queue.add(owner);
       this.serveQueue();
+      // Nothing has opened here that would tell it.
+      if (this.#queue.has(owner)) this.#options.onFull();
     }
   }
 

@@ -173,6 +173,19 @@ describe("more calls than a connection should carry", () => {
     );
   });
 
+  it("bring another one also when the spare one has gone and the first is at its limit", async () => {
+    await connect();
+    const long = start(10);
+    await settle();
+    await pass(61_000);
+    assert.deepEqual(streams(), [10], "nobody needed the spare one");
+    const [late] = start(1);
+    await settle();
+    assert.notEqual(late?.stream, undefined);
+    assert.deepEqual(streams(), [10, 1]);
+    assert.ok(long.every(({ outcome }) => outcome === "running"));
+  });
+
   it("go to the first connection again as soon as it has room, and the others close when nobody needs them", async () => {
     await connect();
     const calls = start(20);

@@ -6,7 +6,11 @@ import { HeddleError, reasonText } from "../call/errors.ts";
 
 /** `registryRefused`: credentials that the registry does not accept, or that don't reach as far as is asked. */
 export function registryRefusal(registry: string, error: unknown): HeddleError {
-  return new HeddleError("registryRefused", { address: registry, reason: reasonText(error) }, { cause: error });
+  return new HeddleError(
+    "registryRefused",
+    { address: registry, reason: reasonText(error) },
+    { cause: error },
+  );
 }
 
 /** `registryUnreachable`, with what is new in `error` as its reason. */
