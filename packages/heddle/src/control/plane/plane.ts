@@ -112,7 +112,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       implement(RegistryService, service.implementation),
       implement(RegistryAdminService, createAdminService({ registry, settings, keeper })),
     ],
-    pages: [createPrometheusPage(registry)],
+    pages: [createPrometheusPage(registry, runtime.clock)],
     listen,
     runtime,
     ...(options.tls === undefined ? {} : { tls: options.tls }),

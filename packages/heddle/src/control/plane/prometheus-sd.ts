@@ -13,14 +13,21 @@ import {
   InstanceFilterSchema,
   InstanceHealth,
 } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { HttpAnswer, HttpPage } from "../../server/http-page.ts";
 import type { RegistryView } from "./registry.ts";
 
 /** The query may hold `service` (a name, as in Watch), `zone`, `version`, `contract` and `healthy=true`. */
-export function createPrometheusPage(registry: RegistryView): HttpPage {
+export function createPrometheusPage(registry: RegistryView, clock: Clock): HttpPage {
+  const kept = new Map<string, KeptAnswer>();
   return {
     path: "/prometheus/sd",
     answer(query) {
+      const nowMs = clock.now();
+      for (const [text, { madeAtMs }] of kept) if (nowMs - madeAtMs >= KEPT_MS) kept.delete(text);
+      const asked = query.toString();
+      const known = kept.get(asked);
+      if (known !== undefined) return known.answer;
       const unknown = [...query.keys()].find((name) => !KNOWN.has(name));
       if (unknown !== undefined)
         return text(400, `${unknown}: there is no such parameter; known: ${[...KNOWN].join(", ")}`);
@@ -34,16 +41,27 @@ export function createPrometheusPage(registry: RegistryView): HttpPage {
         // What Prometheus gets replaces what it had, so a registry that doesn't know everybody yet doesn't answer.
         const { complete, instances } = registry.list(query.get("service") ?? "", filter);
         if (!complete) return text(503, "the registry has just started and does not know all instances yet");
-        return {
-          status: 200,
-          contentType: "application/json",
-          body: JSON.stringify(instances.flatMap(toGroups)),
-        };
+        const body = new TextEncoder().encode(JSON.stringify(instances.flatMap(toGroups)));
+        const answer: HttpAnswer = { status: 200, contentType: "application/json", body };
+        if (kept.size < MAX_KEPT) kept.set(asked, { madeAtMs: nowMs, answer });
+        return answer;
       } catch (error) {
         return text(400, ConnectError.from(error).rawMessage);
       }
     },
   };
+}
+
+/**
+ * To write down 100 000 instances takes half a second in which nothing else happens. Prometheus asks once a minute; whoever
+ * asks more often gets the same answer for a second.
+ */
+const KEPT_MS = 1_000;
+const MAX_KEPT = 16;
+
+interface KeptAnswer {
+  readonly madeAtMs: number;
+  readonly answer: HttpAnswer;
 }
 
 const KNOWN: ReadonlySet<string> = new Set(["service", "zone", "version", "contract", "healthy"]);
