@@ -98,7 +98,7 @@ export const studies = {
     cells: {
       "few-clients": slowed(0.9, { name: "few clients", clients: 5 }),
       // One and a half calls a second each: answers grow old before they are used.
-      "many-clients": slowed(0.9, { name: "many clients", clients: 4_000 }),
+      "many-clients": slowed(0.9, { name: "many clients", clients: 800, replicas: 20 }),
     },
     policies: [...new Set(ablations.flatMap(({ whole, without }) => [whole, without]))],
   },
