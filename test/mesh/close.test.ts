@@ -48,7 +48,7 @@ test("a program that waits to be registered, and finds no registry, says so and 
   assert.deepEqual(await once(child, "close"), [0, null]);
   assert.match(
     errors,
-    /^heddle: registry 127\.0\.0\.1:1 cannot be reached: connect \S+ 127\.0\.0\.1:1 \(HDL-2501\); known instances stay in use; start one .*\n$/,
+    /^heddle: registry 127\.0\.0\.1:1 cannot be reached: connect \S+ 127\.0\.0\.1:1 \(HDL-2501\); known instances stay in use; check that it runs there .*\n$/,
   );
 });
 
