@@ -22,7 +22,7 @@ export interface Fleet extends FleetView {
 /** Of what is measured ten times a second: a time constant of about a second. */
 const smoothing = 0.1;
 
-export function createFleet({ replicas, machines, createServer }: Scenario): Fleet {
+export function createFleet({ replicas, machines, createServer, failing }: Scenario): Fleet {
   const servers = Array.from({ length: replicas }, createServer);
   const meters = Array.from({ length: replicas }, () => createLoadMeter());
   const capacity: Capacity[] = Array.from({ length: replicas }, () => ({
@@ -40,6 +40,8 @@ export function createFleet({ replicas, machines, createServer }: Scenario): Fle
     assigned: new Int32Array(replicas),
     alarmNs: new Float64Array(replicas).fill(Number.POSITIVE_INFINITY),
     alarmGeneration: new Int32Array(replicas),
+    isFailing: (replica, nowMs) =>
+      failing !== undefined && replica < failing.replicas && nowMs >= failing.fromMs,
     setCapacity(change, nowNs) {
       capacity[change.replica] = change;
       (servers[change.replica] as ServerModel).setCapacity(change, nowNs);

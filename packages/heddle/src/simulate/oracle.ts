@@ -14,7 +14,7 @@ export const oracle: SimulatedPolicy = {
       update(candidates) {
         set = [...candidates];
       },
-      pick() {
+      pick(_avoid, nowMs = 0) {
         // A random start, so that ties between idle replicas do not all go to the first.
         const start = set.length === 0 ? 0 : random.below(set.length);
         let best: SimulatedCandidate | undefined;
@@ -22,6 +22,7 @@ export const oracle: SimulatedPolicy = {
         let bestUse = Number.POSITIVE_INFINITY;
         for (let i = 0; i < set.length; i++) {
           const candidate = set[(start + i) % set.length] as SimulatedCandidate;
+          if (fleet.isFailing(candidate.replica, nowMs)) continue;
           const { cores, speed, contendedSpeed } = fleet.capacity[candidate.replica] as Capacity;
           const use = ((fleet.assigned[candidate.replica] as number) + 1) / cores;
           const slowdown = use <= 1 ? 1 / speed : use / (speed * contendedSpeed);

@@ -25,4 +25,6 @@ export interface FleetView {
   /** By replica: calls of all clients that are on the way to it or in it. */
   readonly assigned: Int32Array;
   readonly capacity: readonly Capacity[];
+  /** Whether it answers with errors from now on. */
+  isFailing(replica: number, nowMs: number): boolean;
 }

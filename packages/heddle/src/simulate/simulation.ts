@@ -58,7 +58,6 @@ export function simulate(
   const calls = atNs.length;
   const deadlineNs = scenario.deadlineMs * 1e6;
   const probeTimeoutNs = scenario.probeTimeoutMs * 1e6;
-  const failingFromNs = failing === undefined ? Number.POSITIVE_INFINITY : failing.fromMs * 1e6;
   const oneWayNs = (network.roundTripMs / 2) * 1e6;
 
   const streams = createRandomStreams(trace.seed);
@@ -127,7 +126,7 @@ export function simulate(
     state[call] = (state[call] as number) | inReplica;
     arrivedNs[call] = nowNs;
     tagOf[call] = (fleet.meters[replica] as LoadMeter).arrived(nowNs / 1e6);
-    if (failing !== undefined && replica < failing.replicas && nowNs >= failingFromNs) {
+    if (failing !== undefined && fleet.isFailing(replica, nowNs / 1e6)) {
       state[call] = (state[call] as number) | isError;
       heap.add(nowNs + failing.afterMs * 1e6, errorIsMade, call, 0);
       return;
