@@ -3,6 +3,7 @@
  * those of the tables in the Prequal paper where it has them.
  */
 import { createC3 } from "../balance/c3.ts";
+import { createDefault } from "../balance/default-balancer.ts";
 import { createLeastRequest } from "../balance/least-request.ts";
 import { createLinear } from "../balance/linear.ts";
 import { createPeakEwma } from "../balance/peak-ewma.ts";
@@ -40,7 +41,7 @@ export const simulatedPolicies = {
   /** As in Fig. 7 of the paper: Q_RIF 0.75, fixed. */
   prequal: { name: "prequal", create: ({ random }) => createPrequal({ random, hotQuantile: 0.75 }) },
   /** What a client uses when nobody chooses. */
-  default: { name: "default", create: ({ random }) => createPrequal({ random }) },
+  default: { name: "default", create: ({ random }) => createDefault({ random }) },
   oracle,
 } as const satisfies Record<string, SimulatedPolicy>;
 
