@@ -107,6 +107,8 @@ export function createRegistryCache(options: RegistryCacheOptions): RegistryCach
     } catch (error) {
       if (polling !== controller) return;
       isCurrent = false;
+      // What was missed may be in no delta any more, and the hash, which only counts, may agree all the same.
+      fullDueAtMs = 0;
       if (copyOf !== undefined) settle();
       for (const follower of followers) follower.onLost(error);
       followers.clear();
