@@ -4,8 +4,7 @@
  * uses whichever answers.
  */
 import { createClient } from "@connectrpc/connect";
-import { createWatchLoop } from "../../discovery/follow/watch-loop.ts";
-import { createRegistrationLoop } from "../../discovery/register/registration-loop.ts";
+import { assembleRegistry } from "../../discovery/assemble-registry.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
 import type { OpenRegistry } from "../../discovery/registry-client.ts";
 import { readRegistryOptions, type RegistryUrl } from "../../discovery/registry-url.ts";
@@ -13,22 +12,18 @@ import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { createHeddleHolder } from "./heddle-holder.ts";
 import { createHeddleSource } from "./heddle-source.ts";
 
-export const openHeddle: OpenRegistry = ({ url, runtime, incarnation, lastGood, onEvent, openTransport }) => {
+export const openHeddle: OpenRegistry = (context) => {
+  const { url, runtime, incarnation, openTransport } = context;
   const options = readRegistryOptions(url);
   const tls = options.tls();
   options.refuseOthers();
   const transport = openTransport({ hosts: addressesOf(url), tls });
   const client = createClient(RegistryService, transport);
-  const holder = createHeddleHolder({ client, incarnation, timers: runtime.timers });
-  const registrar = createRegistrationLoop(holder, { runtime, onEvent });
-  return {
-    resolver: createWatchLoop(createHeddleSource(client), { runtime, onEvent, lastGood }),
-    registrar,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
-      transport.close("now");
-    },
-  };
+  return assembleRegistry(context, {
+    source: createHeddleSource(client),
+    holder: createHeddleHolder({ client, incarnation, timers: runtime.timers }),
+    close: () => transport.close("now"),
+  });
 };
 
 /** Any address will do, `memory:` and `unix:` too; a host without a port gets the usual one. */

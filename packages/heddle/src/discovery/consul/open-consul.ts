@@ -1,8 +1,7 @@
 /** `consul://`: Consul's agents, over HTTP. */
 import { readFile } from "node:fs/promises";
-import { createWatchLoop } from "../follow/watch-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import { createRegistryHttp } from "../http/registry-http.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { createAgentPulse } from "./agent-pulse.ts";
 import { createConsulHolder } from "./consul-holder.ts";
@@ -10,7 +9,7 @@ import { type ConsulOptions, readConsulOptions } from "./consul-options.ts";
 import { createConsulSource } from "./consul-source.ts";
 
 export const openConsul: OpenRegistry = (context) => {
-  const { runtime, incarnation, lastGood, onEvent, url } = context;
+  const { runtime, incarnation, url } = context;
   const options = readConsulOptions(context);
   const { hosts, basePath, tls, token, query, registration, timeoutMs } = options;
   const http = () =>
@@ -33,15 +32,13 @@ export const openConsul: OpenRegistry = (context) => {
   });
   const source = createConsulSource({ http: reading, pulse, query, timeoutMs, runtime, registry: url.text });
   const holder = createConsulHolder({ http: writing, registration, incarnation, timeoutMs, runtime });
-  const registrar = createRegistrationLoop(holder, { runtime, onEvent });
-  return {
-    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
-    registrar,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
+  return assembleRegistry(context, {
+    source,
+    holder,
+    async close() {
       await Promise.all([reading.close(), writing.close()]);
     },
-  };
+  });
 };
 
 async function tokenHeader(token: ConsulOptions["token"]): Promise<Record<string, string>> {

@@ -4,14 +4,15 @@
  * in: that is the job of whoever runs the zone. Guide: docs/guides/discovery/dns.md.
  */
 import { invalidOption } from "../../call/check-option.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { readRegistryOptions } from "../registry-url.ts";
 import { createDnsLookup } from "./dns-lookup.ts";
 import { isSrvForm, SRV_FORMS } from "./dns-question.ts";
 import { createDnsSource, isServerAddress } from "./dns-source.ts";
 
-export const openDns: OpenRegistry = ({ url, runtime, lastGood, onEvent }) => {
+export const openDns: OpenRegistry = (context) => {
+  const { url, runtime } = context;
   const options = readRegistryOptions(url);
   const srv = options.text("srv", "on");
   const family = options.oneOf("family", ["any", "ipv4", "ipv6"], "any");
@@ -38,8 +39,5 @@ export const openDns: OpenRegistry = ({ url, runtime, lastGood, onEvent }) => {
     timeoutMs,
     runtime,
   });
-  return {
-    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
-    [Symbol.asyncDispose]: async () => {},
-  };
+  return assembleRegistry(context, { source });
 };

@@ -1,8 +1,7 @@
 /**
  * `etcd://user:password@host:2379,host:2379/prefix`: instances in etcd v3, in the layout of its own gRPC naming.
  */
-import { createWatchLoop } from "../follow/watch-loop.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import type { OpenRegistry, RegistryContext } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 import { createEtcdClient } from "./etcd-client.ts";
@@ -12,7 +11,7 @@ import { createEtcdSource } from "./etcd-source.ts";
 import { createLeaseKeeper } from "./lease-keeper.ts";
 
 export const openEtcd: OpenRegistry = (context) => {
-  const { url, runtime, incarnation, lastGood, onEvent, onWarning, openTransport } = context;
+  const { url, runtime, incarnation, onWarning, openTransport } = context;
   const options = readRegistryOptions(url);
   const hosts = hostsOf(url, 2379, "127.0.0.1:2379");
   const tls = options.tls();
@@ -24,23 +23,14 @@ export const openEtcd: OpenRegistry = (context) => {
   const transport = openTransport({ hosts, tls });
   const client = createEtcdClient({ transport, runtime, ...credentials });
   const leases = createLeaseKeeper({ client, runtime, ttlMs });
-  const registrar = createRegistrationLoop(
-    createEtcdHolder({ client, leases, layout, incarnation, runtime }),
-    { runtime, onEvent },
-  );
-  return {
-    resolver: createWatchLoop(createEtcdSource({ client, layout, registry: url.text, onWarning, runtime }), {
-      runtime,
-      onEvent,
-      lastGood,
-    }),
-    registrar,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
+  return assembleRegistry(context, {
+    source: createEtcdSource({ client, layout, registry: url.text, onWarning, runtime }),
+    holder: createEtcdHolder({ client, leases, layout, incarnation, runtime }),
+    close() {
       client[Symbol.dispose]();
       transport.close("now");
     },
-  };
+  });
 };
 
 /** From the URL, or from the environment of etcd's own `etcdctl`. */

@@ -1,7 +1,6 @@
 /** `eureka://`: Netflix's Eureka, over HTTP and JSON. */
-import { createWatchLoop } from "../follow/watch-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import { createRegistryHttp } from "../http/registry-http.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { createEurekaHolder } from "./eureka-holder.ts";
 import { readEurekaOptions } from "./eureka-options.ts";
@@ -9,7 +8,7 @@ import { createEurekaSource } from "./eureka-source.ts";
 import { createRegistryCache } from "./registry-cache.ts";
 
 export const openEureka: OpenRegistry = (context) => {
-  const { runtime, incarnation, lastGood, onEvent, url } = context;
+  const { runtime, incarnation, url } = context;
   const { hosts, basePath, tls, authorization, reading, registration, timeoutMs } =
     readEurekaOptions(context);
   const http = createRegistryHttp({
@@ -24,17 +23,9 @@ export const openEureka: OpenRegistry = (context) => {
   const cache = createRegistryCache({ http, reading, runtime, hasCredentials, registry: url.text });
   // A poll comes 1.1 periods after the one before, and may try every server twice: for the delta, then for all.
   const silenceMs = reading.pollMs * 1.5 + 2 * hosts.length * timeoutMs;
-  const source = createEurekaSource({ cache, timers: runtime.timers, silenceMs });
-  const registrar = createRegistrationLoop(createEurekaHolder({ http, registration, incarnation, runtime }), {
-    runtime,
-    onEvent,
+  return assembleRegistry(context, {
+    source: createEurekaSource({ cache, timers: runtime.timers, silenceMs }),
+    holder: createEurekaHolder({ http, registration, incarnation, runtime }),
+    close: () => http.close(),
   });
-  return {
-    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
-    registrar,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
-      await http.close();
-    },
-  };
 };

@@ -5,8 +5,7 @@
  */
 import { resolve } from "node:path";
 import { invalidOption } from "../../call/check-option.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { type RegistryUrl, readRegistryOptions } from "../registry-url.ts";
 import { type Catalog, createCatalog } from "./catalog.ts";
@@ -14,7 +13,8 @@ import { createFileHolder } from "./file-holder.ts";
 import { createFileSource } from "./file-source.ts";
 import { isServicesName } from "./parse-text.ts";
 
-export const openFile: OpenRegistry = ({ url, runtime, incarnation, lastGood, onEvent, onWarning }) => {
+export const openFile: OpenRegistry = (context) => {
+  const { url, runtime, incarnation, onWarning } = context;
   const options = readRegistryOptions(url);
   const pollMs = options.number("pollMs", 5_000, 10);
   const ttlMs = options.number("ttlMs", 15_000, 100);
@@ -33,13 +33,10 @@ export const openFile: OpenRegistry = ({ url, runtime, incarnation, lastGood, on
     catalogAt,
     silenceMs: 3 * pollMs + 5_000,
   });
-  const resolver = createWatchLoop(source, { runtime, onEvent, lastGood });
-  if (path === undefined || isServicesName(path.slice(path.lastIndexOf("/") + 1)))
-    return { resolver, [Symbol.asyncDispose]: async () => {} };
-
+  const isFolder = path !== undefined && !isServicesName(path.slice(path.lastIndexOf("/") + 1));
+  if (!isFolder) return assembleRegistry(context, { source });
   const holder = createFileHolder({ folder: path, ttlMs, incarnation, runtime });
-  const registrar = createRegistrationLoop(holder, { runtime, onEvent });
-  return { resolver, registrar, [Symbol.asyncDispose]: async () => registrar[Symbol.asyncDispose]() };
+  return assembleRegistry(context, { source, holder });
 };
 
 /** Absolute; undefined when the URL names no file, and each target brings its own. */

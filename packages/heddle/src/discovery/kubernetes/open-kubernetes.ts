@@ -7,10 +7,9 @@
 import { readFile } from "node:fs/promises";
 import { invalidOption } from "../../call/check-option.ts";
 import { reasonText } from "../../call/errors.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import { basicAuthorization } from "../http/basic-authorization.ts";
 import type { RegistryHttpTls } from "../http/registry-http.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
 import type { RegistryClient, RegistryContext } from "../registry-client.ts";
 import {
   hostsOf,
@@ -29,7 +28,7 @@ import { createReadinessHolder, type Readiness } from "./readiness.ts";
 
 /** It is an `OpenRegistry`. */
 export function openKubernetes(context: RegistryContext): KubernetesClient {
-  const { url, runtime, lastGood, onEvent } = context;
+  const { url, runtime } = context;
   const options = readRegistryOptions(url);
   const namespace = options.optionalText("namespace");
   const port = options.optionalText("port");
@@ -55,18 +54,16 @@ export function openKubernetes(context: RegistryContext): KubernetesClient {
   const silenceMs = 2 * probeMs + 2_000;
   const source = createKubernetesSource({ api, heartbeat, silenceMs, namespace, port, runtime });
   const holder = createReadinessHolder({ file: readinessFile });
-  const registrar = createRegistrationLoop(holder, { runtime, onEvent });
-  return {
-    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
-    registrar,
-    readiness: holder.readiness,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
+  const client = assembleRegistry(context, {
+    source,
+    holder,
+    async close() {
       heartbeat[Symbol.dispose]();
       closing.abort();
       await api[Symbol.asyncDispose]();
     },
-  };
+  });
+  return { ...client, readiness: holder.readiness };
 }
 
 export interface KubernetesClient extends RegistryClient {

@@ -3,8 +3,7 @@
  * watches and registers there; it is made with the first of them.
  */
 import { invalidOption } from "../../call/check-option.ts";
-import { createWatchLoop } from "../follow/watch-loop.ts";
-import { createRegistrationLoop } from "../register/registration-loop.ts";
+import { assembleRegistry } from "../assemble-registry.ts";
 import type { OpenRegistry } from "../registry-client.ts";
 import { hostsOf, readRegistryOptions } from "../registry-url.ts";
 import { createCuratorLayout } from "./curator-layout.ts";
@@ -17,7 +16,7 @@ import { createZookeeperHolder } from "./zookeeper-holder.ts";
 import { createZookeeperSource } from "./zookeeper-source.ts";
 
 export const openZookeeper: OpenRegistry = (context) => {
-  const { url, runtime, incarnation, onEvent, onWarning, lastGood } = context;
+  const { url, runtime, incarnation, onWarning } = context;
   const hosts = hostsOf(url, 2181, "127.0.0.1:2181");
   const options = readRegistryOptions(url);
   const tls = options.tls();
@@ -55,15 +54,7 @@ export const openZookeeper: OpenRegistry = (context) => {
     onWarning,
   });
   const holder = createZookeeperHolder({ session, layout, base, acl, incarnation, runtime });
-  const registrar = createRegistrationLoop(holder, { runtime, onEvent });
-  return {
-    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
-    registrar,
-    async [Symbol.asyncDispose]() {
-      await registrar[Symbol.asyncDispose]();
-      await session[Symbol.asyncDispose]();
-    },
-  };
+  return assembleRegistry(context, { source, holder, close: () => session[Symbol.asyncDispose]() });
 };
 
 const ANYONE = { scheme: "world", id: "anyone" };

@@ -1,0 +1,29 @@
+/** A registry's client from the parts that its adapter has written: the loops around them, and the way out. */
+import { createWatchLoop } from "./follow/watch-loop.ts";
+import type { Holder } from "./holder.ts";
+import { createRegistrationLoop } from "./register/registration-loop.ts";
+import type { RegistryClient, RegistryContext } from "./registry-client.ts";
+import type { Source } from "./source.ts";
+
+export interface RegistryParts {
+  readonly source: Source;
+  /** Absent where registering is somebody else's job. */
+  readonly holder?: Holder;
+  /** Closes the adapter's connections. Called once everything is deregistered; must not throw. Default: there are none. */
+  readonly close?: () => void | Promise<void>;
+}
+
+export function assembleRegistry(
+  { runtime, onEvent, lastGood }: Pick<RegistryContext, "runtime" | "onEvent" | "lastGood">,
+  { source, holder, close }: RegistryParts,
+): RegistryClient {
+  const registrar = holder && createRegistrationLoop(holder, { runtime, onEvent });
+  return {
+    resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
+    registrar,
+    async [Symbol.asyncDispose]() {
+      await registrar?.[Symbol.asyncDispose]();
+      await close?.();
+    },
+  };
+}
