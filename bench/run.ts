@@ -168,7 +168,7 @@ async function runDiscovery(options: Options, args: readonly string[]): Promise<
   const machine = describeMachine();
   const timing = options.quick
     ? { sizes: [1, 10], rounds: 2, idleMs: 700, changeMs: 1_500, pickerRounds: 10 }
-    : { sizes: [1, 10, 100], rounds: 3, idleMs: 700, changeMs: 1_800, pickerRounds: 25 };
+    : { sizes: [1, 10, 100], rounds: 3, idleMs: 700, changeMs: 1_800, pickerRounds: 120 };
   const measured = await runDiscoverySuite({
     ...timing,
     contenders,

@@ -39,7 +39,8 @@ ${markdownTable(each)}
 ${markdownTable(pickers)}
 
 From the registration of an instance to the pickers of 100 channels, each with its own connection to the registry; "last" is the last of the
-100. A picker has an instance when the channel is connected with it, and has it no more when no call can be given to it.
+100; at the smallest size. A picker has an instance when the channel is connected with it, and has it no more when no call can be
+given to it.
 ${units}
 ${markdownTable(ratios)}
 

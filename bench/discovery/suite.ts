@@ -128,6 +128,14 @@ export async function runDiscoverySuite(plan: DiscoveryPlan): Promise<DiscoveryM
   for (let round = 0; round < WARM_UP_ROUNDS; round++)
     for (const stage of stages) await measureRound(plan, stage, 1);
 
+  const pickers = await measurePickers({
+    registries: stages.map(({ contender, mover }) => ({ url: contender.url, registrant: mover })),
+    calleeAddress,
+    pickers: plan.pickers,
+    rounds: plan.pickerRounds,
+    onProgress: plan.onProgress,
+  });
+
   const rows: SizeRow[] = [];
   const small = new Map<Stage, Memory>();
   const fillRates = new Map<Stage, number>();
@@ -152,13 +160,6 @@ export async function runDiscoverySuite(plan: DiscoveryPlan): Promise<DiscoveryM
     filled = size;
   }
 
-  const pickers = await measurePickers({
-    registries: stages.map(({ contender, mover }) => ({ url: contender.url, registrant: mover })),
-    calleeAddress,
-    pickers: plan.pickers,
-    rounds: plan.pickerRounds,
-    onProgress: plan.onProgress,
-  });
   const figures: ContenderFigures[] = [];
   for (const [nth, stage] of stages.entries()) {
     const { contender } = stage;
