@@ -14,6 +14,8 @@ import { createEndpointSet, type EndpointChange } from "../discovery/endpoint-se
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import type { Timer } from "../runtime/timer.ts";
+import { attemptOutcome } from "./attempt-outcome.ts";
+import type { ClientCall } from "./call.ts";
 import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
 /** Somebody who needs an instance. */
@@ -82,9 +84,19 @@ export class Endpoints {
   }
 
   /** An instance for the next attempt, one not in `tried` if possible; undefined when none is ready. */
-  pick(tried: readonly Subchannel[] | undefined): Subchannel | undefined {
+  pick(tried: readonly Subchannel[] | undefined, nowMs: number): Subchannel | undefined {
     const { balancer } = this.#options;
-    return balancer.pick(tried) ?? (tried === undefined ? undefined : balancer.pick());
+    return balancer.pick(tried, nowMs) ?? (tried === undefined ? undefined : balancer.pick(undefined, nowMs));
+  }
+
+  /** The one place that hears of the end of every attempt that had an instance, whatever came of it. */
+  attemptEnded(call: ClientCall, subchannel: Subchannel): void {
+    subchannel.inFlight--;
+    const { balancer, clock } = this.#options;
+    if (balancer.ended === undefined) return;
+    const nowMs = clock.now();
+    const sentAtMs = Math.max(call.sentAtMs, call.attemptStartedAtMs);
+    balancer.ended(subchannel, nowMs, nowMs - sentAtMs, attemptOutcome(call));
   }
 
   /** Calls the waiter back when an instance is ready, or when its time is up. */
@@ -205,10 +217,10 @@ export class Endpoints {
     if (this.#stop.signal.aborted) return;
     const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
     const healthy = ready.filter(({ unhealthy }) => !unhealthy);
-    this.#options.balancer.update(healthy.length > 0 ? healthy : ready);
+    this.#options.balancer.update(healthy.length > 0 ? healthy : ready, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;
     for (const waiter of this.#takeWaiters()) {
-      const chosen = this.pick(undefined);
+      const chosen = this.pick(undefined, this.#options.clock.now());
       if (chosen === undefined) this.wait(waiter);
       else waiter.onInstance(chosen);
     }

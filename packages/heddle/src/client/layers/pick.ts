@@ -44,7 +44,7 @@ export const pick: ClientLayer = {
       down(call) {
         call.attempts++;
         call.attemptStartedAtMs = call.attempts === 1 ? call.startedAtMs : clock.now();
-        const subchannel = endpoints.pick(call.tried);
+        const subchannel = endpoints.pick(call.tried, call.attemptStartedAtMs);
         if (subchannel !== undefined) return chosen(call, subchannel);
         call.phase = "waiting for an instance";
         call.subchannel = undefined;
@@ -54,7 +54,8 @@ export const pick: ClientLayer = {
         endpoints.wait(waiting);
       },
       up(call) {
-        if (call.subchannel !== undefined) call.subchannel.inFlight--;
+        const { subchannel } = call;
+        if (subchannel !== undefined) endpoints.attemptEnded(call, subchannel);
         link.up(call);
       },
     };
