@@ -19,6 +19,7 @@ import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import { CANCEL } from "../wire/http2/constants.ts";
 import { refusalReason, resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";
+import type { MethodPolicy } from "./method-policy.ts";
 import type { SignalCall } from "./signal-calls.ts";
 
 /** Whoever holds a call that is not moving: it must let go when the call is aborted, and hand it on upwards. */
@@ -28,6 +29,8 @@ export interface Holder {
 
 export interface ClientCallInit {
   readonly method: Method;
+  /** What the channel does with calls of the method. */
+  readonly policy: MethodPolicy;
   /** Metadata of the user, already checked. */
   readonly metadata: Fields;
   /** Time for the whole call in ms; `Infinity` for none. */
@@ -38,6 +41,7 @@ export interface ClientCallInit {
 
 export abstract class ClientCall implements WheelEntry, SignalCall, CancellableCall, StreamOwner {
   readonly method: Method;
+  readonly policy: MethodPolicy;
   readonly metadata: Fields;
   readonly maxReceiveBytes: number;
   /** The caller's own way to cancel. */
@@ -97,8 +101,9 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** How the messages of the answer are compressed. */
   answerEncoding: Encoding | undefined = undefined;
 
-  constructor({ method, metadata, timeoutMs, maxReceiveBytes, signal }: ClientCallInit) {
+  constructor({ method, policy, metadata, timeoutMs, maxReceiveBytes, signal }: ClientCallInit) {
     this.method = method;
+    this.policy = policy;
     this.metadata = metadata;
     this.timeoutMs = timeoutMs;
     this.maxReceiveBytes = maxReceiveBytes;

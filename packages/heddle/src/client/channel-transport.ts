@@ -6,6 +6,7 @@
  */
 import type {
   DescMessage,
+  DescMethod,
   DescMethodStreaming,
   DescMethodUnary,
   DescService,
@@ -36,7 +37,7 @@ export function channelTransport(channel: Channel): Transport {
     unary(method, signal, timeoutMs, header, input, contextValues) {
       if (interceptors.length === 0)
         return unary(channel, method, { signal, timeoutMs, headers: header }, input);
-      const timeout = effectiveTimeout(channel, timeoutMs);
+      const timeout = effectiveTimeout(channel, method, timeoutMs);
       const ended = new EndedBySignal();
       return runUnaryCall({
         interceptors,
@@ -65,7 +66,7 @@ export function channelTransport(channel: Channel): Transport {
     stream(method, signal, timeoutMs, header, input, contextValues) {
       if (interceptors.length === 0)
         return stream(channel, method, { signal, timeoutMs, headers: header }, input);
-      const timeout = effectiveTimeout(channel, timeoutMs);
+      const timeout = effectiveTimeout(channel, method, timeoutMs);
       const ended = new EndedBySignal();
       return runStreamingCall({
         interceptors,
@@ -260,7 +261,11 @@ function requestParts(
 }
 
 /** The timeout that interceptors' signals keep too; undefined for none. */
-function effectiveTimeout(channel: Channel, timeoutMs: number | undefined): number | undefined {
-  const effective = timeoutMs ?? channel.options.defaultTimeoutMs;
+function effectiveTimeout(
+  channel: Channel,
+  method: DescMethod,
+  timeoutMs: number | undefined,
+): number | undefined {
+  const effective = timeoutMs ?? channel.policyOf(channel.methodOf(method)).timeoutMs;
   return effective <= 0 || effective === Number.POSITIVE_INFINITY ? undefined : effective;
 }

@@ -19,6 +19,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { ClientParts } from "./layer.ts";
+import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
 import { clientStack } from "./stack.ts";
 import type { ChannelStatus } from "./status.ts";
@@ -37,11 +38,13 @@ export class Channel {
   readonly methodOf: (desc: DescMethod) => Method;
   readonly #endpoints: Endpoints;
   readonly #start: (call: ClientCall) => void;
+  readonly #policies: MethodPolicies;
   #closed = false;
 
   constructor({ target, resolver, runtime, options }: ChannelOptions) {
     this.target = target;
     this.options = resolveClientOptions(options);
+    this.#policies = new MethodPolicies(this.options, undefined);
     const {
       balancer,
       connections,
@@ -87,6 +90,11 @@ export class Channel {
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());
+  }
+
+  /** What holds for calls of the method. */
+  policyOf(method: Method): MethodPolicy {
+    return this.#policies.of(method);
   }
 
   /** The instances that are known, with the state of the connection to each. */

@@ -10,12 +10,13 @@ import { toRequestError } from "../contract/message-error.ts";
 import type { Method } from "../contract/method.ts";
 import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
+import type { MethodPolicy } from "./method-policy.ts";
 import { RequestSlab } from "./request-slab.ts";
 import { type MessageSource, StreamingCall } from "./streaming-call.ts";
 import { UnaryCall, type UnaryCallInit, type UnaryCaller } from "./unary-call.ts";
 
 export interface InvokeOptions {
-  /** In ms; undefined for the channel's default, 0 and less for none (as in Connect). */
+  /** In ms; undefined for what the method's policy says, 0 and less for none (as in Connect). */
   readonly timeoutMs?: number | undefined;
   readonly headers?: HeadersInit | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -31,19 +32,21 @@ export function invokeUnary(
   options: InvokeOptions | undefined,
   caller: UnaryCaller,
 ): void {
-  const { maxReceiveMessageBytes, sendCompression } = channel.options;
+  const { sendCompression } = channel.options;
+  const policy = channel.policyOf(method);
   const init = {
     method,
+    policy,
     metadata: metadataOf(options),
-    timeoutMs: timeoutOf(channel, options),
-    maxReceiveBytes: maxReceiveMessageBytes,
+    timeoutMs: timeoutOf(policy, options),
+    maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
     request: NOTHING,
     requestStart: 0,
     requestEnd: 0,
     requestFlag: 0,
   };
-  encodeRequest(init, request, channel);
+  encodeRequest(init, request);
   if (sendCompression !== undefined) compressRequest(init, sendCompression, channel);
   channel.start(new UnaryCall(init, caller));
 }
@@ -55,17 +58,20 @@ export function invokeStreaming(
   input: MessageSource,
   options: InvokeOptions | undefined,
 ): StreamingCall {
-  const { maxSendMessageBytes, maxReceiveMessageBytes, sendCompression } = channel.options;
+  const { sendCompression } = channel.options;
+  const method = channel.methodOf(desc);
+  const policy = channel.policyOf(method);
   const call = new StreamingCall({
-    method: channel.methodOf(desc),
+    method,
+    policy,
     metadata: metadataOf(options),
-    timeoutMs: timeoutOf(channel, options),
-    maxReceiveBytes: maxReceiveMessageBytes,
+    timeoutMs: timeoutOf(policy, options),
+    maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
     input,
     sendEncoding: encodingNamed(sendCompression ?? "identity"),
     compressMinBytes: channel.options.compressMinBytes,
-    maxSendBytes: maxSendMessageBytes,
+    maxSendBytes: policy.maxRequestBytes,
   });
   channel.start(call);
   return call;
@@ -81,11 +87,7 @@ const NOTHING = new Uint8Array(0);
  */
 let spareSlab: RequestSlab | undefined = new RequestSlab();
 
-function encodeRequest(
-  init: UnaryInit,
-  request: Message | MessageInitShape<DescMessage>,
-  channel: Channel,
-): void {
+function encodeRequest(init: UnaryInit, request: Message | MessageInitShape<DescMessage>): void {
   const slab = spareSlab ?? new RequestSlab();
   spareSlab = undefined;
   slab.begin();
@@ -97,10 +99,10 @@ function encodeRequest(
     spareSlab = slab;
   }
   const bytes = slab.length - slab.start;
-  const { maxSendMessageBytes } = channel.options;
-  if (bytes > maxSendMessageBytes) {
+  const { maxRequestBytes } = init.policy;
+  if (bytes > maxRequestBytes) {
     slab.length = slab.start;
-    throw messageTooLarge(bytes, maxSendMessageBytes, "sent");
+    throw messageTooLarge(bytes, maxRequestBytes, "sent");
   }
   init.request = slab.bytes;
   init.requestStart = slab.start;
@@ -111,7 +113,7 @@ function compressRequest(init: UnaryInit, encoding: EncodingName, { options }: C
   const { flag, payload } = toOutgoing(
     init.request.subarray(init.requestStart, init.requestEnd),
     encodingNamed(encoding),
-    { maxSendBytes: options.maxSendMessageBytes, compressMinBytes: options.compressMinBytes },
+    { maxSendBytes: init.policy.maxRequestBytes, compressMinBytes: options.compressMinBytes },
   );
   init.request = payload;
   init.requestStart = 0;
@@ -124,9 +126,9 @@ function metadataOf(options: InvokeOptions | undefined): Fields {
   return toFields(options.headers instanceof Headers ? options.headers : new Headers(options.headers));
 }
 
-function timeoutOf(channel: Channel, options: InvokeOptions | undefined): number {
+function timeoutOf(policy: MethodPolicy, options: InvokeOptions | undefined): number {
   const timeoutMs = options?.timeoutMs;
-  if (timeoutMs === undefined) return channel.options.defaultTimeoutMs;
+  if (timeoutMs === undefined) return policy.timeoutMs;
   if (Number.isNaN(timeoutMs)) throw invalidOption("timeoutMs", "it is not a number");
   return timeoutMs <= 0 ? Number.POSITIVE_INFINITY : timeoutMs;
 }
