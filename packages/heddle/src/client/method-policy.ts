@@ -17,7 +17,7 @@ import type {
 } from "../policy/service-config.ts";
 import { statusCode } from "../policy/status-code.ts";
 import { callBackoff } from "../resilience/backoff.ts";
-import { defaultHedgePolicy, type HedgePolicy } from "../resilience/hedge-policy.ts";
+import type { HedgePolicy } from "../resilience/hedge-policy.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../resilience/retry-policy.ts";
 
 export interface MethodPolicy {
@@ -133,12 +133,8 @@ function retryPolicy(
 
 function hedgePolicy(config: HedgeConfig | false | undefined): HedgePolicy | undefined {
   if (config === undefined || config === false) return undefined;
-  const { nonFatalCodes, ...rest } = config;
-  return {
-    ...defaultHedgePolicy,
-    ...rest,
-    ...(nonFatalCodes === undefined ? {} : { nonFatalCodes: codesOf(nonFatalCodes) }),
-  };
+  const { maxExtraLoad = 0.02, delayMs = "quantile", maxAttempts = 2, nonFatalCodes = [] } = config;
+  return { maxExtraLoad, delayMs, maxAttempts, nonFatalCodes: codesOf(nonFatalCodes) };
 }
 
 function codesOf(names: readonly string[]): ReadonlySet<Code> {
