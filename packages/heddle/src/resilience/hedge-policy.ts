@@ -5,7 +5,7 @@
  * the call is slower than all but that share of the client's own calls of the method (Dean and Barroso, "The Tail at
  * Scale", 2013; Finagle's BackupRequestFilter). gRPC's form with a fixed delay is the same type.
  */
-import type { Code } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 
 /** How the calls of a method are hedged. Absent for a method: never. */
 export interface HedgePolicy {
@@ -18,3 +18,11 @@ export interface HedgePolicy {
   /** Statuses of one attempt that do not end the others. */
   readonly nonFatalCodes: ReadonlySet<Code>;
 }
+
+/** One hedge for at most 2 % of the calls, when a call is slower than 98 % of them. */
+export const defaultHedgePolicy: HedgePolicy = {
+  maxExtraLoad: 0.02,
+  delayMs: "quantile",
+  maxAttempts: 2,
+  nonFatalCodes: new Set([Code.Unavailable]),
+};
