@@ -56,8 +56,10 @@ export interface MethodConfig {
   readonly retry?: RetryConfig | false;
   /** A second attempt before the first one has failed; false for none. Default none. gRPC: `hedgingPolicy`. */
   readonly hedge?: HedgeConfig | false;
-  /** Calls that may be under way at a time; further ones fail at once. Default: no limit. */
+  /** Calls that may be under way at a time, of all methods of this rule together; further ones fail. Default: no limit. */
   readonly maxConcurrent?: number;
+  /** Calls beyond `maxConcurrent` that may wait for one of them to end, within their deadline. Default 0. */
+  readonly maxQueued?: number;
 }
 
 /** A method, a service (all its methods), or with neither all methods of all services. */
@@ -119,17 +121,109 @@ export interface HealthCheckConfig {
   readonly serviceName: string;
 }
 
-/** Settings of outlier ejection. */
+/**
+ * When an instance is left out for a while: it fails where others do not. What counts are answers and losses that speak
+ * against the instance (UNAVAILABLE, INTERNAL, UNKNOWN, DATA_LOSS, a lost connection, time that ran out where others
+ * would have answered), never what its caller did wrong or called off, and never that it was overloaded.
+ * Names and semantics are those of gRPC (https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md) and
+ * Envoy where they have the same; the defaults are ours.
+ */
 export interface OutlierConfig {
-  readonly [setting: string]: unknown;
+  /** Failures in a row after which it is ejected at once; 0: this is no reason. Default 5. Envoy: `consecutive_5xx`. */
+  readonly consecutiveFailures?: number;
+  /** Ejected when too many of its calls fail, and more than elsewhere; false: this is no reason. Default on. */
+  readonly failurePercentage?: FailurePercentageConfig | false;
+  /** Ejected when fewer calls succeed than is usual in the set; false: this is no reason. Default false. */
+  readonly successRate?: SuccessRateConfig | false;
+  /** Ejected when its answers take many times as long as elsewhere; false: this is no reason. Default false. */
+  readonly latency?: LatencyOutlierConfig | false;
+  /** Time over which calls are counted, in ms. Default 10 000. */
+  readonly intervalMs?: number;
+  /** How long the first ejection lasts at most, in ms. Default 1000. gRPC: `baseEjectionTime`, 30 s. */
+  readonly baseEjectionMs?: number;
+  /** No ejection lasts longer, in ms. Default 30 000. gRPC: `maxEjectionTime`, 300 s. */
+  readonly maxEjectionMs?: number;
+  /** How the time grows with each further ejection: doubled, or by `baseEjectionMs` as in gRPC. Default `doubling`. */
+  readonly growth?: "doubling" | "linear";
+  /** Share of the time that is up to chance, so that not everybody tries again at once: 0 … 1. Default 0.5. */
+  readonly jitter?: number;
+  /** Percent of the instances that may be ejected at a time; one may always be, and one always stays. Default 50. */
+  readonly maxEjectionPercent?: number;
+  /** One call goes there before all others do, and decides. False, as in gRPC: it is back with all calls. Default true. */
+  readonly trial?: boolean;
 }
 
-/** Settings of the adaptive concurrency limit. */
+export interface FailurePercentageConfig {
+  /** Percent of calls that failed, from which on an instance is ejected. Default 20. gRPC: `threshold`, 85. */
+  readonly thresholdPercent?: number;
+  /** … and that many times the share that fails in the rest of the set; 0, as in gRPC: whatever fails there. Default 2. */
+  readonly timesOthers?: number;
+  /** Percent of the cases in which it is really ejected. Default 100. */
+  readonly enforcementPercent?: number;
+  /** Instances with enough calls that there must be. Default 2. gRPC: 5. */
+  readonly minimumHosts?: number;
+  /** Calls of the interval that an instance must have had. Default 20. gRPC: 50. */
+  readonly requestVolume?: number;
+}
+
+export interface SuccessRateConfig {
+  /** Ejected below mean minus so many standard deviations. Default 1.9. gRPC: `stdevFactor`, in thousandths. */
+  readonly stdevFactor?: number;
+  /** Percent of the cases in which it is really ejected. Default 100. */
+  readonly enforcementPercent?: number;
+  /** Instances with enough calls that there must be. Default 5. */
+  readonly minimumHosts?: number;
+  /** Calls of the interval that an instance must have had. Default 100. */
+  readonly requestVolume?: number;
+}
+
+export interface LatencyOutlierConfig {
+  /** Ejected when its mean latency is so many times the median of the instances' means. Default 5. */
+  readonly timesMedian?: number;
+  /** … and at least so long, in ms. Default 100. */
+  readonly minimumMs?: number;
+  /** Percent of the cases in which it is really ejected. Default 100. */
+  readonly enforcementPercent?: number;
+  /** Instances with enough calls that there must be. Default 3. */
+  readonly minimumHosts?: number;
+  /** Answers of the interval that an instance must have given. Default 20. */
+  readonly requestVolume?: number;
+}
+
+/**
+ * A limit on the calls under way that follows what is measured: it shrinks while answers take longer than they usually
+ * do and grows while they do not. Calls beyond an instance's limit go to another instance.
+ */
 export interface LimitConfig {
-  readonly [setting: string]: unknown;
+  /**
+   * Since when there is a limit. `overload`: since a call ran out of time or was refused for overload, until all has been
+   * well for a while, so that nothing is limited in a system that is well. `always`. Default `overload`.
+   */
+  readonly engage?: "overload" | "always";
+  /** The first limit where `engage` is `always`, in calls. Default 64. */
+  readonly initial?: number;
+  /** No limit is lower, in calls. Default 16. */
+  readonly minimum?: number;
+  /** No limit is higher, in calls; beyond it there is none with `overload`. Default 1000. */
+  readonly maximum?: number;
+  /** So many times the usual latency is no sign of a queue. Default 1.5. */
+  readonly tolerance?: number;
+  /** How long a call waits for room before it fails, in ms. Default 0: not at all. */
+  readonly maxWaitMs?: number;
 }
 
-/** Settings of client-side throttling. */
+/**
+ * Failing some calls here while the service refuses many for overload, since a refusal costs it too. A call is failed with
+ * probability max(0, (requests - k × accepted) / (requests + 1)). Source: Google SRE book, "Handling Overload". Levels of
+ * criticality are counted apart.
+ */
 export interface ThrottleConfig {
-  readonly [setting: string]: unknown;
+  /** Calls that are sent for each one accepted: 2 lets as many be refused as are accepted. Default 2. */
+  readonly k?: number;
+  /** Time over which calls are counted, in ms. Default 30 000. */
+  readonly windowMs?: number;
+  /** Calls a second that are always sent, at each level. Default 10. */
+  readonly minPerSecond?: number;
+  /** Codes that mean overload beside what our own servers say: such as `["RESOURCE_EXHAUSTED"]`. Default none. */
+  readonly codes?: readonly string[];
 }
