@@ -5,6 +5,7 @@ import { type AmbientCall, currentCall, runDetached, runInCall } from "./context
 const served: AmbientCall = {
   deadlineAtMs: 5,
   traceId: "t",
+  criticality: undefined,
   propagated: [],
   failed: false,
   adopt: () => {},

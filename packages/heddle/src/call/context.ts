@@ -5,6 +5,7 @@
  * Kept by `AsyncLocalStorage`, set by the server around each handler, read by the client once per call.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Criticality } from "./criticality.ts";
 import type { Fields } from "./metadata.ts";
 
 /** What an outgoing call inherits. */
@@ -13,6 +14,8 @@ export interface AmbientCall {
   readonly deadlineAtMs: number;
   /** W3C trace id (32 hex digits) that the outgoing calls belong to. */
   readonly traceId: string;
+  /** How much it matters, if its caller said so. */
+  readonly criticality: Criticality | undefined;
   /** Incoming metadata that travels on. */
   readonly propagated: Fields;
   /** It has ended with an error, its cancellation or its deadline among them: nobody waits for what it still does. */

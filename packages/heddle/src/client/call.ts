@@ -6,6 +6,7 @@
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { AmbientCall, CancellableCall } from "../call/context.ts";
+import type { Criticality } from "../call/criticality.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Fields } from "../call/metadata.ts";
 import type { AttemptRecord, CallPhase, CallRecord } from "../call/record.ts";
@@ -62,6 +63,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** The served call inside which this one was made. */
   parent: AmbientCall | undefined = undefined;
   traceId: string | undefined = undefined;
+  /** How much it matters, by its policy and by the served call; its own metadata may say otherwise. */
+  criticality: Criticality | undefined = undefined;
 
   phase: CallPhase = "waiting for an instance";
   holder: Holder | undefined = undefined;

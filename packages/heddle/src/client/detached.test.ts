@@ -9,6 +9,7 @@ import { createTransport } from "./transport.ts";
 const SERVED: AmbientCall = {
   deadlineAtMs: 0,
   traceId: "0".repeat(32),
+  criticality: undefined,
   propagated: [],
   failed: true,
   adopt: () => {},

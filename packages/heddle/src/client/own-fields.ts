@@ -1,17 +1,23 @@
 /**
- * The header fields that belong to one call alone: its trace, its metadata, and what it passes on of the call being
- * served.
+ * The header fields that belong to one call alone: its trace, how critical it is, its metadata, and what it passes on
+ * of the call being served.
  */
+import { CRITICALITY_FIELD } from "../call/criticality.ts";
 import { findField } from "../call/metadata.ts";
 import { formatTraceparent, newSpanId } from "../call/trace.ts";
 import type { ClientCall } from "./call.ts";
 import type { ClientParts } from "./layer.ts";
 
 /** `[name, value, …]`, the same for all protocols. */
-export function ownFields({ parent, metadata, traceId }: ClientCall, { random }: ClientParts): string[] {
+export function ownFields(
+  { parent, metadata, traceId, criticality }: ClientCall,
+  { random }: ClientParts,
+): string[] {
   const fields: string[] = [];
   if (traceId !== undefined) fields.push("traceparent", formatTraceparent(traceId, newSpanId(random)));
   for (const part of metadata) fields.push(part);
+  if (criticality !== undefined && findField(metadata, CRITICALITY_FIELD) === undefined)
+    fields.push(CRITICALITY_FIELD, criticality);
   const propagated = parent?.propagated ?? [];
   for (let i = 0; i < propagated.length; i += 2) {
     const name = propagated[i] as string;

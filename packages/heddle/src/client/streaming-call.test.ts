@@ -141,7 +141,7 @@ test("a request iterable that throws ends the call with its error", async () => 
   assert.deepEqual(world.client.inFlight, [0]);
 });
 
-test("inside a served call: what is left of its deadline, its trace and its metadata flow on, and its end ends the call", async () => {
+test("inside a served call: what is left of its deadline, its trace, criticality and metadata flow on, and its end ends the call", async () => {
   using world = createWorld(() => {});
   await world.client.ready();
   const children = new Set<{ cancel(reason: string): void }>();
@@ -149,6 +149,7 @@ test("inside a served call: what is left of its deadline, its trace and its meta
   const served = {
     deadlineAtMs: world.client.time.now() + 700,
     traceId,
+    criticality: "sheddable" as const,
     propagated: ["baggage", "tenant=a"],
     failed: false,
     adopt: (child: { cancel(reason: string): void }) => void children.add(child),
@@ -158,8 +159,8 @@ test("inside a served call: what is left of its deadline, its trace and its meta
   await until(() => world.server.requests.length === 1);
   const request = world.server.requests[0] as ScriptedStream;
   assert.deepEqual(
-    [request.field("grpc-timeout"), request.field("baggage"), request.field("x-own")],
-    ["700m", "tenant=a", "1"],
+    ["grpc-timeout", "baggage", "heddle-criticality", "x-own"].map((name) => request.field(name)),
+    ["700m", "tenant=a", "sheddable", "1"],
   );
   assert.match(request.field("traceparent") ?? "", new RegExp(`^00-${traceId}-[0-9a-f]{16}-`));
   assert.equal(children.size, 1);

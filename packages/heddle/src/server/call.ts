@@ -14,6 +14,7 @@ import {
   type HandlerContext,
 } from "@connectrpc/connect";
 import { type AmbientCall, type CancellableCall, SERVED_CALL_ENDED } from "../call/context.ts";
+import { type Criticality, CRITICALITY_FIELD, toCriticality } from "../call/criticality.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
 import { newTraceId, parseTraceparent } from "../call/trace.ts";
@@ -185,6 +186,10 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
       parseTraceparent(findField(this.head.fields, "traceparent") ?? "")?.traceId ??
       newTraceId(this.parts.random);
     return this.#traceId;
+  }
+
+  get criticality(): Criticality | undefined {
+    return toCriticality(findField(this.head.fields, CRITICALITY_FIELD));
   }
 
   get propagated(): Fields {

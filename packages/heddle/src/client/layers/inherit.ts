@@ -1,13 +1,14 @@
 import { currentCall } from "../../call/context.ts";
+import { lessCritical } from "../../call/criticality.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /**
- * Ties the call to the call being served, if it is made inside a handler: its trace, its metadata marked for
- * propagation, its deadline (next layer) and its cancellation (the one after).
+ * Ties the call to the call being served, if it is made inside a handler: its trace, how critical it is, its metadata
+ * marked for propagation, its deadline (next layer) and its cancellation (the one after).
  */
 export const inherit: ClientLayer = {
   name: "inherit",
-  does: "takes trace and propagated metadata from the call being served",
+  does: "takes trace, criticality and propagated metadata from the call being served",
   order: "outside deadline and cancel, which read the served call from here",
   create: (_parts, link) => ({
     down(call) {
@@ -15,7 +16,8 @@ export const inherit: ClientLayer = {
       if (parent !== undefined) {
         call.parent = parent;
         call.traceId = parent.traceId;
-      }
+        call.criticality = lessCritical(parent.criticality, call.policy.criticality);
+      } else call.criticality = call.policy.criticality;
       link.down(call);
     },
   }),

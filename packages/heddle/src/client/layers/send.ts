@@ -52,7 +52,7 @@ export const send: ClientLayer = {
       const { machine } = session;
       const leftMs = begin(call);
       const mark = machine.beginHeaders();
-      if (call.parent === undefined && call.metadata.length === 0)
+      if (call.parent === undefined && call.metadata.length === 0 && call.criticality === undefined)
         writeKeptHead(call, session, leftMs, parts);
       else {
         writeFixedFields(machine.encoder, machine.out, call, parts);
