@@ -1,22 +1,42 @@
 /**
- * The policies by name, as they stand in configuration. Names are those of gRPC and Envoy. A policy of your own is
- * a function in the place of the name.
+ * The policies by name, as they stand in configuration. Names are those of gRPC and Envoy where these have the policy. A
+ * policy of your own is a function in the place of the name.
  */
 import type { Random } from "../runtime/random.ts";
 import type { Balancer, Candidate } from "./balancer.ts";
+import { createC3 } from "./c3.ts";
+import { createDefault } from "./default-balancer.ts";
 import { createLeastRequest } from "./least-request.ts";
+import { createMaglev } from "./maglev.ts";
+import { createPeakEwma } from "./peak-ewma.ts";
+import { createPickFirst } from "./pick-first.ts";
+import { createPrequal } from "./prequal.ts";
 import { createRandom } from "./random.ts";
+import { createRingHash } from "./ring-hash.ts";
 import { createRoundRobin } from "./round-robin.ts";
+import { createUtilizationWeighted } from "./utilization-weighted.ts";
+import { createWeightedLeastRequest } from "./weighted-least-request.ts";
 import { createWeightedRoundRobin } from "./weighted-round-robin.ts";
 
-export const balancerPolicyNames = [
-  "round_robin",
-  "random",
-  "weighted_round_robin",
-  "least_request",
-] as const;
+const policies = {
+  default: createDefault,
+  pick_first: createPickFirst,
+  round_robin: createRoundRobin,
+  random: createRandom,
+  weighted_round_robin: createWeightedRoundRobin,
+  client_side_weighted_round_robin: createUtilizationWeighted,
+  least_request: createLeastRequest,
+  weighted_least_request: createWeightedLeastRequest,
+  peak_ewma: createPeakEwma,
+  c3: createC3,
+  prequal: createPrequal,
+  ring_hash: createRingHash,
+  maglev: createMaglev,
+} satisfies Record<string, BalancerFactory>;
 
-export type BalancerPolicyName = (typeof balancerPolicyNames)[number];
+export type BalancerPolicyName = keyof typeof policies;
+
+export const balancerPolicyNames = Object.keys(policies) as readonly BalancerPolicyName[];
 
 /** Makes the balancer of one channel, whatever its candidates are besides. Called once per channel. */
 export type BalancerFactory = <C extends Candidate>(options: BalancerFactoryOptions) => Balancer<C>;
@@ -33,18 +53,6 @@ export function createBalancer<C extends Candidate>(
   options: BalancerFactoryOptions,
 ): Balancer<C> {
   if (typeof policy === "function") return policy(options);
-  switch (policy) {
-    case "round_robin":
-      return createRoundRobin(options);
-    case "random":
-      return createRandom(options);
-    case "weighted_round_robin":
-      return createWeightedRoundRobin(options);
-    case "least_request":
-      return createLeastRequest(options);
-    default:
-      throw new RangeError(
-        `no balancer policy "${String(policy)}"; there are ${balancerPolicyNames.join(", ")}`,
-      );
-  }
+  if (Object.hasOwn(policies, policy)) return policies[policy]<C>(options);
+  throw new RangeError(`no balancer policy "${String(policy)}"; there are ${balancerPolicyNames.join(", ")}`);
 }

@@ -47,6 +47,7 @@ export class Channel {
     this.#policies = new MethodPolicies(this.options, undefined);
     const {
       balancer,
+      hashHeader,
       connections,
       waitForReadyMs,
       maxAttempts,
@@ -73,6 +74,7 @@ export class Channel {
       tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
       hintedTls: tls === undefined ? () => createClientTls(true) : undefined,
       balancer: createBalancer<Subchannel>(balancer, runtime),
+      hashHeader,
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
     const parts: ClientParts = {

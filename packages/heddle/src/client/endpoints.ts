@@ -6,7 +6,9 @@
  * way has been tried: a registry that cannot be reached leaves what was known in use.
  */
 import type { Balancer } from "../balance/balancer.ts";
+import { hashKey } from "../balance/hash-key.ts";
 import { HeddleError } from "../call/errors.ts";
+import { findField } from "../call/metadata.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
 import type { ClientTls } from "../connection/tls.ts";
 import type { Endpoint } from "../discovery/endpoint.ts";
@@ -20,6 +22,7 @@ import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
 /** Somebody who needs an instance. */
 export interface Waiter {
+  readonly call: ClientCall;
   onInstance(subchannel: Subchannel): void;
   onNoInstance(error: HeddleError): void;
 }
@@ -29,6 +32,8 @@ export interface EndpointsOptions
   readonly target: Target;
   readonly resolver: Resolver;
   readonly balancer: Balancer<Subchannel>;
+  /** The header, in lower case, whose value says which instance gets the call, where the balancer goes by keys. */
+  readonly hashHeader: string | undefined;
   /** For instances of which discovery says that they want TLS, where `tls` is absent. */
   readonly hintedTls?: (() => ClientTls) | undefined;
   /** How long a waiter waits, in ms. */
@@ -83,10 +88,17 @@ export class Endpoints {
     };
   }
 
-  /** An instance for the next attempt, one not in `tried` if possible; undefined when none is ready. */
-  pick(tried: readonly Subchannel[] | undefined, nowMs: number): Subchannel | undefined {
-    const { balancer } = this.#options;
-    return balancer.pick(tried, nowMs) ?? (tried === undefined ? undefined : balancer.pick(undefined, nowMs));
+  /** An instance for the next attempt, one that the call has not tried if possible; undefined when none is ready. */
+  pick({ tried, metadata }: ClientCall, nowMs: number): Subchannel | undefined {
+    const { balancer, hashHeader } = this.#options;
+    const keyText = hashHeader === undefined ? undefined : findField(metadata, hashHeader);
+    const key = keyText === undefined ? undefined : hashKey(keyText);
+    const picked =
+      balancer.pick(tried, nowMs, key) ??
+      (tried === undefined ? undefined : balancer.pick(undefined, nowMs, key));
+    const probed = balancer.probeTargets?.(nowMs);
+    if (probed !== undefined) for (let i = 0; i < probed.length; i++) probed[i]?.probeLoad(nowMs);
+    return picked;
   }
 
   /** The one place that hears of the end of every attempt that had an instance, whatever came of it. */
@@ -173,6 +185,8 @@ export class Endpoints {
       weight,
       tls: tls ?? (endpoint.tls === true ? hintedTls?.() : undefined),
       onState: () => this.#updateReady(),
+      onLoad: (subchannel, load, probed) =>
+        this.#options.balancer.reported?.(subchannel, this.#options.clock.now(), load, probed),
     });
     subchannel.unhealthy = endpoint.health === "unhealthy";
     this.#wayOf.set(subchannel, wayTo(endpoint));
@@ -220,7 +234,7 @@ export class Endpoints {
     this.#options.balancer.update(healthy.length > 0 ? healthy : ready, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;
     for (const waiter of this.#takeWaiters()) {
-      const chosen = this.pick(undefined, this.#options.clock.now());
+      const chosen = this.pick(waiter.call, this.#options.clock.now());
       if (chosen === undefined) this.wait(waiter);
       else waiter.onInstance(chosen);
     }

@@ -11,7 +11,7 @@ test("defaults are those of the documentation", () => {
   assert.deepEqual(interceptors, []);
   assert.deepEqual(rest, {
     defaultTimeoutMs: 15_000,
-    balancer: "least_request",
+    balancer: "default",
     compressMinBytes: 1024,
     protocol: "auto",
     http: "auto",

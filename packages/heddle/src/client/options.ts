@@ -26,10 +26,16 @@ export interface ClientOptions extends ConnectionOptions {
    */
   readonly defaultTimeoutMs?: number;
   /**
-   * Which ready instance gets the next attempt: `round_robin`, `random`, `weighted_round_robin`,
-   * `least_request`, or a function that makes a balancer of your own. Default `least_request`.
+   * Which ready instance gets the next attempt: a policy by name (`balancerPolicyNames` of `heddle/balance`), or a
+   * function that makes a balancer of your own. Default `default`: the one that is likely to answer first, by what
+   * instances report of their load and by the latency seen. Guide: docs/guides/balancing.md.
    */
   readonly balancer?: BalancerPolicy;
+  /**
+   * For `ring_hash` and `maglev`: the header whose value chooses the instance, so that the same value goes to the same
+   * one while it is there. Calls without it go anywhere. Default: none has it.
+   */
+  readonly hashHeader?: string;
   /** Attempts in all for a call that may be repeated, 1 to switch repeating off. Default 3. gRPC: `maxAttempts`. */
   readonly maxAttempts?: number;
   /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
@@ -93,19 +99,21 @@ export type ResolvedClientOptions = Required<
     readonly retryBudget: RetryBudget;
     readonly connections: ResolvedConnectionOptions;
   };
-type OptionalNames = "sendCompression" | "authority" | "http2" | "observe" | "tls";
+type OptionalNames = "hashHeader" | "sendCompression" | "authority" | "http2" | "observe" | "tls";
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
-  const { authority, sendCompression } = options;
+  const { authority, sendCompression, hashHeader } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
     throw invalidOption("authority", "it must be printable ASCII without spaces");
   const protocol = oneOf("protocol", options.protocol ?? "auto", clientProtocolNames);
   if (sendCompression !== undefined) oneOf("sendCompression", sendCompression, acceptedEncodings);
+  if (hashHeader !== undefined && !/^[0-9a-z_.-]+$/.test(hashHeader))
+    throw invalidOption("hashHeader", "it must be the name of a header, in lower case");
   return {
     ...options,
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
-    balancer: knownBalancer(options.balancer ?? "least_request"),
+    balancer: knownBalancer(options.balancer ?? "default"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
     connections: resolveConnectionOptions(options),
     waitForReadyMs: finiteAtLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0),

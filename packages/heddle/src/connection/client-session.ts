@@ -6,6 +6,7 @@
  * stream's owner.
  */
 import type { Duplex } from "node:stream";
+import type { LoadReport } from "../balance/balancer.ts";
 import type { Method } from "../contract/method.ts";
 import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
@@ -44,6 +45,8 @@ export interface ClientSessionOptions extends UpkeepParts {
   readonly onRoom: () => void;
   /** No call for as long as `setMaxIdleMs` said. */
   readonly onIdle: () => void;
+  /** The peer says how busy it is. `probed`: because it was asked. */
+  readonly onLoad: (load: LoadReport, probed: boolean) => void;
   /** As old as the rules allow. Called once. */
   readonly onAged: () => void;
   /** The peer goes away because we have asked it too often for a sign of life. */
@@ -53,6 +56,11 @@ export interface ClientSessionOptions extends UpkeepParts {
 /** Shares of the peer's stream limit: above the first a connection is full, below the second it has room again. */
 const FULL_SHARE = 0.8;
 const ROOM_SHARE = 0.6;
+
+/** One probe is under way at a time, so that a busy client asks no more often than it hears; and not more often than this. */
+const LEAST_PROBE_DISTANCE_MS = 1;
+/** An answer that has not come by then will not. */
+const PROBE_LOST_MS = 1000;
 
 export class ClientSession implements Session, UpkeepOwner {
   readonly httpVersion = "2";
@@ -70,6 +78,8 @@ export class ClientSession implements Session, UpkeepOwner {
   #ready = false;
   #draining = false;
   #closed = false;
+  #probedAtMs = 0;
+  #probeDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClientSessionOptions) {
     const { socket, address, clock, timers, limits } = options;
@@ -147,6 +157,14 @@ export class ClientSession implements Session, UpkeepOwner {
 
   onQuiet(): void {
     this.#driver.release();
+  }
+
+  probeLoad(nowMs: number): void {
+    if (nowMs < this.#probeDueMs || !this.machine.peerSpeaksLoad) return;
+    this.#probedAtMs = nowMs;
+    this.#probeDueMs = nowMs + PROBE_LOST_MS;
+    this.machine.probeLoad();
+    this.#driver.flushSoon();
   }
 
   sendHead(stream: Http2Stream, fields: readonly string[], endStream: boolean): void {
@@ -260,6 +278,11 @@ export class ClientSession implements Session, UpkeepOwner {
         this.#closeWhenDrained();
       },
       onPong: () => {},
+      onLoadProbe: () => {},
+      onLoadReport: (load, probed) => {
+        if (probed) this.#probeDueMs = this.#probedAtMs + LEAST_PROBE_DISTANCE_MS;
+        this.#options.onLoad(load, probed);
+      },
       onConnectionError: (error) => this.#driver.end(error.rawMessage),
     };
   }

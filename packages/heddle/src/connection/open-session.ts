@@ -3,6 +3,7 @@
  */
 import type { Duplex } from "node:stream";
 import { isHeddleError } from "../call/errors.ts";
+import type { LoadReport } from "../balance/balancer.ts";
 import type { Timer } from "../runtime/timer.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import { ClientSession } from "./client-session.ts";
@@ -41,6 +42,8 @@ export interface SessionEvents {
   onIdle(session: Session): void;
   onAged(session: Session): void;
   onTooManyPings(): void;
+  /** The peer says how busy it is. `probed`: because it was asked. The object may be used again for the next. */
+  onLoad(load: LoadReport, probed: boolean): void;
 }
 
 /** What is offered to a TLS server. */
@@ -135,6 +138,7 @@ export class OpeningSession {
       onRoom: () => events.onRoom(session),
       onIdle: () => events.onIdle(session),
       onAged: () => events.onAged(session),
+      onLoad: (load, probed) => events.onLoad(load, probed),
       onTooManyPings: () => events.onTooManyPings(),
     });
     this.#session = session;

@@ -156,6 +156,8 @@ export class ScriptedPeer {
           this.goaway = code;
         },
         onPong: () => {},
+        onLoadProbe: () => {},
+        onLoadReport: () => {},
         onConnectionError: (error) => this.#driver.end(error.rawMessage),
       },
       limits,

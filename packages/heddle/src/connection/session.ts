@@ -71,6 +71,8 @@ export interface Session extends StreamWriter {
   sendHead(stream: SessionStream, fields: readonly string[], endStream: boolean): void;
   /** Sends bytes of the body, by reference. */
   sendBody(stream: SessionStream, bytes: Uint8Array, endStream: boolean): void;
+  /** Asks the peer how busy it is, unless that is under way. Only where there is a way to: HTTP/2, and a peer of our kind. */
+  probeLoad?(nowMs: number): void;
   /** No new streams; closes when those open have ended. */
   drain(reason: string): void;
   /** Closes at once; open streams are lost. */

@@ -9,6 +9,7 @@
  * Calls go to the first connection that has room, so that those which a peak has brought fall idle when it is
  * over, and close. `session` is always the one for the next call: a call that fills it up moves it on.
  */
+import type { LoadReport } from "../balance/balancer.ts";
 import { backoffMs, connectionBackoff } from "../resilience/backoff.ts";
 import type { Timer } from "../runtime/timer.ts";
 import { type OpenSessionOptions, OpeningSession, type SessionEvents } from "./open-session.ts";
@@ -24,6 +25,8 @@ export interface SubchannelOptions extends Omit<OpenSessionOptions, "queue"> {
   /** Connections at most. */
   readonly maxConnections: number;
   readonly onState: (subchannel: Subchannel) => void;
+  /** The instance says how busy it is. `probed`: because it was asked. */
+  readonly onLoad?: (subchannel: Subchannel, load: LoadReport, probed: boolean) => void;
 }
 
 /** A connection that held this long was a good one. */
@@ -105,6 +108,11 @@ export class Subchannel implements SessionEvents {
   /** Calls that wait for a stream. */
   get waiting(): number {
     return this.#queue.size;
+  }
+
+  /** Asks the instance how busy it is; what comes of it, comes by `onLoad`. */
+  probeLoad(nowMs: number): void {
+    this.session?.probeLoad?.(nowMs);
   }
 
   /** Starts connecting if nothing is under way. */
@@ -190,6 +198,10 @@ export class Subchannel implements SessionEvents {
     if (!this.#sessions.includes(session)) return;
     this.#aged.add(session);
     this.#openIfWanted();
+  }
+
+  onLoad(load: LoadReport, probed: boolean): void {
+    this.#options.onLoad?.(this, load, probed);
   }
 
   onTooManyPings(): void {

@@ -50,6 +50,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   route: Route | undefined = undefined;
   timeoutLimitMs = Number.POSITIVE_INFINITY;
   deadlineAtMs = Number.POSITIVE_INFINITY;
+  /** What the load meter gave it; -1: it is not counted. */
+  loadTag = -1;
   wheelAtMs = 0;
   wheelNext: WheelEntry | undefined = undefined;
   wheelPrev: WheelEntry | undefined = undefined;
@@ -106,6 +108,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   abstract get full(): boolean;
   /** Resolves when the peer takes more, or the call is over. */
   abstract room(): Promise<void>;
+  /** Lets the caller know how busy this server is, where there is a way to and it has not heard it just now. */
+  abstract tellLoad(nowMs: number): void;
   /** What was sent leaves at the end of this turn. */
   abstract flush(): void;
   /** The outcome has been written, or cannot be: whoever waits for room need not wait any more. */

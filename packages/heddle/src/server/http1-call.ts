@@ -122,6 +122,9 @@ export class Http1Call extends ServerCall {
     return this.#waker.waitWhile(() => this.full);
   }
 
+  /** HTTP/1.1 has no way to. */
+  tellLoad(): void {}
+
   flush(): void {
     if (!this.over) this.#sendPending();
   }

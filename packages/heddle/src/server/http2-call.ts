@@ -91,6 +91,10 @@ export class Http2Call extends ServerCall {
     this.#waker?.wake();
   }
 
+  tellLoad(nowMs: number): void {
+    this.session.tellLoad(nowMs);
+  }
+
   flush(): void {
     this.session.flushSoon();
   }

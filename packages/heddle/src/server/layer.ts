@@ -10,6 +10,7 @@ import type { EncodingName } from "../wire/compression.ts";
 import type { ServerCall } from "./call.ts";
 import type { CorsPolicy } from "./cors.ts";
 import type { HttpPage } from "./http-page.ts";
+import type { LoadReporter } from "./load-reporter.ts";
 import type { Router } from "./router.ts";
 
 export interface ServerParts {
@@ -17,6 +18,8 @@ export interface ServerParts {
   readonly random: Random;
   readonly wheel: TimerWheel;
   readonly router: Router;
+  /** How busy the server is. */
+  readonly load: LoadReporter;
   readonly interceptors: readonly Interceptor[];
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;

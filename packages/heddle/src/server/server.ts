@@ -13,24 +13,28 @@ import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import { dropSocket } from "../connection/drop-socket.ts";
 import type { ServerTlsOptions } from "../connection/tls.ts";
+import { createEventLoopUtilization } from "../runtime/event-loop-utilization.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { ServerCall } from "./call.ts";
 import { type CorsOptions, createCorsPolicy } from "./cors.ts";
 import { Handshakes } from "./handshakes.ts";
+import { type HealthOptions, resolveHealthOptions } from "./health-options.ts";
 import { type Http1Limits, resolveHttp1Limits } from "./http1-limits.ts";
 import { Http1Server } from "./http1-server.ts";
 import type { HttpPage } from "./http-page.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
+import { createLoadReporter } from "./load-reporter.ts";
 import {
   resolveServerUpkeep,
   type ServerConnectionOptions,
   type ServerUpkeepRules,
 } from "./connection-options.ts";
 import { createRouter } from "./router.ts";
+import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
 import { serverStack } from "./stack.ts";
 
@@ -56,6 +60,11 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly requireConnectProtocolVersion?: boolean;
   /** What a plain GET gets, for tools that speak HTTP and no protocol of ours. Default: nothing, which is 404. */
   readonly pages?: readonly HttpPage[];
+  /**
+   * How it answers for its health: gRPC's health protocol, pages for probes, checks of its own; false for neither
+   * service nor pages. A service or page that is given under the same name takes the place of ours. Default: both.
+   */
+  readonly health?: HealthOptions | false;
   /** Connect interceptors, the first one outermost. */
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
@@ -97,8 +106,10 @@ export interface ServerOptions extends ServerConnectionOptions {
 export interface Server extends AsyncDisposable {
   /** Where it listens, with the real port. */
   readonly address: string;
-  /** Full names of the services it answers. */
+  /** Full names of the services it answers, but for that which tells of its health. */
   readonly services: readonly string[];
+  /** Whether it wants calls, and what it tells of that. */
+  readonly health: ServerHealth;
   /** Connections that are open. */
   readonly connections: number;
   /** Connections that were closed because of `maxConnections` or `maxHandshakes`. */
@@ -108,8 +119,19 @@ export interface Server extends AsyncDisposable {
    * listens without. Throws HDL-1002 for what cannot be used, and goes on with what it had.
    */
   setTls(tls: ServerTlsOptions): void;
-  /** Goes away gracefully; calls that still run after `drainMs` (default 10 000) are cut. Disposal does the same. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  /**
+   * Goes away gracefully: says that it wants no more calls, stops listening, tells clients to go elsewhere (GOAWAY), lets
+   * running calls finish, closes. Calls that still run after `drainMs` (default 10 000) are cut. Disposal does the same.
+   */
+  close(options?: { readonly drainMs?: number }): Promise<DrainReport>;
+}
+
+/** How a server went away. */
+export interface DrainReport {
+  /** Methods of the calls that were cut because they took too long; one entry for each call. */
+  readonly cut: readonly string[];
+  /** From the first step to the last, in ms. */
+  readonly elapsedMs: number;
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
@@ -120,6 +142,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 
 class RunningServer implements Server {
   readonly services: readonly string[];
+  readonly health: RunningHealth;
   readonly #options: ServerOptions;
   readonly #runtime: Runtime;
   readonly #parts: ServerParts;
@@ -132,18 +155,21 @@ class RunningServer implements Server {
   readonly #http1: Http1Server;
   #refused = 0;
   #listener: Listener | undefined;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<DrainReport> | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#runtime = options.runtime ?? systemRuntime;
-    const router = createRouter(options.services);
+    this.services = options.services.map(({ service }) => service.typeName);
+    this.health = new RunningHealth(this.services, resolveHealthOptions(options.health));
+    const added = this.health.implementations.filter(({ service }) => !this.services.includes(service.typeName));
+    const router = createRouter([...options.services, ...added]);
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
-    this.services = router.services;
     this.#parts = {
       ...this.#runtime,
       router,
+      load: createLoadReporter(createEventLoopUtilization()),
       interceptors: options.interceptors ?? [],
       maxReceiveBytes: atLeast(
         "maxReceiveMessageBytes",
@@ -162,7 +188,7 @@ class RunningServer implements Server {
       ),
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
-      pages: new Map((options.pages ?? []).map((page) => [page.path, page])),
+      pages: new Map([...this.health.pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
@@ -212,15 +238,16 @@ class RunningServer implements Server {
 
   async listen(address: string, reusePort: boolean): Promise<void> {
     this.#listener = await listen(address, { reusePort }, (socket) => this.#accept(socket));
+    this.health.start(this.#runtime);
   }
 
-  close({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+  close({ drainMs = 10_000 }: { readonly drainMs?: number } = {}): Promise<DrainReport> {
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   #accept(socket: Duplex): void {
@@ -261,15 +288,24 @@ class RunningServer implements Server {
     this.#sessions.add(session);
   }
 
-  async #close(drainMs: number): Promise<void> {
+  async #close(drainMs: number): Promise<DrainReport> {
+    const startedAtMs = this.#runtime.clock.now();
     const stopped = this.#listener?.close();
+    this.health.end();
     this.#handshakes.close();
     this.#http1.drain();
     for (const session of this.#sessions) session.drain();
     if (this.connections > 0) await this.#idleWithin(drainMs);
+    const cut = [...this.#sessions, this.#http1].flatMap((connection) =>
+      connection.cut(`it still ran ${drainMs} ms after its server began to drain`),
+    );
+    // The answers of those that were cut close their connections when they have left.
+    if (cut.length > 0 && this.connections > 0) await this.#idleWithin(LAST_WORDS_MS);
     for (const session of this.#sessions) session.close("the server is closing");
     this.#http1.close();
     await stopped;
+    this.health.stop();
+    return { cut, elapsedMs: this.#runtime.clock.now() - startedAtMs };
   }
 
   #checkIdle(): void {
@@ -287,6 +323,9 @@ class RunningServer implements Server {
     });
   }
 }
+
+/** How long a caller has to take the news that its call was cut, in ms. */
+const LAST_WORDS_MS = 100;
 
 function reportHandlerError(error: unknown, { method }: { readonly method: string }): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -42,6 +42,8 @@ export interface ServerSessionOptions extends UpkeepParts {
 /** After asking a client to stop opening streams, how long to wait for its answer to our ping. */
 const GOAWAY_GRACE_MS = 1000;
 
+const LOAD_EVERY_MS = 10;
+
 const DRAIN_PING = Uint8Array.from("hdldrain", (c) => c.charCodeAt(0));
 
 export class ServerSession implements UpkeepOwner {
@@ -58,6 +60,7 @@ export class ServerSession implements UpkeepOwner {
   #ageTimer: Timer | undefined;
   readonly #stalled: StalledCalls;
   #stalledTimer: Timer | undefined;
+  #loadDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerSessionOptions) {
     const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
@@ -91,6 +94,13 @@ export class ServerSession implements UpkeepOwner {
     this.#driver.flushSoon();
   }
 
+  /** Tells the client how busy this server is, with the answers that leave now; not with each. */
+  tellLoad(nowMs: number): void {
+    if (nowMs < this.#loadDueMs || !this.machine.peerSpeaksLoad) return;
+    this.#loadDueMs = nowMs + LOAD_EVERY_MS;
+    this.machine.reportLoad(this.#options.parts.load.report(nowMs), false);
+  }
+
   /** Asks the client to go elsewhere, serves what it has sent until then, and closes. */
   drain(): void {
     if (this.#goingAway !== "no") return;
@@ -100,6 +110,16 @@ export class ServerSession implements UpkeepOwner {
     this.flushSoon();
     // The answer to the ping comes after every request that was on its way.
     this.#graceTimer = this.#options.timers.after(GOAWAY_GRACE_MS, () => this.#goawayFinal());
+  }
+
+  /** Ends the calls that still run, in their own words. Returns their methods. */
+  cut(reason: string): readonly string[] {
+    const running = [...this.machine.streams.values()].flatMap(({ owner }) => {
+      const call = owner as Http2Call | undefined;
+      return call === undefined || call.ended ? [] : [call];
+    });
+    for (const call of running) call.abort(new HeddleError("serverStopped", { method: call.name, reason }));
+    return running.map(({ name }) => name);
   }
 
   /** Closes at once. */
@@ -179,6 +199,11 @@ export class ServerSession implements UpkeepOwner {
       onPong: (opaque) => {
         if (DRAIN_PING.every((byte, i) => byte === opaque[i])) this.#goawayFinal();
       },
+      onLoadProbe: () => {
+        const { clock, parts } = this.#options;
+        this.machine.reportLoad(parts.load.report(clock.now()), true);
+      },
+      onLoadReport: () => {},
       onConnectionError: (error) => {
         this.#options.onPeerError(error);
         this.#driver.end(error.rawMessage);

@@ -5,6 +5,7 @@
 import type { ServerLayer } from "./layer.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
+import { load } from "./layers/load.ts";
 import { handle } from "./layers/handle.ts";
 import { protocol } from "./layers/protocol.ts";
 import { route } from "./layers/route.ts";
@@ -35,6 +36,7 @@ export const serverStack: readonly ServerLayer[] = [
   cors,
   protocol,
   route,
+  load,
   deadline,
   context,
   interceptors,

@@ -18,20 +18,20 @@ export const pick: ClientLayer = {
 
     /** A call in the queue of those that need an instance. */
     class Waiting implements Waiter, Holder {
-      readonly #call: ClientCall;
+      readonly call: ClientCall;
       constructor(call: ClientCall) {
-        this.#call = call;
+        this.call = call;
       }
 
       onInstance(subchannel: Subchannel): void {
-        this.#call.holder = undefined;
-        chosen(this.#call, subchannel);
+        this.call.holder = undefined;
+        chosen(this.call, subchannel);
       }
 
       onNoInstance(error: HeddleError): void {
-        this.#call.holder = undefined;
-        this.#call.error = error;
-        link.up(this.#call);
+        this.call.holder = undefined;
+        this.call.error = error;
+        link.up(this.call);
       }
 
       abort(call: ClientCall): void {
@@ -44,7 +44,7 @@ export const pick: ClientLayer = {
       down(call) {
         call.attempts++;
         call.attemptStartedAtMs = call.attempts === 1 ? call.startedAtMs : clock.now();
-        const subchannel = endpoints.pick(call.tried, call.attemptStartedAtMs);
+        const subchannel = endpoints.pick(call, call.attemptStartedAtMs);
         if (subchannel !== undefined) return chosen(call, subchannel);
         call.phase = "waiting for an instance";
         call.subchannel = undefined;

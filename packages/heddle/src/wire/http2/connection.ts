@@ -27,6 +27,7 @@ import {
   PROTOCOL_ERROR,
   SETTINGS_ENABLE_PUSH,
   SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_LOAD,
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_FRAME_SIZE,
   SETTINGS_MAX_HEADER_LIST_SIZE,
@@ -52,6 +53,7 @@ import {
 } from "./limits.ts";
 import { receiveFrame } from "./receive-frame.ts";
 import { DEFAULT_PERMITTED_MS } from "./keepalive.ts";
+import { type LoadFigures, writeLoadProbe, writeLoadReport } from "./load-frame.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
 import { ResetStreams } from "./reset-streams.ts";
@@ -94,6 +96,8 @@ export class Http2Connection {
   peerInitialWindow = DEFAULT_WINDOW;
   /** The distance of PINGs that the peer puts up with, in ms. */
   peerPingIntervalMs: number;
+  /** The peer understands LOAD frames. */
+  peerSpeaksLoad = false;
   /** Highest stream id that the peer opened. */
   lastPeerStreamId = 0;
   /** Highest stream id of the peer that we serve: all, until our GOAWAY says otherwise. */
@@ -150,6 +154,7 @@ export class Http2Connection {
       [SETTINGS_INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
       [SETTINGS_MAX_FRAME_SIZE, this.limits.maxFrameBytes],
       [SETTINGS_MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
+      [SETTINGS_LOAD, 1],
     ];
     if (this.role === "client") settings.push([SETTINGS_ENABLE_PUSH, 0]);
     else {
@@ -299,6 +304,16 @@ export class Http2Connection {
     if (this.closed) return;
     this.pongsDue++;
     writePing(this.out, opaque, false);
+  }
+
+  /** Asks a server how busy it is. */
+  probeLoad(): void {
+    if (!this.closed && this.peerSpeaksLoad && this.hasControlRoom) writeLoadProbe(this.out);
+  }
+
+  /** Tells a client how busy this server is. */
+  reportLoad(load: LoadFigures, probed: boolean): void {
+    if (!this.closed && this.peerSpeaksLoad && this.hasControlRoom) writeLoadReport(this.out, load, probed);
   }
 
   /** Ends the machine without an error: the socket is gone or will be. */

@@ -21,6 +21,8 @@ export const FRAME_PING = 6;
 export const FRAME_GOAWAY = 7;
 export const FRAME_WINDOW_UPDATE = 8;
 export const FRAME_CONTINUATION = 9;
+/** Heddle's own, from the range for experiments (§11.2 of RFC 7540); see `load-frame.ts`. */
+export const FRAME_LOAD = 0xf4;
 
 export const FLAG_ACK = 0x1;
 export const FLAG_END_STREAM = 0x1;
@@ -58,6 +60,8 @@ export const SETTINGS_MAX_HEADER_LIST_SIZE = 6;
  * with, in ms. Without it a client assumes what gRPC's servers permit, 5 minutes.
  */
 export const SETTINGS_PING_INTERVAL = 0xf0_48;
+/** Heddle's own: a client that reads load reports, or a server that answers load probes, says 1. See `load-frame.ts`. */
+export const SETTINGS_LOAD = 0xf0_49;
 
 /** Content of the PING with which the machine measures the link; see `bandwidth.ts`. */
 export const WINDOW_PING = Uint8Array.from("hdlwindw", (c) => c.charCodeAt(0));

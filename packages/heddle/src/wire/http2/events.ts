@@ -4,6 +4,7 @@
  */
 import type { HeaderBlock } from "../hpack/header-block.ts";
 import type { HeddleError } from "../../call/errors.ts";
+import type { LoadFigures } from "./load-frame.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export interface Http2Events {
@@ -27,6 +28,10 @@ export interface Http2Events {
   onGoaway(lastStreamId: number, code: number, debug: string): void;
   /** The peer answered a ping of ours, with its content. Those that measure the link are not told. */
   onPong(opaque: Uint8Array): void;
+  /** A client asks how busy this server is: answer with `reportLoad`. */
+  onLoadProbe(): void;
+  /** A server says how busy it is. `probed`: because it was asked. */
+  onLoadReport(load: LoadFigures, probed: boolean): void;
   /** The peer broke the protocol or a limit. GOAWAY is in the output already; close the socket after it. */
   onConnectionError(error: HeddleError): void;
 }

@@ -44,6 +44,8 @@ export interface Http2Limits {
   readonly settings: Rate;
   /** DATA frames without content that do not end a stream, beyond one a stream, and header blocks without a field. CVE-2019-9518. */
   readonly emptyFrames: Rate;
+  /** LOAD frames (`load-frame.ts`). Further ones are passed over. */
+  readonly loadFrames: Rate;
   /** PRIORITY frames, unknown frames, and window updates beyond those our own data explains. CVE-2019-9513. */
   readonly noise: Rate;
 }
@@ -62,13 +64,14 @@ export const DEFAULT_LIMITS: Http2Limits = {
   pings: { burst: 200, perSecond: 50 },
   settings: { burst: 50, perSecond: 5 },
   emptyFrames: { burst: 200, perSecond: 50 },
+  loadFrames: { burst: 1000, perSecond: 2000 },
   noise: { burst: 1000, perSecond: 200 },
 };
 
-/** The kinds of flood that are counted; each is a key of `Http2Limits`. */
+/** The kinds of flood that end a connection; each is a key of `Http2Limits`. */
 export type FloodKind = "resets" | "pings" | "settings" | "emptyFrames" | "noise";
 
-export type FloodGuards = Readonly<Record<FloodKind, RateGuard>>;
+export type FloodGuards = Readonly<Record<FloodKind | "loadFrames", RateGuard>>;
 
 export function createFloodGuards(limits: Http2Limits): FloodGuards {
   const guard = ({ burst, perSecond }: Rate) =>
@@ -78,6 +81,7 @@ export function createFloodGuards(limits: Http2Limits): FloodGuards {
     pings: guard(limits.pings),
     settings: guard(limits.settings),
     emptyFrames: guard(limits.emptyFrames),
+    loadFrames: guard(limits.loadFrames),
     noise: guard(limits.noise),
   };
 }

@@ -153,6 +153,8 @@ export class MachinePair {
         onSettings: () => {},
         onGoaway: () => {},
         onPong: () => {},
+        onLoadProbe: () => {},
+        onLoadReport: () => {},
         onConnectionError: (error) => void this.errors.push(`${role}: ${error.rawMessage}`),
       },
       limits,

@@ -14,6 +14,7 @@ import {
   FRAME_DATA,
   FRAME_GOAWAY,
   FRAME_HEADERS,
+  FRAME_LOAD,
   FRAME_PING,
   FRAME_PRIORITY,
   FRAME_PUSH_PROMISE,
@@ -28,6 +29,7 @@ import {
 } from "./constants.ts";
 import { readUint31, readUint32 } from "./frame-reader.ts";
 import { writePing } from "./frame-writer.ts";
+import { LOAD_BYTES, readLoadReport } from "./load-frame.ts";
 import { receiveHeaderFragment, receiveHeaders } from "./receive-headers.ts";
 import { receiveSettings } from "./receive-settings.ts";
 
@@ -69,10 +71,35 @@ export function receiveFrame(
       return receiveWindowUpdate(connection, id, bytes, start, length);
     case FRAME_CONTINUATION:
       return receiveHeaderFragment(connection, flags, id, bytes, start, length);
+    case FRAME_LOAD:
+      return receiveLoad(connection, flags, id, bytes, start, length);
     default:
       // Unknown frames are ignored (§4.1), but not without end.
       connection.allows("noise");
   }
+}
+
+/** Read only from those who have announced it, so that it stays an unknown frame to all others. */
+function receiveLoad(
+  connection: Http2Connection,
+  flags: number,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+): void {
+  const isProbe = connection.role === "server";
+  if (!connection.peerSpeaksLoad || id !== 0 || length !== (isProbe ? 0 : LOAD_BYTES))
+    return void connection.allows("noise");
+  // Beyond what an honest client asks there is no answer, which costs nothing and tells it enough.
+  if (connection.guards.loadFrames.hit(connection.nowMs)) return;
+  if (isProbe) {
+    if (connection.allowsAnswer()) connection.events.onLoadProbe();
+    return;
+  }
+  const load = readLoadReport(bytes, start);
+  if (load === undefined) connection.allows("noise");
+  else connection.events.onLoadReport(load, (flags & FLAG_ACK) !== 0);
 }
 
 function receiveData(

@@ -10,6 +10,7 @@ import {
   SETTINGS_ENABLE_PUSH,
   SETTINGS_HEADER_TABLE_SIZE,
   SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_LOAD,
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_FRAME_SIZE,
   SETTINGS_PING_INTERVAL,
@@ -82,6 +83,9 @@ function applySetting(connection: Http2Connection, setting: number, value: numbe
       return;
     case SETTINGS_PING_INTERVAL:
       connection.peerPingIntervalMs = value;
+      return;
+    case SETTINGS_LOAD:
+      connection.peerSpeaksLoad = value === 1;
       return;
     default:
     // MAX_HEADER_LIST_SIZE is advice, unknown settings are ignored (§6.5.2).

@@ -39,6 +39,9 @@ export class Recorder {
         onSettings: () => note("settings"),
         onGoaway: (last, code, debug) => note(`goaway ${last} ${code} ${debug}`.trim()),
         onPong: () => note("pong"),
+        onLoadProbe: () => note("load probe"),
+        onLoadReport: ({ requestsInFlight, latencyMs }, probed) =>
+          note(`load ${requestsInFlight} ${latencyMs}${probed ? " probed" : ""}`),
         onConnectionError: (error) => {
           this.error = error;
         },
