@@ -399,6 +399,14 @@ export const CATALOGUE = {
     "handler of {method} failed",
     "look for the cause in the callee's log: it does not travel",
   ),
+  serverStopped: entry(
+    "HDL-3002",
+    Code.Unavailable,
+    "idempotent",
+    "peer",
+    "{method} was cut: {reason}",
+    "give the drain more time, or the method a deadline below it; watches are to be opened again",
+  ),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorName = keyof typeof CATALOGUE;

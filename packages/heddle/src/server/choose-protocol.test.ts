@@ -45,8 +45,8 @@ test("a method that is unknown is told those of its service, a service those tha
     ["/heddle.unit.Echo/Sai", "/a.B/C", "/"].map(async (path) => (await world.ask({ path, body })).text),
   );
   assert.match(texts[0] ?? "", /served: heddle\.unit\.Echo\/Say, heddle\.unit\.Echo\//);
-  assert.match(texts[1] ?? "", /served: heddle\.unit\.Echo \(/);
-  assert.match(texts[2] ?? "", /served: heddle\.unit\.Echo \(/);
+  assert.match(texts[1] ?? "", /served: heddle\.unit\.Echo, grpc\.health\.v1\.Health \(/);
+  assert.match(texts[2] ?? "", /served: heddle\.unit\.Echo, grpc\.health\.v1\.Health \(/);
 });
 
 test("another HTTP method is 405, and the answer names those that go", async () => {

@@ -113,6 +113,15 @@ export class Http1Server {
     this.#server.closeIdleConnections();
   }
 
+  /** Ends the calls that still run, in their own words. Returns their methods. */
+  cut(reason: string): readonly string[] {
+    const running = [...this.#connections.values()].flatMap(({ latest }) =>
+      latest === undefined || latest.ended ? [] : [latest],
+    );
+    for (const call of running) call.abort(new HeddleError("serverStopped", { method: call.name, reason }));
+    return running.map(({ name }) => name);
+  }
+
   /** Closes at once. */
   close(): void {
     this.drain();
