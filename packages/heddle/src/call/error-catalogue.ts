@@ -98,6 +98,14 @@ export const CATALOGUE = {
     "the control plane's store {store} cannot be used: {reason}",
     "look at rights and space of its folder, and whether another control plane uses it",
   ),
+  serviceConfigInvalid: entry(
+    "HDL-1008",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    "service config of {where} is not valid: {reason}",
+    "correct what is named; docs/reference/service-config.md has all fields, and `heddle config validate` checks a file",
+  ),
 
   // 21xx: finding an instance and reaching it.
   noInstance: entry(
@@ -197,6 +205,14 @@ export const CATALOGUE = {
     "peer",
     "{method} was cancelled by {address}",
     "look at the callee's log for the reason",
+  ),
+  attemptTimedOut: entry(
+    "HDL-2204",
+    Code.DeadlineExceeded,
+    "idempotent",
+    "local",
+    "{address} did not answer {method} within the {limitMs} ms of an attempt",
+    "look at what keeps the instance busy, or raise perAttemptTimeoutMs",
   ),
 
   // 23xx: what the peer sent does not fit the protocol or the contract.
@@ -362,6 +378,22 @@ export const CATALOGUE = {
     "peer",
     "a connection was turned away: {reason}",
     "start more instances, or raise the limit if the load is honest",
+  ),
+  overloaded: entry(
+    "HDL-2410",
+    Code.Unavailable,
+    "unsent",
+    "peer",
+    "{method} was refused before its handler began: the server is overloaded, work waits {delayMs} ms there",
+    "start more instances, or lower the load; mark calls that may be missing as sheddable",
+  ),
+  tooLate: entry(
+    "HDL-2411",
+    Code.DeadlineExceeded,
+    "never",
+    "peer",
+    "{method} was refused before its handler began: it has {leftMs} ms left, and nine of ten take over {needsMs} ms",
+    "give it more time, or find out what makes the method slow",
   ),
 
   // 25xx: the registry.

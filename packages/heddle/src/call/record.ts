@@ -26,6 +26,8 @@ export interface AttemptRecord {
   readonly elapsedMs: number;
   /** gRPC status name, `OK` included. */
   readonly status: string;
+  /** Sent while an earlier attempt was under way. */
+  readonly hedge?: boolean;
   /** Code and text of the error; absent on success. */
   readonly error?: string;
 }
@@ -39,7 +41,7 @@ export interface CallRecord {
   /** The whole time the call was given, in ms; `Infinity` for none. */
   readonly deadlineMs: number;
   readonly traceId?: string;
-  /** In order; the last one decided the call. */
+  /** In the order of their ends; the last one decided the call. One that another overtook is CANCELLED. */
   readonly attempts: readonly AttemptRecord[];
   /** Why there was no further attempt; absent on success. */
   readonly stoppedBecause?: string;

@@ -11,7 +11,8 @@ import type { ClientCall } from "./call.ts";
 
 export function attemptOutcome({ error, aborted }: ClientCall): AttemptOutcome {
   if (error === undefined) return "ok";
-  if (aborted || (isHeddleError(error) && error.retry === "unsent")) return "cancelled";
+  if (aborted || (isHeddleError(error) && (error.retry === "unsent" || error.reason === "cancelled")))
+    return "cancelled";
   return speaksAgainstInstance(error.code) ? "failed" : "ok";
 }
 

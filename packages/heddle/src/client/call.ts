@@ -28,6 +28,14 @@ export interface Holder {
   abort(call: ClientCall): void;
 }
 
+/** Several attempts of one call that are under way at once. */
+export interface Race {
+  /** One of them has an outcome. */
+  ended(attempt: ClientCall): void;
+  /** How long an attempt takes as a rule, in ms; 0 where that is not known. */
+  readonly usualMs: number;
+}
+
 export interface ClientCallInit {
   readonly method: Method;
   /** What the channel does with calls of the method. */
@@ -76,6 +84,15 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   attempts = 0;
   /** Attempts that no handler saw; they do not count against `maxAttempts`. */
   unsentAttempts = 0;
+  /** Of these, those that a server refused, and whether this attempt is one. */
+  refusedAttempts = 0;
+  refused = false;
+  /** Sent while another attempt of the call was under way. */
+  isHedge = false;
+  /** Where the call may be hedged. */
+  race: Race | undefined = undefined;
+  /** Ends the attempt, where it has a time of its own. */
+  attemptTimer: WheelEntry | undefined = undefined;
   attemptStartedAtMs = 0;
   sentAtMs = 0;
   /** The instance of this attempt. */
@@ -166,6 +183,27 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     holder.abort(this);
   }
 
+  /** Ends the attempt that runs, not the call. */
+  endAttempt(error: ConnectError): void {
+    const { holder } = this;
+    if (holder === undefined) return;
+    this.error = error;
+    this.holder = undefined;
+    holder.abort(this);
+  }
+
+  /** Further attempts are made on other instances, where there are any. */
+  noteTried(subchannel: Subchannel | undefined): void {
+    if (subchannel === undefined) return;
+    if (this.tried === undefined) this.tried = [subchannel];
+    else if (!this.tried.includes(subchannel)) this.tried.push(subchannel);
+  }
+
+  /** Attempts before this one that a handler may have seen. */
+  get previousAttempts(): number {
+    return this.attempts - this.unsentAttempts - 1;
+  }
+
   // The stream's events.
 
   onStream(writer: StreamWriter, stream: SessionStream): void {
@@ -198,6 +236,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     const address = this.subchannel?.address ?? "";
     const method = this.method.name;
     this.stream = undefined;
+    this.refused = unprocessed;
     if (unprocessed) this.#end(new HeddleError("streamRefused", { address, reason: refusalReason(code) }));
     else if (code === CANCEL) this.#end(new HeddleError("peerCancelled", { method, address }));
     else
@@ -261,6 +300,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
         this.sentAtMs >= this.attemptStartedAtMs ? this.sentAtMs - this.attemptStartedAtMs : elapsedMs,
       elapsedMs,
       status: statusName(this.status),
+      ...(this.isHedge ? { hedge: true } : {}),
       ...(error === undefined ? {} : { error: error.rawMessage }),
     };
   }

@@ -15,6 +15,8 @@ import { type Method, methodOf } from "../contract/method.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import { encodingNamed } from "../wire/compression.ts";
+import { AttemptAllowance } from "../resilience/attempt-allowance.ts";
+import { MetastabilityGuard } from "../resilience/metastability-guard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
 import { Endpoints } from "./endpoints.ts";
@@ -50,7 +52,6 @@ export class Channel {
       hashHeader,
       connections,
       waitForReadyMs,
-      maxAttempts,
       http2,
       observe,
       sendCompression,
@@ -81,14 +82,13 @@ export class Channel {
       ...runtime,
       target: target.text,
       endpoints: this.#endpoints,
-      budget: retryBudget,
+      allowance: new AttemptAllowance({ budget: retryBudget, guard: new MetastabilityGuard() }),
       authority: this.options.authority ?? authorityOf(target),
       userAgent: `heddle/${VERSION}`,
       protocol,
       useHttpGet,
       sendEncoding: encodingNamed(sendCompression ?? "identity"),
       compressMinBytes: this.options.compressMinBytes,
-      maxAttempts,
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());

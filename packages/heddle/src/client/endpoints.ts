@@ -101,6 +101,15 @@ export class Endpoints {
     return picked;
   }
 
+  /** Whether a further attempt of a call would have an instance to itself. */
+  hasReadyBesides(tried: readonly Subchannel[] | undefined): boolean {
+    for (const subchannel of this.#subchannels.values()) {
+      if (subchannel.state === "ready" && !subchannel.unhealthy && tried?.includes(subchannel) !== true)
+        return true;
+    }
+    return false;
+  }
+
   /** The one place that hears of the end of every attempt that had an instance, whatever came of it. */
   attemptEnded(call: ClientCall, subchannel: Subchannel): void {
     subchannel.inFlight--;

@@ -3,9 +3,10 @@
  */
 import type { Layer } from "../call/layer.ts";
 import type { CallRecord } from "../call/record.ts";
-import type { RetryBudget } from "../resilience/retry-budget.ts";
+import type { AttemptAllowance } from "../resilience/attempt-allowance.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import type { Timers } from "../runtime/timer.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
@@ -16,10 +17,12 @@ export interface ClientParts {
   /** What is called, for texts. */
   readonly target: string;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly wheel: TimerWheel;
   readonly endpoints: Endpoints;
-  readonly budget: RetryBudget;
+  /** What retries and hedges together may add to the calls. */
+  readonly allowance: AttemptAllowance;
   readonly authority: string;
   readonly userAgent: string;
   readonly protocol: ClientProtocolName;
@@ -29,8 +32,6 @@ export interface ClientParts {
   readonly sendEncoding: Encoding | undefined;
   /** Messages smaller than this are not compressed, in bytes. */
   readonly compressMinBytes: number;
-  /** Attempts that a call may make in all when its method may be repeated. */
-  readonly maxAttempts: number;
   /** Called with the record of every call that ends; undefined spares making it. */
   readonly observe: ((record: CallRecord) => void) | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The header fields that belong to one call alone: its trace, how critical it is, its metadata, and what it passes on
- * of the call being served.
+ * The header fields that belong to one call alone: its trace, how critical it is, which attempt this is, its metadata,
+ * and what it passes on of the call being served.
  */
 import { CRITICALITY_FIELD } from "../call/criticality.ts";
 import { findField } from "../call/metadata.ts";
@@ -10,10 +10,11 @@ import type { ClientParts } from "./layer.ts";
 
 /** `[name, value, …]`, the same for all protocols. */
 export function ownFields(
-  { parent, metadata, traceId, criticality }: ClientCall,
+  { parent, metadata, traceId, criticality, previousAttempts }: ClientCall,
   { random }: ClientParts,
 ): string[] {
   const fields: string[] = [];
+  if (previousAttempts > 0) fields.push("grpc-previous-rpc-attempts", String(previousAttempts));
   if (traceId !== undefined) fields.push("traceparent", formatTraceparent(traceId, newSpanId(random)));
   for (const part of metadata) fields.push(part);
   if (criticality !== undefined && findField(metadata, CRITICALITY_FIELD) === undefined)

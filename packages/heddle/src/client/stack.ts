@@ -5,6 +5,7 @@
 import type { ClientLayer } from "./layer.ts";
 import { cancel } from "./layers/cancel.ts";
 import { deadline } from "./layers/deadline.ts";
+import { hedge } from "./layers/hedge.ts";
 import { inherit } from "./layers/inherit.ts";
 import { pick } from "./layers/pick.ts";
 import { record } from "./layers/record.ts";
@@ -34,6 +35,7 @@ export const clientStack: readonly ClientLayer[] = [
   deadline,
   cancel,
   retry,
+  hedge,
   // ── per attempt ──
   pick,
   send,

@@ -292,7 +292,10 @@ test("attempts end at maxAttempts, at the budget, and after eight refusals", asy
     "the retry budget is used up",
   );
   using eight = createWorld((request) => request.reset(refused));
-  const error = await failureOf(eight.client.echo.say({}));
+  const refusedAll = failureOf(eight.client.echo.say({}));
+  await until(() => eight.server.requests.length === 2, "the first refusal is followed by an attempt at once");
+  await eight.client.pass(5000);
+  const error = await refusedAll;
   assert.ok(isHeddleError(error) && error.reason === "streamRefused");
   assert.deepEqual([eight.server.requests.length, recordOf(error)?.attempts.length], [9, 9]);
   for (const world of [three, none, eight]) assertIdle(world.client);
@@ -323,16 +326,28 @@ test("a callee that cancels the call when the deadline has passed says the same 
   );
 });
 
-test("a deadline during the wait before the next attempt shows one attempt, not two", async () => {
-  using world = createWorld((request) => request.refuse(Code.Unavailable), {
-    maxAttempts: 100,
-    retryBudget: { minPerSecond: 1000 },
-  });
-  const outcome = failureOf(world.client.echo.put({}, { timeoutMs: 300 }));
+test("a cancellation during the wait before the next attempt shows one attempt, not two", async () => {
+  using world = createWorld((request) =>
+    request.sendFields([...head, "grpc-status", "14", "grpc-retry-pushback-ms", "10000"], true),
+  );
+  const gone = new AbortController();
+  const outcome = failureOf(world.client.echo.put({}, { signal: gone.signal }));
   await world.client.pass(400);
+  assert.equal(world.server.requests.length, 1, "the server asked for ten seconds");
+  gone.abort();
   const error = await outcome;
-  assert.equal(error.code, Code.DeadlineExceeded);
-  assert.equal(recordOf(error)?.attempts.length, world.server.requests.length);
+  assert.equal(error.code, Code.Canceled);
+  assert.equal(recordOf(error)?.attempts.length, 1);
+  assertIdle(world.client);
+});
+
+test("no attempt is made for which the deadline leaves no time", async () => {
+  using world = createWorld((request) =>
+    request.sendFields([...head, "grpc-status", "14", "grpc-retry-pushback-ms", "300"], true),
+  );
+  const error = await failureOf(world.client.echo.put({}, { timeoutMs: 300 }));
+  assert.equal(error.code, Code.Unavailable, "it says who failed, not that time ran out");
+  assert.equal(recordOf(error)?.stoppedBecause, "the deadline leaves no time for another attempt");
   assertIdle(world.client);
 });
 

@@ -47,8 +47,27 @@ export class UnaryCall extends ClientCall {
     this.#answer = new SingleMessage(init.maxReceiveBytes);
   }
 
+  /**
+   * Nothing of the answer reaches the caller before its end, so a connection that dies inside of it costs nothing but
+   * time. A message with a failing status behind it is the server's answer.
+   */
   get replayable(): boolean {
-    return true;
+    return this.trailers === undefined || (this.#answer.count === 0 && this.#answer.isAtBoundary);
+  }
+
+  /** The outcome of another attempt of the same call becomes this one's. */
+  takeOver(attempt: UnaryCall): void {
+    this.error = attempt.error;
+    this.head = attempt.head;
+    this.trailers = attempt.trailers;
+    this.answerEncoding = attempt.answerEncoding;
+    this.response = attempt.response;
+    this.#answer = attempt.#answer;
+    this.subchannel = attempt.subchannel;
+    this.attemptStartedAtMs = attempt.attemptStartedAtMs;
+    this.sentAtMs = attempt.sentAtMs;
+    this.refused = attempt.refused;
+    this.isHedge = attempt.isHedge;
   }
 
   sendMessages(writer: StreamWriter, stream: SessionStream): void {

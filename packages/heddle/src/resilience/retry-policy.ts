@@ -47,9 +47,9 @@ export interface FailedAttempt {
   readonly code: Code;
   /** The proof that no handler saw the request: it never left this process, or the server says so. */
   readonly unsent: "never left" | "refused" | undefined;
-  /** An answer had begun, or messages of a stream were passed on: another attempt could contradict it. */
+  /** Head or messages of a stream were passed on: another attempt could contradict them. */
   readonly committed: boolean;
-  /** This process knows that another attempt would end the same way. */
+  /** Another attempt would end the same way, or this one has brought the answer. */
   readonly hopeless: boolean;
   /** It ran out of `perAttemptTimeoutMs`. */
   readonly timedOut: boolean;
@@ -83,7 +83,7 @@ export function decideRetry(
   nowMs: number,
   random: Random,
 ): RetryDecision {
-  if (failed.committed) return stop("part of an answer had arrived, or messages had been passed on already");
+  if (failed.committed) return stop("messages of the stream had been passed on already");
   if (failed.hopeless) return stop("the answer is final");
   if (failed.unsent !== undefined) return repeatUnsent(failed.unsent, made, allowance, nowMs, random);
   const isRetryable = policy !== undefined && (failed.timedOut || policy.retryableCodes.has(failed.code));

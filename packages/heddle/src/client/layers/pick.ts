@@ -1,4 +1,4 @@
-import type { HeddleError } from "../../call/errors.ts";
+import { HeddleError } from "../../call/errors.ts";
 import type { Subchannel } from "../../connection/subchannel.ts";
 import type { ClientCall, Holder } from "../call.ts";
 import type { Waiter } from "../endpoints.ts";
@@ -9,11 +9,19 @@ export const pick: ClientLayer = {
   name: "pick",
   does: "chooses a ready instance that this call has not tried; waits for one if none is ready",
   order: "first of the attempt: every attempt chooses anew",
-  create: ({ endpoints, clock }, link) => {
+  create: ({ endpoints, clock, target }, link) => {
     function chosen(call: ClientCall, subchannel: Subchannel): void {
       call.subchannel = subchannel;
       subchannel.inFlight++;
       link.down(call);
+    }
+
+    /** A hedge does not wait, and the instance that is slow already gains nothing from a second request. */
+    function refuse(call: ClientCall): void {
+      const count = endpoints.subchannels.size;
+      call.subchannel = undefined;
+      call.error = new HeddleError("noneReady", { target, count, reason: "a hedge needs one more instance" });
+      link.up(call);
     }
 
     /** A call in the queue of those that need an instance. */
@@ -45,6 +53,8 @@ export const pick: ClientLayer = {
         call.attempts++;
         call.attemptStartedAtMs = call.attempts === 1 ? call.startedAtMs : clock.now();
         const subchannel = endpoints.pick(call, call.attemptStartedAtMs);
+        if (call.isHedge && (subchannel === undefined || call.tried?.includes(subchannel) === true))
+          return refuse(call);
         if (subchannel !== undefined) return chosen(call, subchannel);
         call.phase = "waiting for an instance";
         call.subchannel = undefined;

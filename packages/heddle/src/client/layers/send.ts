@@ -44,7 +44,9 @@ export const send: ClientLayer = {
     function begin(call: ClientCall): number {
       const prompt = call.attempts === 1 && !call.waited;
       call.sentAtMs = prompt ? call.startedAtMs : clock.now();
-      return prompt ? call.timeoutMs : call.deadlineAtMs - call.sentAtMs;
+      const leftMs = prompt ? call.timeoutMs : call.deadlineAtMs - call.sentAtMs;
+      const { attemptTimer } = call;
+      return attemptTimer === undefined ? leftMs : Math.min(leftMs, attemptTimer.wheelAtMs - call.sentAtMs);
     }
 
     function writeGrpcRequest(call: ClientCall, writer: StreamWriter, stream: SessionStream): void {
@@ -52,8 +54,7 @@ export const send: ClientLayer = {
       const { machine } = session;
       const leftMs = begin(call);
       const mark = machine.beginHeaders();
-      if (call.parent === undefined && call.metadata.length === 0 && call.criticality === undefined)
-        writeKeptHead(call, session, leftMs, parts);
+      if (hasNothingOfItsOwn(call)) writeKeptHead(call, session, leftMs, parts);
       else {
         writeFixedFields(machine.encoder, machine.out, call, parts);
         writeTimeout(machine.encoder, machine.out, leftMs, "plain");
@@ -92,6 +93,14 @@ export const send: ClientLayer = {
     };
   },
 };
+
+/** Its head is that of the method's other calls. */
+function hasNothingOfItsOwn(call: ClientCall): boolean {
+  const { parent, metadata, criticality } = call;
+  return (
+    parent === undefined && metadata.length === 0 && criticality === undefined && call.previousAttempts <= 0
+  );
+}
 
 function writeKeptHead(call: ClientCall, session: ClientSession, leftMs: number, parts: ClientParts): void {
   const { encoder, out } = session.machine;
