@@ -6,18 +6,14 @@
  * the others, so that a call pays for no look-up.
  */
 import type { Code } from "@connectrpc/connect";
+import type { Criticality } from "../call/criticality.ts";
+import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { Method } from "../contract/method.ts";
 import { ruleFor } from "../policy/rule-for.ts";
-import type {
-  CriticalityName,
-  HedgeConfig,
-  MethodConfig,
-  RetryConfig,
-  ServiceConfig,
-} from "../policy/service-config.ts";
+import type { HedgeConfig, MethodConfig, RetryConfig, ServiceConfig } from "../policy/service-config.ts";
 import { statusCode } from "../policy/status-code.ts";
 import { callBackoff } from "../resilience/backoff.ts";
-import type { HedgePolicy } from "../resilience/hedge-policy.ts";
+import { defaultHedgePolicy, type HedgePolicy } from "../resilience/hedge-policy.ts";
 import { defaultRetryPolicy, type RetryPolicy } from "../resilience/retry-policy.ts";
 
 export interface MethodPolicy {
@@ -32,13 +28,17 @@ export interface MethodPolicy {
   /** Largest message that is accepted, in bytes. */
   readonly maxResponseBytes: number;
   /** Undefined: that of the served call, or the default. */
-  readonly criticality: CriticalityName | undefined;
+  readonly criticality: Criticality | undefined;
   /** Undefined: never repeated, unless no handler saw it. */
   readonly retry: RetryPolicy | undefined;
   /** Undefined: never hedged. */
   readonly hedge: HedgePolicy | undefined;
   /** Calls under way at a time; `Infinity` for no limit. */
   readonly maxConcurrent: number;
+  /** Calls that wait for one of those to end. */
+  readonly maxQueued: number;
+  /** The rule it comes from, whose methods share what counts their calls; undefined without one. */
+  readonly rule: MethodConfig | undefined;
 }
 
 /** The client's options that a method has where the config says nothing else. */
@@ -83,14 +83,16 @@ export class MethodPolicies {
     const base = idempotent ? this.#repeatable : this.#other;
     return Object.freeze({
       idempotent,
-      timeoutMs: rule.timeoutMs ?? base.timeoutMs,
+      timeoutMs: rule.timeoutMs === 0 ? Number.POSITIVE_INFINITY : (rule.timeoutMs ?? base.timeoutMs),
       waitForReadyMs: rule.waitForReadyMs ?? base.waitForReadyMs,
-      maxRequestBytes: rule.maxRequestBytes ?? base.maxRequestBytes,
-      maxResponseBytes: rule.maxResponseBytes ?? base.maxResponseBytes,
+      maxRequestBytes: sizeLimit(rule.maxRequestBytes, base.maxRequestBytes, DEFAULT_MAX_SEND_BYTES),
+      maxResponseBytes: sizeLimit(rule.maxResponseBytes, base.maxResponseBytes, DEFAULT_MAX_RECEIVE_BYTES),
       criticality: rule.criticality,
       retry: idempotent ? retryPolicy(rule.retry, this.#defaults.maxAttempts) : undefined,
       hedge: idempotent ? hedgePolicy(rule.hedge) : undefined,
       maxConcurrent: rule.maxConcurrent ?? base.maxConcurrent,
+      maxQueued: rule.maxQueued ?? base.maxQueued,
+      rule,
     });
   }
 }
@@ -106,7 +108,15 @@ function defaultPolicy(defaults: MethodDefaults, idempotent: boolean): MethodPol
     retry: idempotent ? retryPolicy({}, defaults.maxAttempts) : undefined,
     hedge: undefined,
     maxConcurrent: Number.POSITIVE_INFINITY,
+    maxQueued: 0,
+    rule: undefined,
   });
+}
+
+/** What code gives as a limit is one for the config, too; only the default gives way to a larger one. */
+function sizeLimit(configured: number | undefined, given: number, byDefault: number): number {
+  if (configured === undefined) return given;
+  return given === byDefault ? configured : Math.min(configured, given);
 }
 
 function retryPolicy(
@@ -133,8 +143,12 @@ function retryPolicy(
 
 function hedgePolicy(config: HedgeConfig | false | undefined): HedgePolicy | undefined {
   if (config === undefined || config === false) return undefined;
-  const { maxExtraLoad = 0.02, delayMs = "quantile", maxAttempts = 2, nonFatalCodes = [] } = config;
-  return { maxExtraLoad, delayMs, maxAttempts, nonFatalCodes: codesOf(nonFatalCodes) };
+  const { nonFatalCodes, ...given } = config;
+  return {
+    ...defaultHedgePolicy,
+    ...given,
+    ...(nonFatalCodes === undefined ? {} : { nonFatalCodes: codesOf(nonFatalCodes) }),
+  };
 }
 
 function codesOf(names: readonly string[]): ReadonlySet<Code> {

@@ -11,10 +11,12 @@
  * quantile). Source of the part that both have:
  * https://github.com/grpc/grpc-proto/blob/master/grpc/service_config/service_config.proto
  */
+import type { Criticality } from "../call/criticality.ts";
+
 export interface ServiceConfig {
   /**
    * Which ready instance gets the next attempt: the name of a policy, or one with its settings, such as
-   * `{ "ring_hash": { "replicas": 200 } }`. Default: the client's `balancer`.
+   * `{ "ring_hash": { "minRingSize": 4096 } }`. Default: the client's `balancer`.
    */
   readonly balancer?: string | BalancerSettings;
   /** Rules for methods. Of those that name a method the most exact one holds, whole: method, then service, then all. */
@@ -40,7 +42,10 @@ export type BalancerSettings = { readonly [policy: string]: Readonly<Record<stri
 export interface MethodConfig {
   /** The methods it is for. Default, and for an empty list: all of them. */
   readonly names?: readonly MethodName[];
-  /** Time for a whole call, retries included, when the call names none, in ms. Default: the client's. gRPC: `timeout`. */
+  /**
+   * Time for a whole call, retries included, when the call names none, in ms; 0 for none. Default: the client's. gRPC:
+   * `timeout`.
+   */
   readonly timeoutMs?: number;
   /** How long a call waits for an instance that can be reached, in ms. Default: the client's. gRPC: `waitForReady`. */
   readonly waitForReadyMs?: number;
@@ -51,7 +56,7 @@ export interface MethodConfig {
   /** Whether repeating a call does no harm. Default: what the contract's `idempotency_level` says. */
   readonly idempotent?: boolean;
   /** Whose calls go first when there is too much to do. Default: that of the served call, else `critical`. */
-  readonly criticality?: CriticalityName;
+  readonly criticality?: Criticality;
   /** How calls that failed are repeated; false for never. Only calls that may be repeated are. gRPC: `retryPolicy`. */
   readonly retry?: RetryConfig | false;
   /** A second attempt before the first one has failed; false for none. Default none. gRPC: `hedgingPolicy`. */
@@ -69,9 +74,6 @@ export interface MethodName {
   /** Name of the method, such as `GetOrder`. Needs `service`. */
   readonly method?: string;
 }
-
-export const criticalityNames = ["critical_plus", "critical", "sheddable_plus", "sheddable"] as const;
-export type CriticalityName = (typeof criticalityNames)[number];
 
 export interface RetryConfig {
   /** Attempts in all, 1 for no repetition. Default: the client's `maxAttempts`, 3. */
@@ -95,7 +97,7 @@ export interface HedgeConfig {
   readonly delayMs?: number | "quantile";
   /** Attempts in all. Default 2. */
   readonly maxAttempts?: number;
-  /** Codes that do not end the call while another attempt is under way. Default none. */
+  /** Codes that do not end the call while another attempt is under way. Default `["UNAVAILABLE"]`. */
   readonly nonFatalCodes?: readonly string[];
 }
 
