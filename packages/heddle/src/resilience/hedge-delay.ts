@@ -24,7 +24,8 @@ export class HedgeDelay {
     if (delayMs === "quantile" && !(maxExtraLoad > 0 && maxExtraLoad < 1))
       throw new RangeError(`maxExtraLoad must be more than 0 and less than 1, not ${maxExtraLoad}`);
     // Without a floor: a client that hardly calls has no latencies to speak of either.
-    if (Number.isFinite(maxExtraLoad)) this.#budget = new RetryBudget({ ratio: maxExtraLoad, minPerSecond: 0 });
+    if (Number.isFinite(maxExtraLoad))
+      this.#budget = new RetryBudget({ ratio: maxExtraLoad, minPerSecond: 0 });
     if (delayMs !== "quantile") this.#delayMs = delayMs;
   }
 

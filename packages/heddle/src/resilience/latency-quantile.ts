@@ -1,7 +1,7 @@
 /**
  * Quantiles of latencies, such as "slower than 98 % of the calls", while they come in. A histogram with buckets of
  * equal relative width, as HdrHistogram and DDSketch have: recording is a few integer operations and allocates
- * nothing, the answer is at most 1/32 too high, and the buckets fade, so that it follows a service that changes.
+ * nothing, the answer is at most 1/32 off, and the buckets fade, so that it follows a service that changes.
  *
  * Why not P² (five markers, no buckets)? It has no way to forget, and reacts badly to a distribution of two humps,
  * which is what the latencies of a service with slow instances are.
@@ -35,14 +35,15 @@ export class LatencyQuantile {
     this.#total = total;
   }
 
-  /** In ms: not more than 1 - `quantile` of the latencies were longer. 0 when there are none. */
+  /** In ms: the latency that the share 1 - `quantile` of them exceeds. 0 when there are none. */
   at(quantile: number): number {
     const counts = this.#counts;
-    const above = this.#total * (1 - quantile);
-    let sum = 0;
+    let above = this.#total * (1 - quantile);
     for (let i = BUCKETS - 1; i >= 0; i--) {
-      sum += counts[i] as number;
-      if (sum > above) return upperEdgeMs(i);
+      const count = counts[i] as number;
+      // Within a bucket they are taken to lie evenly.
+      if (count > above) return lowerEdgeMs(i + 1) - (lowerEdgeMs(i + 1) - lowerEdgeMs(i)) * (above / count);
+      above -= count;
     }
     return 0;
   }
@@ -64,8 +65,8 @@ function bucketOf(latencyMs: number): number {
   return (shift + 1) * STEPS + ((micros >>> shift) & (STEPS - 1));
 }
 
-function upperEdgeMs(index: number): number {
-  if (index < STEPS) return (index + 1) / 1000;
+function lowerEdgeMs(index: number): number {
+  if (index < STEPS) return index / 1000;
   const shift = Math.floor(index / STEPS) - 1;
-  return ((STEPS + (index % STEPS) + 1) * 2 ** shift) / 1000;
+  return ((STEPS + (index % STEPS)) * 2 ** shift) / 1000;
 }

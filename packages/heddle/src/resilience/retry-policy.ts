@@ -72,7 +72,8 @@ export interface AttemptsMade {
 
 export type RetryDecision =
   /** Another attempt after `waitMs`; `undefined`: at once, without a turn of the timer. */
-  { readonly again: true; readonly waitMs: number | undefined } | { readonly again: false; readonly why: string };
+  | { readonly again: true; readonly waitMs: number | undefined }
+  | { readonly again: false; readonly why: string };
 
 /** Decides, and debits the allowance when it decides for an attempt that costs the service something. */
 export function decideRetry(

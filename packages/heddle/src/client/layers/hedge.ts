@@ -25,7 +25,8 @@ import { UnaryCall } from "../unary-call.ts";
 export const hedge: ClientLayer = {
   name: "hedge",
   does: "sends a slow unary call to a second instance as well, if its policy says so, and takes the first answer",
-  order: "inside retry, which sees the attempts of a race as one; each of them chooses its own instance below",
+  order:
+    "inside retry, which sees the attempts of a race as one; each of them chooses its own instance below",
   create: ({ clock, timers, allowance, endpoints }, link) => {
     const delays = new Map<Method, HedgeDelay>();
 

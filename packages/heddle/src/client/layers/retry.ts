@@ -153,7 +153,9 @@ function decide(call: ClientCall, { clock, allowance, random }: ClientParts): Re
   };
   const decision = decideRetry(failed, made, policy.retry, allowance, nowMs, random);
   if (decision.again || policy.retry !== undefined || !policy.idempotent || failed.committed) return decision;
-  return failed.hopeless || isUnsent ? decision : { again: false, why: "repeating is switched off for the method" };
+  return failed.hopeless || isUnsent
+    ? decision
+    : { again: false, why: "repeating is switched off for the method" };
 }
 
 /** Failures that a service with too much to do has; what else it says is an answer. */
