@@ -50,6 +50,14 @@ class MemoryStream extends Duplex {
     });
   }
 
+  /** As a socket's: the other end sees a reset, and what was under way is lost. */
+  resetAndDestroy(): this {
+    process.nextTick(() =>
+      this.other.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })),
+    );
+    return this.destroy();
+  }
+
   override _read(): void {
     const onTaken = this.#onTaken;
     this.#onTaken = undefined;

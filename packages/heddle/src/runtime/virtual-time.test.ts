@@ -13,6 +13,36 @@ describe("virtual time", () => {
     assert.throws(() => time.advance(-1), RangeError);
   });
 
+  it("runs from timer to timer until a promise is settled, with what each sets off in between", async () => {
+    const time = createVirtualTime();
+    const pause = (ms: number) => new Promise<void>((resolve) => void time.after(ms, resolve));
+    const seen: number[] = [];
+    const work = async () => {
+      for (let i = 0; i < 3; i++) {
+        await pause(1000);
+        seen.push(time.now());
+      }
+      return "done";
+    };
+    assert.equal(await time.run(work()), "done");
+    assert.deepEqual(seen, [1000, 2000, 3000]);
+    await assert.rejects(time.run(pause(10).then(() => Promise.reject(new Error("its own")))), /its own/);
+    await assert.rejects(time.run(new Promise(() => {})), /nothing is due/);
+    await assert.rejects(time.run(pause(5000), { limitMs: 4000 }), /4000 ms/);
+  });
+
+  it("gets past a delay that is too small to be added", () => {
+    const time = createVirtualTime();
+    time.advance(1e6);
+    let turns = 0;
+    const wait = () => {
+      if (++turns < 5) time.after(1e-13, wait);
+    };
+    time.after(0, wait);
+    time.advance(1);
+    assert.equal(turns, 5);
+  });
+
   it("runs timers in order of due time, then of creation, each at its own time", () => {
     const delays = fc.array(fc.nat({ max: 40 }), { maxLength: 30 });
     fc.assert(

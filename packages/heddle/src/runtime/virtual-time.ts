@@ -11,6 +11,13 @@ import type { Timer, Timers } from "./timer.ts";
 export interface VirtualTime extends Clock, Timers {
   /** Moves time forward by `ms`, running everything that falls due on the way. */
   advance(ms: number): void;
+  /**
+   * Moves time from one timer to the next, and lets all that each sets off happen in between, until `work` is settled; gives
+   * what it gives. Throws when nothing is due any more, or after `limitMs` of this time (default one hour). What
+   * happens outside of this time (a file, a thread, a socket of the system) is not waited for, and a loop whose turns take
+   * none of it does not end.
+   */
+  run<Result>(work: Promise<Result>, options?: { readonly limitMs?: number }): Promise<Result>;
   /** Timers that have neither run nor been cancelled (an interval counts until cancelled). */
   readonly pending: number;
   /** Those of them that would keep the process alive. */
@@ -47,12 +54,12 @@ export function createVirtualTime(wallStartMs: number = Date.UTC(2026, 0, 1)): V
     return timer;
   }
 
-  return {
+  const time: VirtualTime = {
     now: () => nowMs,
     wallMs: () => wallStartMs + nowMs,
     after: (delayMs, run) => {
       if (Number.isNaN(delayMs)) throw new RangeError("delayMs must be a number, not NaN");
-      return createTimer(nowMs + Math.max(0, delayMs), run);
+      return createTimer(nowMs + (delayMs > 0 ? Math.max(STEP_MS, delayMs) : 0), run);
     },
     every: (intervalMs, run) => {
       if (!(intervalMs > 0)) throw new RangeError(`intervalMs must be more than 0, not ${intervalMs}`);
@@ -72,6 +79,24 @@ export function createVirtualTime(wallStartMs: number = Date.UTC(2026, 0, 1)): V
       }
       nowMs = Math.max(nowMs, untilMs);
     },
+    run: async (work, { limitMs = 3_600_000 } = {}) => {
+      let settled = false;
+      const settle = () => {
+        settled = true;
+      };
+      work.then(settle, settle);
+      const untilMs = nowMs + limitMs;
+      for (;;) {
+        // Promises and `nextTick` go on until there is nothing left to do, before `setImmediate` has its turn.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (settled) return work;
+        const dueMs = queue[0]?.dueMs;
+        if (dueMs === undefined)
+          throw new Error(`nothing is due any more at ${nowMs} ms, and it is not settled`);
+        if (dueMs > untilMs) throw new Error(`it is not settled after ${limitMs} ms`);
+        time.advance(dueMs - nowMs);
+      }
+    },
     get pending() {
       return queue.length;
     },
@@ -79,7 +104,14 @@ export function createVirtualTime(wallStartMs: number = Date.UTC(2026, 0, 1)): V
       return queue.filter((timer) => timer.keepsAlive).length;
     },
   };
+  return time;
 }
+
+/**
+ * A delay is at least so long, unless it is 0: sums of fractions are not exact, and who waits for the last 10^-13 ms of
+ * something must find it over afterwards.
+ */
+const STEP_MS = 0.001;
 
 interface VirtualTimer extends Timer {
   dueMs: number;
