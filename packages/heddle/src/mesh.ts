@@ -13,10 +13,11 @@ import { createStub } from "./client/stub.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
+import { resolveInstanceCheck } from "./discovery/instance-check.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
-import { type MeshServer, RegisteredServer } from "./mesh-server.ts";
+import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
 import type { Implementation } from "./server/implement.ts";
@@ -37,12 +38,17 @@ export interface Mesh extends AsyncDisposable {
   client<Service extends DescService>(service: Service, options?: MeshClientOptions): Client<Service>;
   /** Listens, answers, and registers. */
   serve(services: Implementation | readonly Implementation[], options?: ServeOptions): Promise<MeshServer>;
+  /**
+   * `ready(false, "the cache is cold")`: this process wants no calls for now, and answers those that come; `ready(true)`
+   * takes it back. Holds for all its servers, those to come as well. See `MeshServer.health` for a single one.
+   */
+  ready(isReady: boolean, reason?: string): void;
   /** What its clients see: a snapshot of each target, its instances and their connections. */
   channels(): readonly ChannelStatus[];
   /** What it knows of each name that it follows in a registry: whose word that is, and how old. */
   discovery(): readonly WatchStatus[];
   /** Drains and closes everything: servers first, then clients. Disposal does the same. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  close(options?: DrainOptions): Promise<void>;
 }
 
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
@@ -61,6 +67,8 @@ class RunningMesh implements Mesh {
   readonly #shared = new Map<string, Channel>();
   readonly #channels = new Set<Channel>();
   readonly #servers = new Set<MeshServer>();
+  /** Why the process wants no calls. */
+  #unready: string | undefined;
   /** A signal is ending the process. */
   #endsProcess = false;
   #forgetSignals: (() => void) | undefined;
@@ -115,8 +123,10 @@ class RunningMesh implements Mesh {
       advertise = process.env["HEDDLE_ADVERTISE"],
       weight = 1,
       listen = process.env["HEDDLE_LISTEN"],
+      check,
       ...serverOptions
     } = options;
+    const registration = { check: check === undefined ? undefined : resolveInstanceCheck(check) };
     const server = await createServer({
       ...serverOptions,
       services: "service" in services ? [services] : services,
@@ -124,8 +134,10 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       ...(listen === undefined ? {} : { listen }),
     });
+    if (this.#unready !== undefined) server.health.ready(false, this.#unready);
     const { service, instance, zone, version } = this.#identity;
-    const registration = this.#registries.registrar?.register(
+    const { registrar } = this.#registries;
+    const registered = registrar?.register(
       createEndpoint({
         // A second server of the same mesh is an instance of its own.
         id: this.#servers.size === 0 ? instance : `${instance}.${this.#servers.size}`,
@@ -139,11 +151,15 @@ class RunningMesh implements Mesh {
         ...(zone === undefined ? {} : { zone }),
         ...(version === undefined ? {} : { version }),
       }),
+      registration,
     );
-    const running = new RegisteredServer(server, registration, {
+    const running = new RegisteredServer(server, registered, {
+      runtime: this.#runtime,
       drainMs: this.#drainMs,
+      drainGraceMs: this.#options.drainGraceMs ?? registrar?.heardWithinMs,
       endsProcess: () => this.#endsProcess,
       onClose: (closed) => this.#servers.delete(closed),
+      onCut: this.#options.onWarning ?? tellStandardError,
     });
     this.#servers.add(running);
     this.#forgetSignals ??= onShutdown(
@@ -157,6 +173,11 @@ class RunningMesh implements Mesh {
     return running;
   }
 
+  ready(isReady: boolean, reason = "it says so itself"): void {
+    this.#unready = isReady ? undefined : reason;
+    for (const { health } of this.#servers) health.ready(isReady, reason);
+  }
+
   channels(): readonly ChannelStatus[] {
     return [...this.#channels].map((channel) => channel.describe());
   }
@@ -165,8 +186,8 @@ class RunningMesh implements Mesh {
     return this.#registries.describe();
   }
 
-  close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(drainMs);
+  close(options: DrainOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
@@ -174,10 +195,10 @@ class RunningMesh implements Mesh {
     return this.close();
   }
 
-  async #close(drainMs: number): Promise<void> {
+  async #close(options: DrainOptions): Promise<void> {
     this.#forgetSignals?.();
     // Handlers that finish may still make calls: clients go last.
-    await Promise.all([...this.#servers].map((server) => server.close({ drainMs })));
+    await Promise.all([...this.#servers].map((server) => server.close(options)));
     for (const channel of this.#channels) channel.close();
     await this.#registries[Symbol.asyncDispose]();
   }
@@ -198,11 +219,12 @@ class RunningMesh implements Mesh {
     const isShared = Object.keys(own).length === 0;
     const known = isShared ? this.#shared.get(target.text) : undefined;
     if (known !== undefined) return known;
+    const { zone } = this.#identity;
     const channel = new Channel({
       target,
       resolver: this.#resolvers.find(target),
       runtime: this.#runtime,
-      options: { ...this.#options.client, ...own },
+      options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
     });
     if (isShared) this.#shared.set(target.text, channel);
     this.#channels.add(channel);

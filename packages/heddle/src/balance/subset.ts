@@ -28,7 +28,11 @@ export function createSubset<C extends Candidate>(options: SubsetOptions<C>): Ba
 }
 
 /** The `size` candidates whose hash with this client's seed is lowest. Those of weight 0 come last. */
-export function subsetOf<C extends Candidate>(candidates: readonly C[], size: number, seed: number): C[] {
+export function subsetOf<C extends Pick<Candidate, "id" | "weight">>(
+  candidates: readonly C[],
+  size: number,
+  seed: number,
+): C[] {
   const ranked = candidates.map((candidate) => ({ candidate, rank: hashKey(candidate.id, seed) }));
   ranked.sort((a, b) => {
     const isOutA = !(a.candidate.weight > 0);

@@ -3,7 +3,6 @@
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
-import { createBalancer } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
@@ -19,6 +18,7 @@ import { AttemptAllowance } from "../resilience/attempt-allowance.ts";
 import { MetastabilityGuard } from "../resilience/metastability-guard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
+import { createChannelBalancer } from "./channel-balancer.ts";
 import { Endpoints } from "./endpoints.ts";
 import type { ClientParts } from "./layer.ts";
 import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
@@ -50,6 +50,8 @@ export class Channel {
     const {
       balancer,
       hashHeader,
+      zone,
+      subset,
       connections,
       waitForReadyMs,
       http2,
@@ -74,7 +76,13 @@ export class Channel {
       http1Connections,
       tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
       hintedTls: tls === undefined ? () => createClientTls(true) : undefined,
-      balancer: createBalancer<Subchannel>(balancer, runtime),
+      balancer: createChannelBalancer({
+        policy: balancer,
+        random: runtime.random,
+        zone,
+        instances: () => this.#endpoints.subchannels.values(),
+      }),
+      subset,
       hashHeader,
       ...(http2 === undefined ? {} : { limits: http2 }),
     });

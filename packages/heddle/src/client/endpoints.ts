@@ -7,6 +7,7 @@
  */
 import type { Balancer } from "../balance/balancer.ts";
 import { hashKey } from "../balance/hash-key.ts";
+import { subsetOf } from "../balance/subset.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField } from "../call/metadata.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
@@ -28,7 +29,10 @@ export interface Waiter {
 }
 
 export interface EndpointsOptions
-  extends Omit<SubchannelOptions, "id" | "address" | "otherAddresses" | "weight" | "onState"> {
+  extends Omit<
+    SubchannelOptions,
+    "id" | "address" | "otherAddresses" | "weight" | "zone" | "onState" | "onLoad"
+  > {
   readonly target: Target;
   readonly resolver: Resolver;
   readonly balancer: Balancer<Subchannel>;
@@ -36,6 +40,8 @@ export interface EndpointsOptions
   readonly hashHeader: string | undefined;
   /** For instances of which discovery says that they want TLS, where `tls` is absent. */
   readonly hintedTls?: (() => ClientTls) | undefined;
+  /** Of more than `above` instances only `size` are connected to. */
+  readonly subset: { readonly above: number; readonly size: number };
   /** How long a waiter waits, in ms. */
   readonly waitForReadyMs: number;
   /** Without a call for so long, connections are given up until the next one, in ms. */
@@ -46,7 +52,10 @@ export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #set = createEndpointSet();
   readonly #subchannels = new Map<string, Subchannel>();
-  readonly #wayOf = new WeakMap<Subchannel, string>();
+  #hintedTls: ClientTls | undefined;
+  /** Which part of a set that is too large for one client is ours. */
+  readonly #subsetSeed: number;
+  #isSubset = false;
   /** In the order of arrival, with the time at which each gives up. */
   readonly #waiters = new Map<Waiter, number>();
   readonly #stop = new AbortController();
@@ -61,6 +70,7 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
+    this.#subsetSeed = options.random.below(2 ** 32);
   }
 
   /** All instances that discovery knows, with their states. */
@@ -168,39 +178,68 @@ export class Endpoints {
 
   #apply({ added, changed, removed }: EndpointChange): void {
     for (const endpoint of removed) this.#drop(endpoint.id);
-    for (const endpoint of added) this.#add(endpoint);
-    for (const endpoint of changed) {
-      const subchannel = this.#subchannels.get(endpoint.id);
-      if (subchannel === undefined || endpoint.draining || this.#wayOf.get(subchannel) !== wayTo(endpoint)) {
-        this.#drop(endpoint.id);
-        this.#add(endpoint);
-      } else {
-        subchannel.weight = endpoint.weight;
-        subchannel.unhealthy = endpoint.health === "unhealthy";
-      }
-    }
+    const { subset } = this.#options;
+    const all = this.#set.endpoints;
+    const wasSubset = this.#isSubset;
+    this.#isSubset = all.size > subset.above;
+    if (this.#isSubset) {
+      const ours = subsetOf([...all.values()], subset.size, this.#subsetSeed);
+      const ids = new Set(ours.map(({ id }) => id));
+      for (const id of this.#subchannels.keys()) if (!ids.has(id)) this.#drop(id);
+      for (const endpoint of ours) this.#follow(endpoint);
+    } else for (const endpoint of wasSubset ? all.values() : [...added, ...changed]) this.#follow(endpoint);
     this.#updateReady();
+  }
+
+  /** Discovery says this of an instance. */
+  #follow(endpoint: Endpoint): void {
+    const subchannel = this.#subchannels.get(endpoint.id);
+    if (subchannel !== undefined && !endpoint.draining && this.#leadsTo(subchannel, endpoint)) {
+      subchannel.weight = endpoint.weight;
+      subchannel.zone = endpoint.zone;
+      subchannel.unhealthy = endpoint.health === "unhealthy";
+      return;
+    }
+    this.#drop(endpoint.id);
+    this.#add(endpoint);
+  }
+
+  /** What a connection depends on is as it was. */
+  #leadsTo({ addresses, secure }: Subchannel, { address, otherAddresses, tls }: Endpoint): boolean {
+    const wantsTls =
+      this.#options.tls !== undefined || (tls === true && this.#options.hintedTls !== undefined);
+    const now = [address, ...otherAddresses];
+    return (
+      secure === wantsTls &&
+      addresses.length === now.length &&
+      addresses.every((known, i) => known === now[i])
+    );
   }
 
   #add(endpoint: Endpoint): void {
     if (endpoint.draining || this.#stop.signal.aborted) return;
-    const { id, address, otherAddresses, weight } = endpoint;
-    const { tls, hintedTls } = this.#options;
+    const { id, address, otherAddresses, weight, zone } = endpoint;
+    const { tls } = this.#options;
     const subchannel = new Subchannel({
       ...this.#options,
       id,
       address,
       otherAddresses,
       weight,
-      tls: tls ?? (endpoint.tls === true ? hintedTls?.() : undefined),
+      zone,
+      tls: tls ?? (endpoint.tls === true ? this.#tlsForHinted() : undefined),
       onState: () => this.#updateReady(),
       onLoad: (subchannel, load, probed) =>
         this.#options.balancer.reported?.(subchannel, this.#options.clock.now(), load, probed),
     });
     subchannel.unhealthy = endpoint.health === "unhealthy";
-    this.#wayOf.set(subchannel, wayTo(endpoint));
     this.#subchannels.set(id, subchannel);
     if (!this.#resting) subchannel.connect();
+  }
+
+  #tlsForHinted(): ClientTls | undefined {
+    this.#hintedTls ??= this.#options.hintedTls?.();
+    return this.#hintedTls;
   }
 
   #wake(): void {
@@ -293,9 +332,4 @@ export class Endpoints {
       : `discovery did not answer within ${waitForReadyMs} ms${this.#resolveError === "" ? "" : ` (${this.#resolveError})`}`;
     return new HeddleError("noInstance", { target: target.text, reason });
   }
-}
-
-/** What a connection depends on: when it changes, the instance is connected to anew. */
-function wayTo({ address, otherAddresses, tls }: Endpoint): string {
-  return [address, ...otherAddresses, tls === true ? "tls" : ""].join(" ");
 }

@@ -12,6 +12,7 @@ test("defaults are those of the documentation", () => {
   assert.deepEqual(rest, {
     defaultTimeoutMs: 15_000,
     balancer: "default",
+    subset: { above: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY },
     compressMinBytes: 1024,
     protocol: "auto",
     http: "auto",

@@ -8,6 +8,7 @@ import { DEFAULT_TIMEOUT_MS } from "../call/deadline.ts";
 import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
+import { defaultHedgePolicy } from "../resilience/hedge-policy.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import {
   type ConnectionOptions,
@@ -36,10 +37,27 @@ export interface ClientOptions extends ConnectionOptions {
    * one while it is there. Calls without it go anywhere. Default: none has it.
    */
   readonly hashHeader?: string;
+  /**
+   * Where this client runs, such as "eu-west-1a": instances of the same zone get its calls while there are enough of them
+   * that are ready. Default in a mesh: the mesh's zone; else zones do not matter.
+   */
+  readonly zone?: string;
+  /**
+   * A client of a large service connects to a part of it: of more than `above` instances (default 100) to `size`
+   * (default 50), drawn so that all clients together use all instances alike. `false`: always to all.
+   * Default `false`. Envoy, gRPC A68: random subsetting.
+   */
+  readonly subset?: { readonly above?: number; readonly size?: number } | boolean;
   /** Attempts in all for a call that may be repeated, 1 to switch repeating off. Default 3. gRPC: `maxAttempts`. */
   readonly maxAttempts?: number;
   /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
   readonly retryBudget?: RetryBudgetOptions;
+  /**
+   * Sends unary calls that are slow to a second instance as well and takes the first answer, where the contract says
+   * that repeating does no harm. `maxExtraLoad` is the share of calls that may be sent twice: 0.02 sends those that
+   * are slower than 98 % of the client's own. Default false; `{}` is 0.02. gRPC: `hedgingPolicy`.
+   */
+  readonly hedging?: HedgingOptions | false;
   /**
    * How long a call waits, within its deadline, for an instance that can be reached before it fails with
    * HDL-2101 or HDL-2102, in ms. Default 3 000: long enough for a restart. gRPC: a bounded `wait_for_ready`.
@@ -89,17 +107,23 @@ export interface ClientOptions extends ConnectionOptions {
   readonly observe?: (record: CallRecord) => void;
 }
 
+export interface HedgingOptions {
+  /** Hedges as a share of the calls, more than 0 and less than 1. Default 0.02. */
+  readonly maxExtraLoad?: number;
+}
+
 export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as const;
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
 
 export type ResolvedClientOptions = Required<
-  Omit<ClientOptions, OptionalNames | "retryBudget" | keyof ConnectionOptions>
+  Omit<ClientOptions, OptionalNames | "retryBudget" | "subset" | keyof ConnectionOptions>
 > &
   Pick<ClientOptions, OptionalNames> & {
     readonly retryBudget: RetryBudget;
+    readonly subset: { readonly above: number; readonly size: number };
     readonly connections: ResolvedConnectionOptions;
   };
-type OptionalNames = "hashHeader" | "sendCompression" | "authority" | "http2" | "observe" | "tls";
+type OptionalNames = "hashHeader" | "zone" | "sendCompression" | "authority" | "http2" | "observe" | "tls";
 
 /** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
@@ -115,6 +139,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
     balancer: knownBalancer(options.balancer ?? "default"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
+    subset: resolveSubset(options.subset ?? false),
     connections: resolveConnectionOptions(options),
     waitForReadyMs: finiteAtLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0),
     maxReceiveMessageBytes: atLeast(
@@ -134,7 +159,17 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     useHttpGet: knownUseOfGet(options.useHttpGet ?? false, protocol),
     codec: oneOf("codec", options.codec ?? "proto", ["proto", "json"]),
     interceptors: options.interceptors ?? [],
+    hedging: knownHedging(options.hedging ?? false),
     retryBudget: createBudget(options.retryBudget),
+  };
+}
+
+function resolveSubset(subset: NonNullable<ClientOptions["subset"]>): ResolvedClientOptions["subset"] {
+  if (subset === false) return { above: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY };
+  const { above = 100, size = 50 } = subset === true ? {} : subset;
+  return {
+    above: finiteAtLeast("subset.above", above, 1),
+    size: finiteAtLeast("subset.size", size, 1),
   };
 }
 
@@ -159,6 +194,14 @@ function knownBalancer(balancer: BalancerPolicy): BalancerPolicy {
     "balancer",
     `there is no policy "${String(balancer)}"; there are ${balancerPolicyNames.join(", ")}`,
   );
+}
+
+function knownHedging(hedging: HedgingOptions | false): HedgingOptions | false {
+  if (hedging === false) return false;
+  const { maxExtraLoad = defaultHedgePolicy.maxExtraLoad } = hedging;
+  if (!(maxExtraLoad > 0 && maxExtraLoad < 1))
+    throw invalidOption("hedging.maxExtraLoad", "it is a share, more than 0 and less than 1");
+  return { maxExtraLoad };
 }
 
 function createBudget(options: RetryBudgetOptions | undefined): RetryBudget {

@@ -21,13 +21,14 @@ import { createStub } from "./stub.ts";
 export interface VirtualClientOptions extends ClientOptions {
   readonly target: string;
   readonly resolver?: Resolver;
+  readonly seed?: number;
 }
 
-export function createVirtualClient({ target, resolver, ...options }: VirtualClientOptions) {
+export function createVirtualClient({ target, resolver, seed = 7, ...options }: VirtualClientOptions) {
   const time = createVirtualTime();
   // Not 0: a time of 0 would hide a field that was never set.
   time.advance(1000);
-  const runtime = createRuntime({ clock: time, timers: time, random: createSeededRandom(7) });
+  const runtime = createRuntime({ clock: time, timers: time, random: createSeededRandom(seed) });
   const records: CallRecord[] = [];
   const channel = new Channel({
     target: parseTarget(target),

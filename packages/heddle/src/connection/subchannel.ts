@@ -22,6 +22,7 @@ export interface SubchannelOptions extends Omit<OpenSessionOptions, "queue"> {
   /** Tried one after the other when `address` fails. */
   readonly otherAddresses?: readonly string[];
   readonly weight: number;
+  readonly zone?: string | undefined;
   /** Connections at most. */
   readonly maxConnections: number;
   readonly onState: (subchannel: Subchannel) => void;
@@ -40,6 +41,10 @@ export class Subchannel implements SessionEvents {
   readonly id: string;
   /** It speaks TLS. */
   readonly secure: boolean;
+  /** All addresses of the instance, in the order in which they are tried. */
+  readonly addresses: readonly string[];
+  /** Failure domain, as discovery says; undefined where it does not. */
+  zone: string | undefined;
   /** Share of calls relative to the others; see `Candidate`. */
   weight: number;
   /** The registry's checks find fault with it: calls go there only while no other is ready. */
@@ -54,7 +59,6 @@ export class Subchannel implements SessionEvents {
   /** The connection that takes the next call. */
   session: Session | undefined = undefined;
   readonly #options: SubchannelOptions;
-  readonly #addresses: readonly string[];
   /** Which of them is used, or tried next. */
   #at = 0;
   /** Calls that wait for a stream, on whichever connection. */
@@ -78,15 +82,16 @@ export class Subchannel implements SessionEvents {
     this.#options = options;
     this.id = options.id;
     this.secure = options.tls !== undefined;
-    this.#addresses = [options.address, ...(options.otherAddresses ?? [])];
+    this.addresses = [options.address, ...(options.otherAddresses ?? [])];
     this.weight = options.weight;
+    this.zone = options.zone;
     this.sinceMs = options.clock.wallMs();
     this.#keepaliveMs = options.upkeep.keepaliveMs;
   }
 
   /** The one that is connected to, or tried next. */
   get address(): string {
-    return this.#addresses[this.#at] as string;
+    return this.addresses[this.#at] as string;
   }
 
   /** When the last call was seen, by the clock: -Infinity when none was, Infinity when a connection cannot tell. */
@@ -161,7 +166,7 @@ export class Subchannel implements SessionEvents {
 
   onFailed(reason: string): void {
     this.#opening = undefined;
-    this.#at = (this.#at + 1) % this.#addresses.length;
+    this.#at = (this.#at + 1) % this.addresses.length;
     if (this.#at === 0) return this.#retryLater(reason);
     this.lastError = reason;
     this.#open();
