@@ -48,6 +48,7 @@ export interface MethodDefaults {
   readonly maxSendMessageBytes: number;
   readonly maxReceiveMessageBytes: number;
   readonly maxAttempts: number;
+  readonly hedging: HedgeConfig | false;
 }
 
 export class MethodPolicies {
@@ -89,7 +90,7 @@ export class MethodPolicies {
       maxResponseBytes: sizeLimit(rule.maxResponseBytes, base.maxResponseBytes, DEFAULT_MAX_RECEIVE_BYTES),
       criticality: rule.criticality,
       retry: idempotent ? retryPolicy(rule.retry, this.#defaults.maxAttempts) : undefined,
-      hedge: idempotent ? hedgePolicy(rule.hedge) : undefined,
+      hedge: idempotent ? hedgePolicy(rule.hedge ?? this.#defaults.hedging) : undefined,
       maxConcurrent: rule.maxConcurrent ?? base.maxConcurrent,
       maxQueued: rule.maxQueued ?? base.maxQueued,
       rule,
@@ -106,7 +107,7 @@ function defaultPolicy(defaults: MethodDefaults, idempotent: boolean): MethodPol
     maxResponseBytes: defaults.maxReceiveMessageBytes,
     criticality: undefined,
     retry: idempotent ? retryPolicy({}, defaults.maxAttempts) : undefined,
-    hedge: undefined,
+    hedge: idempotent ? hedgePolicy(defaults.hedging) : undefined,
     maxConcurrent: Number.POSITIVE_INFINITY,
     maxQueued: 0,
     rule: undefined,
@@ -135,6 +136,7 @@ function retryPolicy(
       baseMs: config?.initialBackoffMs ?? baseMs,
       maxMs: config?.maxBackoffMs ?? maxMs,
       factor: config?.backoffMultiplier ?? factor,
+      ...(config?.jitter === undefined ? {} : { jitter: config.jitter }),
     },
     ...(retryableCodes === undefined ? {} : { retryableCodes: codesOf(retryableCodes) }),
     ...(perAttemptTimeoutMs === undefined ? {} : { perAttemptTimeoutMs }),

@@ -103,6 +103,7 @@ class GrpcReader {
     } else if (hedgingPolicy !== undefined) {
       const hedgePath = [...path, "hedgingPolicy"];
       rule.idempotent = true;
+      rule.retry = false;
       rule.hedge = this.#hedge(this.#object(hedgingPolicy, hedgePath), hedgePath);
     }
     return rule;
@@ -134,6 +135,7 @@ class GrpcReader {
       initialBackoffMs: this.#duration(given["initialBackoff"], [...path, "initialBackoff"]),
       maxBackoffMs: this.#duration(given["maxBackoff"], [...path, "maxBackoff"]),
       backoffMultiplier: Math.min(Number(multiplier), 1000),
+      jitter: GRPC_JITTER,
       retryableCodes: this.#codes(given["retryableStatusCodes"], [...path, "retryableStatusCodes"], 1),
       ...(perAttemptRecvTimeout === undefined
         ? {}
@@ -353,6 +355,9 @@ const METHOD_FIELDS = [
   "retryPolicy",
   "hedgingPolicy",
 ];
+/** "min(initialBackoff*backoffMultiplier^(n-1), maxBackoff) * random(0.8, 1.2)" (gRFC A6). */
+const GRPC_JITTER = 0.2;
+
 const RETRY_FIELDS = [
   "maxAttempts",
   "initialBackoff",

@@ -65,6 +65,11 @@ export const retryFields = {
     otherwise: "2",
     grpc: "backoffMultiplier",
   },
+  jitter: {
+    is: number("share", { max: 1 }),
+    does: "The wait lies within this share of the ceiling; in gRPC it is always 0.2.",
+    otherwise: "anywhere below the ceiling",
+  },
   retryableCodes: {
     is: { kind: "list", of: { kind: "code" }, atLeast: 1 },
     does: "Codes after which a call is repeated.",

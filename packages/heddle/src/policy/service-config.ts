@@ -84,6 +84,8 @@ export interface RetryConfig {
   readonly maxBackoffMs?: number;
   /** What the ceiling grows by with each attempt. Default 2. */
   readonly backoffMultiplier?: number;
+  /** The wait lies within this share of the ceiling: 0 … 1. Default: anywhere below it. gRPC: always 0.2. */
+  readonly jitter?: number;
   /** Codes after which a call is repeated. Default `["UNAVAILABLE"]`. */
   readonly retryableCodes?: readonly string[];
   /** Time for one attempt, in ms; one that takes longer is given up and repeated. Default: none but the deadline. */

@@ -59,8 +59,17 @@ describe("HedgeDelay", () => {
     assert.equal(delay.tryWithdraw(0), true);
   });
 
-  it("refuses a share of which there is no quantile", () => {
-    for (const maxExtraLoad of [0, 1, -1, Number.NaN, Number.POSITIVE_INFINITY])
+  it("sends hedges at once where every call may have one", () => {
+    const delay = new HedgeDelay({ ...defaultHedgePolicy, maxExtraLoad: 2 });
+    for (let call = 0; call < 1000; call++) {
+      delay.callStarted(call * 10);
+      delay.record(50);
+    }
+    assert.equal(delay.callStarted(10_000), 1);
+  });
+
+  it("refuses a share that is none", () => {
+    for (const maxExtraLoad of [0, -1, Number.NaN])
       assert.throws(() => new HedgeDelay({ ...defaultHedgePolicy, maxExtraLoad }), RangeError);
   });
 });

@@ -21,8 +21,7 @@ export class HedgeDelay {
   constructor(policy: HedgePolicy) {
     this.policy = policy;
     const { maxExtraLoad, delayMs } = policy;
-    if (delayMs === "quantile" && !(maxExtraLoad > 0 && maxExtraLoad < 1))
-      throw new RangeError(`maxExtraLoad must be more than 0 and less than 1, not ${maxExtraLoad}`);
+    if (!(maxExtraLoad > 0)) throw new RangeError(`maxExtraLoad must be more than 0, not ${maxExtraLoad}`);
     // Without a floor: a client that hardly calls has no latencies to speak of either.
     if (Number.isFinite(maxExtraLoad))
       this.#budget = new RetryBudget({ ratio: maxExtraLoad, minPerSecond: 0 });
