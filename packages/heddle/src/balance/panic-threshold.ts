@@ -15,10 +15,17 @@ export interface PanicThresholdOptions<C extends Candidate> {
 }
 
 export function createPanicThreshold<C extends Candidate>(options: PanicThresholdOptions<C>): Balancer<C> {
-  const { inner, isHealthy, thresholdPercent = 50 } = options;
-  return createOtherSet(inner, (candidates) => {
-    const healthy = candidates.filter((candidate) => isHealthy(candidate));
-    const isPanic = healthy.length * 100 < candidates.length * thresholdPercent;
-    return isPanic ? candidates : healthy;
-  });
+  const { inner, isHealthy, thresholdPercent } = options;
+  return createOtherSet(inner, (candidates) => healthyOrAll(candidates, isHealthy, thresholdPercent));
+}
+
+/** Those that are healthy, or all in a panic. */
+export function healthyOrAll<C>(
+  candidates: readonly C[],
+  isHealthy: (candidate: C) => boolean,
+  thresholdPercent = 50,
+): readonly C[] {
+  const healthy = candidates.filter((candidate) => isHealthy(candidate));
+  const isPanic = healthy.length * 100 < candidates.length * thresholdPercent;
+  return isPanic ? candidates : healthy;
 }

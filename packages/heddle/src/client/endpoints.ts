@@ -8,6 +8,7 @@
 import type { Balancer } from "../balance/balancer.ts";
 import { hashKey } from "../balance/hash-key.ts";
 import { subsetOf } from "../balance/subset.ts";
+import { healthyOrAll } from "../balance/panic-threshold.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField } from "../call/metadata.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
@@ -19,6 +20,7 @@ import type { Target } from "../discovery/target.ts";
 import type { Timer } from "../runtime/timer.ts";
 import { attemptOutcome } from "./attempt-outcome.ts";
 import type { ClientCall } from "./call.ts";
+import { Ejections } from "./ejections.ts";
 import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
 /** Somebody who needs an instance. */
@@ -49,6 +51,7 @@ export interface EndpointsOptions
 }
 
 export class Endpoints {
+  readonly ejections: Ejections;
   readonly #options: EndpointsOptions;
   readonly #set = createEndpointSet();
   readonly #subchannels = new Map<string, Subchannel>();
@@ -70,6 +73,7 @@ export class Endpoints {
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
+    this.ejections = new Ejections({ ...options, onChange: () => this.#updateReady() });
     this.#subsetSeed = options.random.below(2 ** 32);
   }
 
@@ -99,7 +103,13 @@ export class Endpoints {
   }
 
   /** An instance for the next attempt, one that the call has not tried if possible; undefined when none is ready. */
-  pick({ tried, metadata }: ClientCall, nowMs: number): Subchannel | undefined {
+  pick(call: ClientCall, nowMs: number): Subchannel | undefined {
+    const { ejections } = this;
+    if (ejections.trialDue !== undefined) {
+      const trial = ejections.takeTrial(call, nowMs);
+      if (trial !== undefined) return trial;
+    }
+    const { tried, metadata } = call;
     const { balancer, hashHeader } = this.#options;
     const keyText = hashHeader === undefined ? undefined : findField(metadata, hashHeader);
     const key = keyText === undefined ? undefined : hashKey(keyText);
@@ -114,7 +124,7 @@ export class Endpoints {
   /** Whether a further attempt of a call would have an instance to itself. */
   hasReadyBesides(tried: readonly Subchannel[] | undefined): boolean {
     for (const subchannel of this.#subchannels.values()) {
-      if (subchannel.state === "ready" && !subchannel.unhealthy && tried?.includes(subchannel) !== true)
+      if (subchannel.state === "ready" && this.#isAvailable(subchannel) && tried?.includes(subchannel) !== true)
         return true;
     }
     return false;
@@ -124,10 +134,13 @@ export class Endpoints {
   attemptEnded(call: ClientCall, subchannel: Subchannel): void {
     subchannel.inFlight--;
     const { balancer, clock } = this.#options;
-    if (balancer.ended === undefined) return;
+    if (balancer.ended === undefined && subchannel.standing === undefined) return;
     const nowMs = clock.now();
-    const sentAtMs = Math.max(call.sentAtMs, call.attemptStartedAtMs);
-    balancer.ended(subchannel, nowMs, nowMs - sentAtMs, attemptOutcome(call));
+    const latencyMs = nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs);
+    const outcome = attemptOutcome(call);
+    balancer.ended?.(subchannel, nowMs, latencyMs, outcome);
+    if (subchannel.standing !== undefined)
+      this.ejections.attemptEnded(call, subchannel.standing, nowMs, latencyMs, outcome);
   }
 
   /** Calls the waiter back when an instance is ready, or when its time is up. */
@@ -148,6 +161,7 @@ export class Endpoints {
     this.#stop.abort();
     this.#waitTimer?.cancel();
     this.#idleTimer?.cancel();
+    this.ejections.close();
     for (const subchannel of this.#subchannels.values()) {
       if (mode === "now") subchannel.destroy();
       else subchannel.shutdown();
@@ -228,10 +242,17 @@ export class Endpoints {
       weight,
       zone,
       tls: tls ?? (endpoint.tls === true ? this.#tlsForHinted() : undefined),
-      onState: () => this.#updateReady(),
-      onLoad: (subchannel, load, probed) =>
-        this.#options.balancer.reported?.(subchannel, this.#options.clock.now(), load, probed),
+      onState: ({ state }) => {
+        if (state === "ready") this.ejections.reconnected(subchannel);
+        this.#updateReady();
+      },
+      onLoad: (_, load, probed) => {
+        const nowMs = this.#options.clock.now();
+        this.#options.balancer.reported?.(subchannel, nowMs, load, probed);
+        this.ejections.reported(subchannel, nowMs, load);
+      },
     });
+    this.ejections.join(subchannel);
     subchannel.unhealthy = endpoint.health === "unhealthy";
     this.#subchannels.set(id, subchannel);
     if (!this.#resting) subchannel.connect();
@@ -272,14 +293,22 @@ export class Endpoints {
   #drop(id: string): void {
     const subchannel = this.#subchannels.get(id);
     this.#subchannels.delete(id);
-    subchannel?.shutdown();
+    if (subchannel === undefined) return;
+    this.ejections.leave(subchannel);
+    subchannel.shutdown();
+  }
+
+  /** Gets calls if there are enough such as it. */
+  #isAvailable(subchannel: Subchannel): boolean {
+    return !subchannel.unhealthy && !this.ejections.isOut(subchannel);
   }
 
   #updateReady(): void {
     if (this.#stop.signal.aborted) return;
     const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
-    const healthy = ready.filter(({ unhealthy }) => !unhealthy);
-    this.#options.balancer.update(healthy.length > 0 ? healthy : ready, this.#options.clock.now());
+    this.ejections.resize(ready);
+    const available = healthyOrAll(ready, (subchannel) => this.#isAvailable(subchannel));
+    this.#options.balancer.update(available, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;
     for (const waiter of this.#takeWaiters()) {
       const chosen = this.pick(waiter.call, this.#options.clock.now());

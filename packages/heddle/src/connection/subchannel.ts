@@ -11,6 +11,7 @@
  */
 import type { LoadReport } from "../balance/balancer.ts";
 import { backoffMs, connectionBackoff } from "../resilience/backoff.ts";
+import type { Standing } from "../resilience/outlier-standing.ts";
 import type { Timer } from "../runtime/timer.ts";
 import { type OpenSessionOptions, OpeningSession, type SessionEvents } from "./open-session.ts";
 import type { Session, StreamOwner } from "./session.ts";
@@ -47,10 +48,12 @@ export class Subchannel implements SessionEvents {
   zone: string | undefined;
   /** Share of calls relative to the others; see `Candidate`. */
   weight: number;
-  /** The registry's checks find fault with it: calls go there only while no other is ready. */
+  /** The registry's checks find fault with it: calls go there only while fewer than half are without fault. */
   unhealthy = false;
   /** Calls in flight from this client. */
   inFlight = 0;
+  /** How its calls have ended, where instances are ejected for that. */
+  standing: Standing | undefined = undefined;
   state: SubchannelState = "idle";
   /** When `state` became what it is, by the wall clock. */
   sinceMs: number;

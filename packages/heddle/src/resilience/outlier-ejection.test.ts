@@ -167,12 +167,14 @@ describe("outlier ejection", () => {
     assert.equal(detector.reported(nth(standings, 3), 0, 0.05, 0.05), false, "of hardly any calls");
   });
 
-  it("tries one that has reconnected at once", () => {
-    const { detector, standings, fail } = createSet(3);
+  it("one that has reconnected is back at once, one failure from leaving", () => {
+    const { detector, standings, fail, states } = createSet(3);
     fail(0, 0);
     assert.equal(detector.reconnected(nth(standings, 1), 10), false);
     assert.equal(detector.reconnected(nth(standings, 0), 10), true);
-    assert.equal(detector.trialDue, standings[0]);
+    assert.equal(states()[0], "in");
+    fail(0, 11, 1);
+    assert.equal(states()[0], "out");
   });
 
   it("in a panic, calls that go to it all the same may bring it back", () => {

@@ -140,10 +140,8 @@ export class OutlierDetector {
         else this.#readmit(standing, nowMs);
         changed = true;
       } else if (standing.state === "trying") {
-        // It neither failed nor ended: a stream, say. One more failure is enough.
-        this.#readmit(standing, nowMs);
-        standing.failuresInARow = Math.max(0, this.settings.consecutiveFailures - 1);
-        standing.streakEvent = this.#events;
+        // It neither failed nor ended: a stream, say.
+        this.#readmitOnProbation(standing, nowMs);
         changed = true;
       }
     }
@@ -156,12 +154,12 @@ export class OutlierDetector {
     standing.untilMs = nowMs + this.settings.maxEjectionMs;
   }
 
-  /** It is there anew, a restart perhaps: what it did before says little, so it is tried at once. */
+  /** Its connection is new, perhaps the whole of it: back with all calls, but one more failure is enough. */
   reconnected(standing: Standing, nowMs: number): boolean {
     standing.failuresInARow = 0;
-    if (standing.state !== "out") return false;
-    standing.untilMs = nowMs;
-    return this.pass(nowMs);
+    if (standing.state === "in" || !this.settings.trial) return false;
+    this.#readmitOnProbation(standing, nowMs);
+    return true;
   }
 
   #endedOutside(
@@ -294,6 +292,13 @@ export class OutlierDetector {
     standing.failuresInARow = 0;
     standing.turn();
     standing.turn();
+  }
+
+  /** One more failure is enough. */
+  #readmitOnProbation(standing: Standing, nowMs: number): void {
+    this.#readmit(standing, nowMs);
+    standing.failuresInARow = Math.max(0, this.settings.consecutiveFailures - 1);
+    standing.streakEvent = this.#events;
   }
 
   /** Something that failed works again: whoever is out is tried now. */
