@@ -86,6 +86,7 @@ export class Channel {
       hashHeader,
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
+    this.#endpoints.ejections.configure({});
     const parts: ClientParts = {
       ...runtime,
       target: target.text,

@@ -8,7 +8,7 @@
 import { Code } from "@connectrpc/connect";
 import type { Subchannel } from "../connection/subchannel.ts";
 import { type AttemptVerdict, OutlierDetector } from "../resilience/outlier-ejection.ts";
-import type { OutlierSettings } from "../resilience/outlier-settings.ts";
+import { type OutlierOptions, outlierSettings } from "../resilience/outlier-settings.ts";
 import type { Standing } from "../resilience/outlier-standing.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -38,9 +38,10 @@ export class Ejections {
     this.#options = options;
   }
 
-  /** Undefined: nobody is ejected, and who is comes back. */
-  configure(settings: OutlierSettings | undefined): void {
-    this.#detector = settings === undefined ? undefined : new OutlierDetector(settings, this.#options.random);
+  /** False: nobody is ejected, and who is comes back. */
+  configure(options: OutlierOptions | false): void {
+    this.#detector =
+      options === false ? undefined : new OutlierDetector(outlierSettings(options), this.#options.random);
     this.#trials.clear();
     const subchannels = [...this.#standings.keys()];
     this.#standings.clear();
