@@ -5,7 +5,8 @@
  * What an instance says of its own errors counts too: more than half of the calls failing keeps it out while it
  * says so, without a call being spent on finding out.
  *
- * At most half of a set is kept out: when more fail, the fault is not theirs.
+ * At most half of a set is kept out: when more fail, the fault is not theirs. A client has outlier ejection instead
+ * (`resilience/outlier-ejection.ts`), for any policy, and switches this off: one of the two must decide.
  */
 import type { AttemptOutcome, Candidate, LoadReport } from "./balancer.ts";
 import type { Member } from "./choice-set.ts";
@@ -15,10 +16,12 @@ export interface Aversion {
   failuresInARow: number;
   /** Until when calls go elsewhere, if there is an elsewhere. */
   avertedUntilMs: number;
+  /** False: switched off. */
+  readonly avoidsFailing: boolean;
 }
 
-export function createAversion(): Aversion {
-  return { failuresInARow: 0, avertedUntilMs: Number.NEGATIVE_INFINITY };
+export function createAversion(avoidsFailing = true): Aversion {
+  return { failuresInARow: 0, avertedUntilMs: Number.NEGATIVE_INFINITY, avoidsFailing };
 }
 
 type Averse = { readonly state: Aversion };
@@ -59,6 +62,7 @@ export function isAverted(member: Member<Candidate, Aversion>, nowMs: number): b
 }
 
 function avert(members: readonly Averse[], member: Averse, nowMs: number, awayMs: number): boolean {
+  if (!member.state.avoidsFailing) return false;
   let others = 0;
   for (const { state } of members) {
     if (state !== member.state && state.avertedUntilMs > nowMs) others++;

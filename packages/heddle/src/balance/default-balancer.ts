@@ -21,6 +21,9 @@ export interface DefaultBalancer<C extends Candidate> extends Required<Balancer<
   readonly policy: "load_score" | "prequal";
 }
 
+const avoiding = ({ avoidFailing }: DefaultBalancerOptions) =>
+  avoidFailing === undefined ? {} : { avoidFailing };
+
 /** What has been heard of one. */
 interface Heard {
   hasSpoken: boolean;
@@ -31,7 +34,7 @@ interface Heard {
 
 export function createDefault<C extends Candidate>(options: DefaultBalancerOptions = {}): DefaultBalancer<C> {
   const { random = systemRandom, fullScanUpTo = 8 } = options;
-  const loadScore = createLoadScore<C>({ random });
+  const loadScore = createLoadScore<C>({ random, ...avoiding(options) });
   const prequal = createPrequal<C>({ ...options, random });
   const nobody: readonly C[] = [];
   const clock = { nowMs: 0, judgeDueMs: 0, probeDueMs: 0 };

@@ -16,6 +16,8 @@ import { createPeakCost, type PeakCost } from "./peak-ewma.ts";
 
 export interface LoadScoreOptions {
   random?: Random;
+  /** Keeps away from instances that fail. Default true; false where these are taken out of the set (outlier ejection). */
+  avoidFailing?: boolean;
   /** Largest set that is scanned as a whole; two choices above. Default 16. */
   fullScanUpTo?: number;
   /** Largest set in which reported latency is extrapolated. Default 2. */
@@ -47,7 +49,7 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
     random,
     fullScanUpTo,
     createState: () => ({
-      ...createAversion(),
+      ...createAversion(options.avoidFailing),
       cost: createPeakCost(decayMs),
       reportedMs: Number.NEGATIVE_INFINITY,
       askedMs: Number.NEGATIVE_INFINITY,

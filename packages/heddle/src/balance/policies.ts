@@ -43,6 +43,8 @@ export type BalancerFactory = <C extends Candidate>(options: BalancerFactoryOpti
 
 export interface BalancerFactoryOptions {
   random: Random;
+  /** Keeps away from instances that fail. Default true; false where these are taken out of the set (outlier ejection). */
+  avoidFailing?: boolean;
 }
 
 export type BalancerPolicy = BalancerPolicyName | BalancerFactory;

@@ -23,6 +23,8 @@ export interface Probe<C extends Candidate, S> {
 
 export interface ProbePoolOptions {
   random: Random;
+  /** Keeps away from instances that fail. Default true; false where these are taken out of the set (outlier ejection). */
+  avoidFailing?: boolean;
   /** r_probe: probes sent per call. Default 3. */
   probesPerCall?: number;
   /** r_remove: answers removed per call. Default 1. */

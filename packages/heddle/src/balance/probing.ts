@@ -56,7 +56,7 @@ export function createProbing<C extends Candidate, R>(
   const set = createChoiceSet<C, ProbingState<R>>({
     random,
     fullScanUpTo: 0,
-    createState: () => ({ ...createAversion(), rule: rule.createState() }),
+    createState: () => ({ ...createAversion(options.avoidFailing), rule: rule.createState() }),
     isBetter(a, b) {
       const isAvertedA = isAverted(a, clock.nowMs);
       return isAvertedA === isAverted(b, clock.nowMs) ? isLessLoaded(a, b) : !isAvertedA;

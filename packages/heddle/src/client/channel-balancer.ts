@@ -2,7 +2,8 @@
  * The balancer of a channel: its policy, and around it, where the client knows its zone, the preference for instances of
  * the same zone. They get the calls while they are enough of them: as many as an even share of all zones would be, for
  * otherwise the only instance of a zone would drown in the calls of all its clients. What is too much for them spills
- * over to the other zones (`locality-priority.ts`).
+ * over to the other zones (`locality-priority.ts`). Instances that fail are none of its business: they are ejected from
+ * the set before (`ejections.ts`).
  */
 import type { Balancer } from "../balance/balancer.ts";
 import { createLocalityPriority } from "../balance/locality-priority.ts";
@@ -25,7 +26,7 @@ export function createChannelBalancer({
   zone,
   instances,
 }: ChannelBalancerOptions): Balancer<Subchannel> {
-  const createInner = () => createBalancer<Subchannel>(policy, { random });
+  const createInner = () => createBalancer<Subchannel>(policy, { random, avoidFailing: false });
   if (zone === undefined) return createInner();
   return createLocalityPriority<Subchannel>({
     random,
