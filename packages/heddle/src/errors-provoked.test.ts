@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseConnectError } from "./call/connect-error.ts";
 import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
@@ -127,6 +128,13 @@ async function breakHttp2(
   const error = await promise;
   socket.destroy();
   return error;
+}
+
+/** A handler that computes. */
+function spin(forMs: number): Record<string, never> {
+  const untilMs = performance.now() + forMs;
+  while (performance.now() < untilMs);
+  return {};
 }
 
 const authority = createAuthority();
@@ -279,6 +287,30 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     await using _ = await createServer({ services: [], listen, maxConnections: 1, onPeerError: resolve });
     for (let i = 0; i < 2; i++) connectInMemory(listen.slice("memory:".length))?.on("error", () => {});
     return await promise;
+  },
+  overloaded: async () => {
+    const listen = newAddress();
+    const say = () => spin(10);
+    await using _ = await createServer({
+      services: [implement(Echo, { say })],
+      listen,
+      admission: { targetDelayMs: 1, patienceMs: 1 },
+    });
+    await using transport = createTransport({ target: listen });
+    const headers = { "heddle-criticality": "sheddable" };
+    const client = createClient(Echo, transport);
+    return await failure(Promise.all(Array.from({ length: 20 }, () => client.say({}, { headers }))));
+  },
+  tooLate: async () => {
+    const listen = newAddress();
+    await using _ = await createServer({
+      services: [implement(Echo, { say: () => sleep(300, {}) })],
+      listen,
+    });
+    await using transport = createTransport({ target: listen });
+    const client = createClient(Echo, transport);
+    await Promise.all(Array.from({ length: 24 }, () => client.say({})));
+    return await failure(client.say({}, { timeoutMs: 150 }));
   },
 
   registryUnreachable: async () => {

@@ -22,10 +22,12 @@ export type {
   ConnectivityState,
   InstanceStatus,
 } from "./client/status.ts";
+export type { AdmissionOptions } from "./resilience/admission.ts";
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
 export type { Runtime } from "./runtime/runtime.ts";
 export { runDetached } from "./call/context.ts";
+export { type Criticality, criticalityOf } from "./call/criticality.ts";
 export type { ErrorName, ErrorOrigin, Retryability } from "./call/error-catalogue.ts";
 export { HeddleError, isHeddleError } from "./call/errors.ts";
 export { type AttemptRecord, type CallRecord, recordOf } from "./call/record.ts";

@@ -5,7 +5,10 @@ import { criticalityRank, lessCritical, toCriticality } from "./criticality.ts";
 test("a level is known by its name, and words that nobody knows say nothing", () => {
   assert.equal(toCriticality("sheddable_plus"), "sheddable_plus");
   for (const text of ["", "SHEDDABLE", "urgent", undefined]) assert.equal(toCriticality(text), undefined);
-  assert.deepEqual(["critical_plus", "critical", "sheddable_plus", "sheddable"].map(criticalityRank), [0, 1, 2, 3]);
+  assert.deepEqual(
+    ["critical_plus", "critical", "sheddable_plus", "sheddable"].map(criticalityRank),
+    [0, 1, 2, 3],
+  );
 });
 
 test("of two levels the one that is given up sooner holds, and a missing one says nothing", () => {

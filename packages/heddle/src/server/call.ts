@@ -67,6 +67,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   /** The outcome has gone up: whatever the handler still does is without effect. */
   ended = false;
   headWritten = false;
+  /** Tells a caller that was refused when to try again, in ms; -1: not at all. */
+  pushbackMs: number | undefined = undefined;
   /** Fields for the head of the answer from layers outside the protocol. */
   answerFields: Fields = NO_FIELDS;
   inbox: Inbox | undefined = undefined;

@@ -9,6 +9,7 @@ import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { EncodingName } from "../wire/compression.ts";
 import type { ServerCall } from "./call.ts";
 import type { CorsPolicy } from "./cors.ts";
+import type { Gate } from "./gate.ts";
 import type { HttpPage } from "./http-page.ts";
 import type { LoadReporter } from "./load-reporter.ts";
 import type { Router } from "./router.ts";
@@ -20,6 +21,8 @@ export interface ServerParts {
   readonly router: Router;
   /** How busy the server is. */
   readonly load: LoadReporter;
+  /** Refuses what is too much; undefined when it is switched off. */
+  readonly gate: Gate | undefined;
   readonly interceptors: readonly Interceptor[];
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;

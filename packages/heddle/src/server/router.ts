@@ -6,11 +6,14 @@ import { HeddleError } from "../call/errors.ts";
 import { jsonMethod } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
 import { registryOfServices } from "../contract/registry-of-services.ts";
+import { ServiceTimes } from "../resilience/service-times.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
 
 export interface Route {
   readonly method: Method;
   readonly handler: MethodFunction;
+  /** How long its calls take here. */
+  readonly times: ServiceTimes;
 }
 
 export interface Router {
@@ -46,7 +49,7 @@ export function createRouter(implementations: readonly Implementation[]): Router
       const implemented = handler(desc);
       if (implemented === undefined) continue;
       const method = methodOf(desc);
-      routes.set(method.path, { method, handler: implemented });
+      routes.set(method.path, { method, handler: implemented, times: new ServiceTimes() });
     }
   }
   return {
@@ -68,7 +71,7 @@ export function createRouter(implementations: readonly Implementation[]): Router
       if (route === undefined) return undefined;
       let inJson = jsonRoutes.get(path);
       if (inJson === undefined) {
-        inJson = { method: jsonMethod(route.method, allTypes()), handler: route.handler };
+        inJson = { ...route, method: jsonMethod(route.method, allTypes()) };
         jsonRoutes.set(path, inJson);
       }
       return inJson;

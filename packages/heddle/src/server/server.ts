@@ -17,8 +17,10 @@ import { createEventLoopUtilization } from "../runtime/event-loop-utilization.ts
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
+import type { AdmissionOptions } from "../resilience/admission.ts";
 import type { ServerCall } from "./call.ts";
 import { type CorsOptions, createCorsPolicy } from "./cors.ts";
+import { createGate } from "./gate.ts";
 import { Handshakes } from "./handshakes.ts";
 import { type HealthOptions, resolveHealthOptions } from "./health-options.ts";
 import { type Http1Limits, resolveHttp1Limits } from "./http1-limits.ts";
@@ -88,6 +90,12 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly maxHandshakes?: number;
   /** Time for TLS and first bytes, and then again for the settings of HTTP/2, in ms. Default 10 000. */
   readonly handshakeTimeoutMs?: number;
+  /**
+   * When calls are refused because there are too many, the least critical first, and when because they cannot be done
+   * in the time they have left; `false` for never. Default: when work has waited over 20 ms for half a second without a
+   * pause. See docs/guides/overload.md.
+   */
+  readonly admission?: AdmissionOptions | false;
   /** Limits of HTTP/2 against a peer that misbehaves. */
   readonly http2?: Partial<Http2Limits>;
   /** Limits of HTTP/1.1 against a peer that misbehaves. */
@@ -166,10 +174,12 @@ class RunningServer implements Server {
     const added = this.health.implementations.filter(({ service }) => !this.services.includes(service.typeName));
     const router = createRouter([...options.services, ...added]);
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
+    const load = createLoadReporter(createEventLoopUtilization());
     this.#parts = {
       ...this.#runtime,
       router,
-      load: createLoadReporter(createEventLoopUtilization()),
+      load,
+      gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),
       interceptors: options.interceptors ?? [],
       maxReceiveBytes: atLeast(
         "maxReceiveMessageBytes",
@@ -303,6 +313,7 @@ class RunningServer implements Server {
     if (cut.length > 0 && this.connections > 0) await this.#idleWithin(LAST_WORDS_MS);
     for (const session of this.#sessions) session.close("the server is closing");
     this.#http1.close();
+    this.#parts.gate?.close();
     await stopped;
     this.health.stop();
     return { cut, elapsedMs: this.#runtime.clock.now() - startedAtMs };

@@ -3,6 +3,7 @@
  * back the same way. The running process prints this list (`heddle stack`), and a golden file holds it.
  */
 import type { ServerLayer } from "./layer.ts";
+import { admit } from "./layers/admit.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { load } from "./layers/load.ts";
@@ -38,6 +39,7 @@ export const serverStack: readonly ServerLayer[] = [
   route,
   load,
   deadline,
+  admit,
   context,
   interceptors,
   handle,

@@ -25,6 +25,12 @@ export { createEventLoop } from "./event-loop.ts";
 export { createHistogram, type Histogram } from "./histogram.ts";
 export type { Antagonists, Hobbling, Machines } from "./machines.ts";
 export { csvHeader, type Outcome, toCsvLine } from "./outcome.ts";
+export {
+  type OverloadOutcome,
+  type OverloadScenario,
+  type Retries,
+  simulateOverload,
+} from "./overload.ts";
 export { type SimulatedPolicyName, simulatedPolicies } from "./policies.ts";
 export { createProcessorSharing } from "./processor-sharing.ts";
 export { callsPerSecond, type Failing, type Network, type Scenario } from "./scenario.ts";

@@ -15,6 +15,7 @@ export function statusFields(call: ServerCall): string[] {
     const details = encodeStatusDetails(error);
     if (details !== undefined) fields.push("grpc-status-details-bin", details);
   }
+  if (call.pushbackMs !== undefined) fields.push("grpc-retry-pushback-ms", String(call.pushbackMs));
   fields.push(...ownTrailer(call));
   return fields;
 }
