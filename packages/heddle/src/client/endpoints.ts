@@ -91,7 +91,9 @@ export class Endpoints {
   }
 
   describe(): ChannelStatus {
-    const instances = [...this.#subchannels.values()].map(describeSubchannel);
+    const { clock } = this.#options;
+    const epochMs = clock.wallMs() - clock.now();
+    const instances = [...this.#subchannels.values()].map((each) => describeSubchannel(each, epochMs));
     const closed = this.#stop.signal.aborted;
     return {
       target: this.#options.target.text,

@@ -35,6 +35,10 @@ export interface InstanceStatus {
   readonly waiting: number;
   /** Why the last attempt or connection failed; empty when none did. */
   readonly lastError: string;
+  /** Why it gets no calls although it is ready, because of how they went (outlier ejection); empty while it gets them. */
+  readonly ejected: string;
+  /** Until when, in ms since the epoch, rounded; then one call tries it. 0 while it gets calls. */
+  readonly ejectedUntilMs: number;
   readonly connections: readonly ConnectionStatus[];
 }
 
@@ -47,8 +51,9 @@ export interface ConnectionStatus {
   readonly draining: boolean;
 }
 
-export function describeSubchannel(subchannel: Subchannel): InstanceStatus {
-  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions } = subchannel;
+/** `epochMs`: what the wall clock says when the monotonic one is at 0. */
+export function describeSubchannel(subchannel: Subchannel, epochMs: number): InstanceStatus {
+  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions, standing } = subchannel;
   return {
     id,
     address,
@@ -58,6 +63,9 @@ export function describeSubchannel(subchannel: Subchannel): InstanceStatus {
     inFlight,
     waiting,
     lastError,
+    ejected: standing?.because ?? "",
+    ejectedUntilMs:
+      standing === undefined || standing.state === "in" ? 0 : Math.round(epochMs + standing.untilMs),
     connections: sessions.map(({ session, draining }) => ({
       httpVersion: session.httpVersion,
       streams: session.streams,
