@@ -293,7 +293,10 @@ test("attempts end at maxAttempts, at the budget, and after eight refusals", asy
   );
   using eight = createWorld((request) => request.reset(refused));
   const refusedAll = failureOf(eight.client.echo.say({}));
-  await until(() => eight.server.requests.length === 2, "the first refusal is followed by an attempt at once");
+  await until(
+    () => eight.server.requests.length === 2,
+    "the first refusal is followed by an attempt at once",
+  );
   await eight.client.pass(5000);
   const error = await refusedAll;
   assert.ok(isHeddleError(error) && error.reason === "streamRefused");

@@ -48,6 +48,8 @@ export const hedge: ClientLayer = {
       readonly #startedAtMs: number;
       readonly #delayMs: number | undefined;
       readonly #maxAttempts: number;
+      /** With those of the races before, which retry has found lost. */
+      readonly #maxInAll: number;
       readonly #running: UnaryCall[] = [];
       #sent = 1;
       #timer: Timer | undefined;
@@ -61,6 +63,8 @@ export const hedge: ClientLayer = {
         this.#startedAtMs = call.attempts === 0 ? call.startedAtMs : clock.now();
         this.#delay = delayOf(call.method, policy);
         this.#maxAttempts = Math.min(policy.maxAttempts, MAX_ATTEMPTS);
+        const { maxAttempts = 0 } = call.policy.retry ?? {};
+        this.#maxInAll = Math.max(this.#maxAttempts, Math.min(maxAttempts, MAX_ATTEMPTS));
         this.#delayMs = this.#delay.callStarted(this.#startedAtMs);
         if (this.#delayMs !== undefined) this.#arm(this.#delayMs);
       }
@@ -151,6 +155,7 @@ export const hedge: ClientLayer = {
       /** Whether there is another instance, time, and something left to spend; takes it out. */
       #maySend(): boolean {
         const call = this.#call;
+        if (call.attempts - call.unsentAttempts >= this.#maxInAll) return false;
         for (const { subchannel } of this.#running) call.noteTried(subchannel);
         if (!endpoints.hasReadyBesides(call.tried)) return false;
         const nowMs = clock.now();
