@@ -14,15 +14,21 @@ import { type Method, methodOf } from "../contract/method.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import { encodingNamed } from "../wire/compression.ts";
+import { parseServiceConfig, serviceConfigInvalid } from "../policy/parse-service-config.ts";
+import type { ServiceConfig } from "../policy/service-config.ts";
 import { AttemptAllowance } from "../resilience/attempt-allowance.ts";
 import { MetastabilityGuard } from "../resilience/metastability-guard.ts";
+import { RetryBudget } from "../resilience/retry-budget.ts";
+import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
-import { Endpoints } from "./endpoints.ts";
+import { configuredBalancer } from "./configured-balancer.ts";
+import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
 import type { ClientParts } from "./layer.ts";
 import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
+import { ServiceConfigSlots } from "./service-config-slots.ts";
 import { clientStack } from "./stack.ts";
 import type { ChannelStatus } from "./status.ts";
 
@@ -31,6 +37,10 @@ export interface ChannelOptions {
   readonly resolver: Resolver;
   readonly runtime: Runtime;
   readonly options: ClientOptions;
+  /** What the service config file of the mesh says of the target. */
+  readonly fileConfig?: ServiceConfig | undefined;
+  /** Told in a sentence what somebody should know. Default: ignored. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 export class Channel {
@@ -40,24 +50,28 @@ export class Channel {
   readonly methodOf: (desc: DescMethod) => Method;
   readonly #endpoints: Endpoints;
   readonly #start: (call: ClientCall) => void;
-  readonly #policies: MethodPolicies;
+  readonly #allowance: AttemptAllowance;
+  readonly #runtime: Runtime;
+  readonly #warn: (message: string) => void;
+  readonly #configs: ServiceConfigSlots;
+  #policies: MethodPolicies;
   #closed = false;
 
-  constructor({ target, resolver, runtime, options }: ChannelOptions) {
+  constructor({ target, resolver, runtime, options, fileConfig, onWarning }: ChannelOptions) {
     this.target = target;
     this.options = resolveClientOptions(options);
-    this.#policies = new MethodPolicies(this.options, undefined);
+    this.#runtime = runtime;
+    this.#warn = onWarning ?? (() => {});
+    this.#configs = new ServiceConfigSlots({ code: this.options.serviceConfig, file: fileConfig });
+    const config = this.#configs.inUse?.config;
+    this.#policies = new MethodPolicies(this.options, config);
     const {
-      balancer,
       hashHeader,
-      zone,
       subset,
       connections,
-      waitForReadyMs,
       http2,
       observe,
       sendCompression,
-      retryBudget,
       codec,
       http,
       http1Connections,
@@ -71,27 +85,23 @@ export class Channel {
       target,
       resolver,
       ...connections,
-      waitForReadyMs,
+      onServiceConfig: (given) => this.#hearServiceConfig(given),
       http,
       http1Connections,
       tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
       hintedTls: tls === undefined ? () => createClientTls(true) : undefined,
-      balancer: createChannelBalancer({
-        policy: balancer,
-        random: runtime.random,
-        zone,
-        instances: () => this.#endpoints.subchannels.values(),
-      }),
+      ...this.#balancing(config),
       subset,
       hashHeader,
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
-    this.#endpoints.ejections.configure({});
+    this.#endpoints.ejections.configure(config?.outlierEjection ?? {});
+    this.#allowance = new AttemptAllowance({ ...this.#retryBounds(config), guard: new MetastabilityGuard() });
     const parts: ClientParts = {
       ...runtime,
       target: target.text,
       endpoints: this.#endpoints,
-      allowance: new AttemptAllowance({ budget: retryBudget, guard: new MetastabilityGuard() }),
+      allowance: this.#allowance,
       authority: this.options.authority ?? authorityOf(target),
       userAgent: `heddle/${VERSION}`,
       protocol,
@@ -115,7 +125,16 @@ export class Channel {
 
   /** What it looks like now. */
   describe(): ChannelStatus {
-    return this.#endpoints.describe();
+    const { inUse } = this.#configs;
+    return { ...this.#endpoints.describe(), serviceConfig: inUse?.config, serviceConfigFrom: inUse?.from };
+  }
+
+  /**
+   * What the mesh's service config file says now; undefined: nothing. Calls under way keep what they began with; the
+   * next ones follow.
+   */
+  setFileConfig(config: ServiceConfig | undefined): void {
+    this.#applying(() => this.#configs.set("file", config));
   }
 
   /** Starts discovery and connections before the first call does. */
@@ -138,6 +157,62 @@ export class Channel {
     this.#closed = true;
     this.#endpoints.close(mode);
   }
+
+  /** Of discovery, unchecked. What cannot be used leaves what is in use as it is. */
+  #hearServiceConfig(given: unknown): void {
+    const parsed = given === undefined ? undefined : parseServiceConfig(given);
+    if (parsed?.faults !== undefined) {
+      const { rawMessage } = serviceConfigInvalid(`${this.target.text} in the control plane`, parsed.faults);
+      return this.#warn(`${rawMessage}; what was in use before stays so`);
+    }
+    this.#applying(() => this.#configs.set("control plane", parsed?.config));
+  }
+
+  #applying(change: () => void): void {
+    const before = this.#configs.inUse?.config;
+    change();
+    const config = this.#configs.inUse?.config;
+    if (this.#closed || !differ(before, config)) return;
+    this.#policies = new MethodPolicies(this.options, config);
+    if (differ(before?.balancer, config?.balancer)) this.#endpoints.use(this.#balancing(config));
+    if (differ(before?.outlierEjection, config?.outlierEjection))
+      this.#endpoints.ejections.configure(config?.outlierEjection ?? {});
+    if (
+      differ(before?.retryBudget, config?.retryBudget) ||
+      differ(before?.retryThrottling, config?.retryThrottling)
+    )
+      this.#allowance.replace(this.#retryBounds(config));
+  }
+
+  #balancing(config: ServiceConfig | undefined): Pick<EndpointsOptions, "balancer" | "asksAlways"> {
+    const own = this.options.balancer;
+    const policy = config?.balancer === undefined ? own : configuredBalancer(config.balancer);
+    return {
+      balancer: createChannelBalancer({
+        policy,
+        random: this.#runtime.random,
+        zone: this.options.zone,
+        instances: () => this.#endpoints.subchannels.values(),
+      }),
+      asksAlways: policy === own && typeof own === "function",
+    };
+  }
+
+  #retryBounds(config: ServiceConfig | undefined): {
+    budget: RetryBudget;
+    throttle: RetryThrottle | undefined;
+  } {
+    const { retryBudget, retryThrottling } = config ?? {};
+    return {
+      budget: retryBudget === undefined ? this.options.retryBudget : new RetryBudget(retryBudget),
+      throttle: retryThrottling && new RetryThrottle(retryThrottling),
+    };
+  }
+}
+
+/** Two configs for the same thing are equal when their JSON is: they were read by the same table of fields. */
+function differ(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) !== JSON.stringify(other);
 }
 
 /** gRPC's rule: the name without scheme; for static targets the first address. */

@@ -38,31 +38,37 @@ export interface EndpointsOptions
   readonly target: Target;
   readonly resolver: Resolver;
   readonly balancer: Balancer<Subchannel>;
+  /** Ask the balancer also where there is nothing to choose: it is the user's own. */
+  readonly asksAlways: boolean;
   /** The header, in lower case, whose value says which instance gets the call, where the balancer goes by keys. */
   readonly hashHeader: string | undefined;
   /** For instances of which discovery says that they want TLS, where `tls` is absent. */
   readonly hintedTls?: (() => ClientTls) | undefined;
   /** Of more than `above` instances only `size` are connected to. */
   readonly subset: { readonly above: number; readonly size: number };
-  /** How long a waiter waits, in ms. */
-  readonly waitForReadyMs: number;
+  /** Told when discovery says another way how calls are to be made; undefined: it says nothing of it. */
+  readonly onServiceConfig: (serviceConfig: unknown) => void;
   /** Without a call for so long, connections are given up until the next one, in ms. */
   readonly idleTimeoutMs: number;
 }
 
 export class Endpoints {
   readonly ejections: Ejections;
-  readonly #options: EndpointsOptions;
+  #options: EndpointsOptions;
+  #serviceConfig: unknown;
   readonly #set = createEndpointSet();
   readonly #subchannels = new Map<string, Subchannel>();
   #hintedTls: ClientTls | undefined;
   /** Which part of a set that is too large for one client is ours. */
   readonly #subsetSeed: number;
   #isSubset = false;
+  /** The only instance that calls can go to: there is nothing to choose, and nothing to learn. */
+  #sole: Subchannel | undefined;
   /** In the order of arrival, with the time at which each gives up. */
   readonly #waiters = new Map<Waiter, number>();
   readonly #stop = new AbortController();
   #waitTimer: Timer | undefined;
+  #waitTimerAtMs = Number.POSITIVE_INFINITY;
   #idleTimer: Timer | undefined;
   /** Connections have been given up, for nobody calls. */
   #resting = false;
@@ -90,7 +96,7 @@ export class Endpoints {
     this.#wake();
   }
 
-  describe(): ChannelStatus {
+  describe(): Omit<ChannelStatus, "serviceConfig" | "serviceConfigFrom"> {
     const { clock } = this.#options;
     const epochMs = clock.wallMs() - clock.now();
     const instances = [...this.#subchannels.values()].map((each) => describeSubchannel(each, epochMs));
@@ -111,6 +117,7 @@ export class Endpoints {
       const trial = ejections.takeTrial(call, nowMs);
       if (trial !== undefined) return trial;
     }
+    if (this.#sole !== undefined) return this.#sole;
     const { tried, metadata } = call;
     const { balancer, hashHeader } = this.#options;
     const keyText = hashHeader === undefined ? undefined : findField(metadata, hashHeader);
@@ -136,22 +143,31 @@ export class Endpoints {
   attemptEnded(call: ClientCall, subchannel: Subchannel): void {
     subchannel.inFlight--;
     const { balancer, clock } = this.#options;
-    if (balancer.ended === undefined && subchannel.standing === undefined) return;
-    const nowMs = clock.now();
+    const learner = this.#sole === undefined && balancer.ended !== undefined ? balancer : undefined;
+    if (learner === undefined && subchannel.standing === undefined) return;
+    // A good answer has just arrived, and when is known already.
+    const arrivedAtMs = call.error === undefined ? call.askedSession?.usedAtMs : undefined;
+    const nowMs = arrivedAtMs ?? clock.now();
     const latencyMs = nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs);
     const outcome = attemptOutcome(call);
-    balancer.ended?.(subchannel, nowMs, latencyMs, outcome);
+    learner?.ended?.(subchannel, nowMs, latencyMs, outcome);
     if (subchannel.standing !== undefined)
       this.ejections.attemptEnded(call, subchannel.standing, nowMs, latencyMs, outcome);
+  }
+
+  /** Another balancer for the calls to come. What stands on the instances, such as calls in flight, stays with them. */
+  use(balancing: Pick<EndpointsOptions, "balancer" | "asksAlways">): void {
+    this.#options = { ...this.#options, ...balancing };
+    this.#updateReady();
   }
 
   /** Calls the waiter back when an instance is ready, or when its time is up. */
   wait(waiter: Waiter): void {
     this.start();
     if (this.#resting) this.#wake();
-    const { clock, waitForReadyMs } = this.#options;
-    this.#waiters.set(waiter, clock.now() + waitForReadyMs);
-    this.#armWaitTimer();
+    const giveUpAtMs = this.#options.clock.now() + waiter.call.policy.waitForReadyMs;
+    this.#waiters.set(waiter, giveUpAtMs);
+    this.#armWaitTimer(giveUpAtMs);
   }
 
   withdraw(waiter: Waiter): void {
@@ -169,6 +185,7 @@ export class Endpoints {
       else subchannel.shutdown();
     }
     this.#subchannels.clear();
+    this.#sole = undefined;
     this.#options.balancer.update([]);
     for (const waiter of this.#takeWaiters())
       waiter.onNoInstance(new HeddleError("closed", { what: `the client of ${this.#options.target.text}` }));
@@ -182,6 +199,11 @@ export class Endpoints {
         for await (const update of resolver.watch(target, signal)) {
           const change = this.#set.apply(update);
           if (change.resync) break;
+          const { serviceConfig } = this.#set;
+          if (serviceConfig !== this.#serviceConfig) {
+            this.#serviceConfig = serviceConfig;
+            this.#options.onServiceConfig(serviceConfig);
+          }
           this.#apply(change);
         }
       } catch (error) {
@@ -310,6 +332,7 @@ export class Endpoints {
     const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
     this.ejections.resize(ready);
     const available = healthyOrAll(ready, (subchannel) => this.#isAvailable(subchannel));
+    this.#sole = available.length === 1 && !this.#options.asksAlways ? available[0] : undefined;
     this.#options.balancer.update(available, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;
     for (const waiter of this.#takeWaiters()) {
@@ -325,28 +348,33 @@ export class Endpoints {
     return waiters;
   }
 
-  #armWaitTimer(): void {
-    if (this.#waitTimer !== undefined) return;
-    for (const giveUpAtMs of this.#waiters.values()) {
-      const { clock, timers } = this.#options;
-      this.#waitTimer = timers.after(Math.max(1, giveUpAtMs - clock.now()), () => this.#giveUp());
-      return;
-    }
+  /** For the first to give up. Methods differ in how long they wait, so that need not be the first that came. */
+  #armWaitTimer(atMs: number): void {
+    if (atMs >= this.#waitTimerAtMs) return;
+    const { clock, timers } = this.#options;
+    this.#waitTimer?.cancel();
+    this.#waitTimerAtMs = atMs;
+    this.#waitTimer = timers.after(Math.max(1, atMs - clock.now()), () => this.#giveUp());
   }
 
   #giveUp(): void {
     this.#waitTimer = undefined;
+    this.#waitTimerAtMs = Number.POSITIVE_INFINITY;
     const now = this.#options.clock.now();
+    let nextAtMs = Number.POSITIVE_INFINITY;
     for (const [waiter, giveUpAtMs] of this.#waiters) {
-      if (giveUpAtMs > now) break;
+      if (giveUpAtMs > now) {
+        nextAtMs = Math.min(nextAtMs, giveUpAtMs);
+        continue;
+      }
       this.#waiters.delete(waiter);
-      waiter.onNoInstance(this.#whyNone());
+      waiter.onNoInstance(this.#whyNone(waiter.call.policy.waitForReadyMs));
     }
-    this.#armWaitTimer();
+    if (nextAtMs < Number.POSITIVE_INFINITY) this.#armWaitTimer(nextAtMs);
   }
 
-  #whyNone(): HeddleError {
-    const { target, waitForReadyMs } = this.#options;
+  #whyNone(waitForReadyMs: number): HeddleError {
+    const { target } = this.#options;
     const subchannels = [...this.#subchannels.values()];
     if (subchannels.length > 0) {
       const reasons = new Set(

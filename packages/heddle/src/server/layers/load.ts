@@ -8,22 +8,40 @@ export const load: ServerLayer = {
   name: "load",
   does: "counts the unary calls in flight and their time, and tells callers how busy this server is",
   order: "outside all that lets a call wait or refuses it: what waits is load",
-  create: ({ clock, load: { meter } }, link) => ({
-    down(call) {
-      if (call.routed.method.desc.methodKind === "unary") call.loadTag = meter.arrived(call.receivedAtMs);
-      link.down(call);
-    },
-    up(call) {
-      if (call.loadTag >= 0) {
-        const nowMs = clock.now();
-        meter.ended(nowMs, nowMs - call.receivedAtMs, call.loadTag, outcomeOf(call));
-        call.loadTag = -1;
-        call.tellLoad(nowMs);
-      }
-      link.up(call);
-    },
-  }),
+  create: ({ clock, load: { meter } }, link) => {
+    let timedAtMs = 0;
+    let timedReceivedAtMs = Number.NaN;
+    let untimed = 0;
+
+    /** Of calls that came together only some are timed: the clock would be a good part of what a small one costs. */
+    const isTimed = ({ receivedAtMs }: ServerCall) =>
+      receivedAtMs !== timedReceivedAtMs || ++untimed === TIMED_ONE_IN;
+
+    return {
+      down(call) {
+        if (call.routed.method.desc.methodKind === "unary") call.loadTag = meter.arrived(call.receivedAtMs);
+        link.down(call);
+      },
+      up(call) {
+        const tag = call.loadTag;
+        if (tag >= 0) {
+          call.loadTag = -1;
+          if (isTimed(call)) {
+            untimed = 0;
+            timedReceivedAtMs = call.receivedAtMs;
+            timedAtMs = clock.now();
+            meter.ended(timedAtMs, timedAtMs - call.receivedAtMs, tag, outcomeOf(call));
+            call.tellLoad(timedAtMs);
+          } else meter.ended(timedAtMs, UNTIMED, tag, outcomeOf(call));
+        }
+        link.up(call);
+      },
+    };
+  },
 };
+
+const TIMED_ONE_IN = 8;
+const UNTIMED = -1;
 
 function outcomeOf({ error }: ServerCall): AttemptOutcome {
   switch (error?.code) {
