@@ -188,6 +188,11 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
       await rm(folder, { recursive: true });
     }
   },
+  serviceConfigInvalid: () =>
+    failure(
+      (async () =>
+        createTransport({ target: "127.0.0.1:1", serviceConfig: { methods: [{ timeoutMs: -1 }] } }))(),
+    ),
   requestInvalid: async () => {
     await using transport = createTransport({ target: newAddress() });
     return await failure(createClient(Echo, transport).say({ value: "no bytes" as never }));
@@ -244,6 +249,12 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     return await call;
   },
   peerCancelled: () => callScripted((request) => request.ended && request.reset(8)),
+  attemptTimedOut: async () => {
+    using server = startScriptedServer(newAddress().slice("memory:".length), () => {});
+    const serviceConfig = { methods: [{ retry: { maxAttempts: 2, perAttemptTimeoutMs: 20 } }] };
+    await using transport = createTransport({ target: server.address, serviceConfig });
+    return await failure(createClient(Echo, transport).get({}));
+  },
 
   responseInvalid: () =>
     callScripted(
