@@ -126,7 +126,7 @@ export class Channel {
   /** What it looks like now. */
   describe(): ChannelStatus {
     const { inUse } = this.#configs;
-    return { ...this.#endpoints.describe(), serviceConfig: inUse?.config, serviceConfigFrom: inUse?.from };
+    return { ...this.#endpoints.describe(), ...(inUse === undefined ? {} : { serviceConfig: inUse }) };
   }
 
   /**

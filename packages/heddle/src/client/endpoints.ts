@@ -10,7 +10,7 @@ import { hashKey } from "../balance/hash-key.ts";
 import { subsetOf } from "../balance/subset.ts";
 import { healthyOrAll } from "../balance/panic-threshold.ts";
 import { HeddleError } from "../call/errors.ts";
-import { findField } from "../call/metadata.ts";
+import { type Fields, findField } from "../call/metadata.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
 import type { ClientTls } from "../connection/tls.ts";
 import type { Endpoint } from "../discovery/endpoint.ts";
@@ -18,6 +18,7 @@ import { createEndpointSet, type EndpointChange } from "../discovery/endpoint-se
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
 import type { Timer } from "../runtime/timer.ts";
+import { readOrcaReport } from "./orca.ts";
 import { attemptOutcome } from "./attempt-outcome.ts";
 import type { ClientCall } from "./call.ts";
 import { Ejections } from "./ejections.ts";
@@ -38,6 +39,8 @@ export interface EndpointsOptions
   readonly target: Target;
   readonly resolver: Resolver;
   readonly balancer: Balancer<Subchannel>;
+  /** The balancer has use for the ORCA reports of instances that are not of our kind. */
+  readonly readsOrca: boolean;
   /** Ask the balancer also where there is nothing to choose: it is the user's own. */
   readonly asksAlways: boolean;
   /** The header, in lower case, whose value says which instance gets the call, where the balancer goes by keys. */
@@ -96,7 +99,7 @@ export class Endpoints {
     this.#wake();
   }
 
-  describe(): Omit<ChannelStatus, "serviceConfig" | "serviceConfigFrom"> {
+  describe(): ChannelStatus {
     const { clock } = this.#options;
     const epochMs = clock.wallMs() - clock.now();
     const instances = [...this.#subchannels.values()].map((each) => describeSubchannel(each, epochMs));
@@ -133,7 +136,11 @@ export class Endpoints {
   /** Whether a further attempt of a call would have an instance to itself. */
   hasReadyBesides(tried: readonly Subchannel[] | undefined): boolean {
     for (const subchannel of this.#subchannels.values()) {
-      if (subchannel.state === "ready" && this.#isAvailable(subchannel) && tried?.includes(subchannel) !== true)
+      if (
+        subchannel.state === "ready" &&
+        this.#isAvailable(subchannel) &&
+        tried?.includes(subchannel) !== true
+      )
         return true;
     }
     return false;
@@ -143,6 +150,8 @@ export class Endpoints {
   attemptEnded(call: ClientCall, subchannel: Subchannel): void {
     subchannel.inFlight--;
     const { balancer, clock } = this.#options;
+    if (this.#options.readsOrca && call.trailers !== undefined)
+      this.#readOrca(call.trailers.fields, subchannel);
     const learner = this.#sole === undefined && balancer.ended !== undefined ? balancer : undefined;
     if (learner === undefined && subchannel.standing === undefined) return;
     // A good answer has just arrived, and when is known already.
@@ -159,6 +168,12 @@ export class Endpoints {
   use(balancing: Pick<EndpointsOptions, "balancer" | "asksAlways">): void {
     this.#options = { ...this.#options, ...balancing };
     this.#updateReady();
+  }
+
+  #readOrca(trailers: Fields, subchannel: Subchannel): void {
+    const report = readOrcaReport(trailers);
+    const { balancer, clock } = this.#options;
+    if (report !== undefined) balancer.reported?.(subchannel, clock.now(), report, false);
   }
 
   /** Calls the waiter back when an instance is ready, or when its time is up. */

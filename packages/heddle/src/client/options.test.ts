@@ -6,7 +6,8 @@ import { createTransport } from "./transport.ts";
 import { createVirtualClient, failureOf } from "./virtual-client.test.ts";
 
 test("defaults are those of the documentation", () => {
-  const { retryBudget, interceptors, ...rest } = resolveClientOptions({});
+  const { retryBudget, interceptors, serviceConfig, ...rest } = resolveClientOptions({});
+  assert.equal(serviceConfig, undefined);
   assert.equal(retryBudget.available(0), 30);
   assert.deepEqual(interceptors, []);
   assert.deepEqual(rest, {

@@ -9,6 +9,9 @@ import { reasonText } from "../call/errors.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import type { CallRecord } from "../call/record.ts";
 import { defaultHedgePolicy } from "../resilience/hedge-policy.ts";
+import type { GrpcServiceConfig } from "../policy/grpc-service-config.ts";
+import { readServiceConfig } from "../policy/parse-service-config.ts";
+import type { ServiceConfig } from "../policy/service-config.ts";
 import { RetryBudget, type RetryBudgetOptions } from "../resilience/retry-budget.ts";
 import {
   type ConnectionOptions,
@@ -58,6 +61,12 @@ export interface ClientOptions extends ConnectionOptions {
    * are slower than 98 % of the client's own. Default false; `{}` is 0.02. gRPC: `hedgingPolicy`.
    */
   readonly hedging?: HedgingOptions | false;
+  /**
+   * How calls to the target are made, method by method, in Heddle's form or gRPC's (docs/reference/service-config.md).
+   * What it says of a method goes before the options of the client; it stands in the place of what a file or the control
+   * plane says. Default none. gRPC: the service config.
+   */
+  readonly serviceConfig?: ServiceConfig | GrpcServiceConfig;
   /**
    * How long a call waits, within its deadline, for an instance that can be reached before it fails with
    * HDL-2101 or HDL-2102, in ms. Default 3 000: long enough for a restart. gRPC: a bounded `wait_for_ready`.
@@ -116,16 +125,17 @@ export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as co
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
 
 export type ResolvedClientOptions = Required<
-  Omit<ClientOptions, OptionalNames | "retryBudget" | "subset" | keyof ConnectionOptions>
+  Omit<ClientOptions, OptionalNames | "retryBudget" | "serviceConfig" | "subset" | keyof ConnectionOptions>
 > &
   Pick<ClientOptions, OptionalNames> & {
     readonly retryBudget: RetryBudget;
+    readonly serviceConfig: ServiceConfig | undefined;
     readonly subset: { readonly above: number; readonly size: number };
     readonly connections: ResolvedConnectionOptions;
   };
 type OptionalNames = "hashHeader" | "zone" | "sendCompression" | "authority" | "http2" | "observe" | "tls";
 
-/** Fills in the defaults and refuses what makes no sense with `optionInvalid`. */
+/** Fills in the defaults and refuses what makes no sense with `optionInvalid`, or `serviceConfigInvalid`. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   const { authority, sendCompression, hashHeader } = options;
   if (authority !== undefined && !/^[\x21-\x7e]+$/.test(authority))
@@ -161,6 +171,10 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     interceptors: options.interceptors ?? [],
     hedging: knownHedging(options.hedging ?? false),
     retryBudget: createBudget(options.retryBudget),
+    serviceConfig:
+      options.serviceConfig === undefined
+        ? undefined
+        : readServiceConfig(options.serviceConfig, "a client's options"),
   };
 }
 

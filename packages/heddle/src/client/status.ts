@@ -2,6 +2,7 @@
  * What a client's channel looks like from outside, as plain data: for a page, a log line, a test.
  */
 import type { Subchannel, SubchannelState } from "../connection/subchannel.ts";
+import type { ServiceConfigInUse } from "./service-config-slots.ts";
 
 /**
  * gRPC's connectivity states: `idle` (nothing is wanted), `connecting`, `ready` (calls go), `transient_failure`
@@ -19,6 +20,8 @@ export interface ChannelStatus {
   /** Why discovery failed last; empty when it did not. */
   readonly lastError: string;
   readonly instances: readonly InstanceStatus[];
+  /** The service config in use, and where it comes from; absent: there is none. */
+  readonly serviceConfig?: ServiceConfigInUse;
 }
 
 /** A client's way to one instance. */
@@ -53,7 +56,8 @@ export interface ConnectionStatus {
 
 /** `epochMs`: what the wall clock says when the monotonic one is at 0. */
 export function describeSubchannel(subchannel: Subchannel, epochMs: number): InstanceStatus {
-  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions, standing } = subchannel;
+  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions, standing } =
+    subchannel;
   return {
     id,
     address,

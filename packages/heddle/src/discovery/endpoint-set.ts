@@ -14,6 +14,8 @@ export interface EndpointSet {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   /** True once a complete snapshot has been seen: what is not in the set is not there. */
   readonly complete: boolean;
+  /** Of the last snapshot. */
+  readonly serviceConfig: unknown;
   /** Applies an update and says what it changed. */
   apply(update: ResolverUpdate): EndpointChange;
 }
@@ -33,6 +35,7 @@ export function createEndpointSet(): EndpointSet {
   let epoch: string | undefined;
   let revision = 0n;
   let complete = false;
+  let serviceConfig: unknown;
 
   function upsert(endpoint: Endpoint, change: MutableChange): void {
     const known = endpoints.get(endpoint.id);
@@ -57,6 +60,7 @@ export function createEndpointSet(): EndpointSet {
     epoch = snapshot.epoch;
     revision = snapshot.revision;
     complete ||= snapshot.complete;
+    serviceConfig = snapshot.serviceConfig;
   }
 
   function applyDelta(delta: ResolverDelta, change: MutableChange): void {
@@ -70,6 +74,9 @@ export function createEndpointSet(): EndpointSet {
     endpoints,
     get complete() {
       return complete;
+    },
+    get serviceConfig() {
+      return serviceConfig;
     },
     apply(update) {
       const change: MutableChange = { added: [], changed: [], removed: [], resync: false };

@@ -32,6 +32,11 @@ export interface ResolverSnapshot {
   readonly endpoints: readonly Endpoint[];
   /** False when the source knows that it doesn't know everything yet: what is missing may be alive. */
   readonly complete: boolean;
+  /**
+   * How calls to the target are to be made, where whoever knows the instances says that, too: a service config as plain
+   * JSON, in Heddle's form or gRPC's, unchecked. Each snapshot has it again; absent: there is none.
+   */
+  readonly serviceConfig?: unknown;
 }
 
 export interface ResolverDelta {

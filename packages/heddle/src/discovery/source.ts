@@ -34,5 +34,10 @@ export type SourceUpdate =
       /** Ids of endpoints that are gone. */
       readonly removed: readonly string[];
     }
+  /**
+   * What the registry says of how calls to the target are made (`policy/service-config.ts`, or gRPC's form), unchecked.
+   * An attempt that does not say it before its first snapshot says that there is none.
+   */
+  | { readonly kind: "service-config"; readonly serviceConfig: unknown }
   /** The registry is there, and nothing has changed. A source whose registry says how often it speaks may set the deadline. */
   | { readonly kind: "alive"; readonly silenceMs?: number };

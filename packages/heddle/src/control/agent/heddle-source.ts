@@ -41,6 +41,9 @@ export function createHeddleSource(client: Client<typeof RegistryService>): Sour
             if (event.value.revision !== revision) throw missedSomething();
             yield { kind: "alive" };
             break;
+          case "serviceConfig":
+            yield { kind: "service-config", serviceConfig: event.value.config };
+            break;
           case undefined:
             break;
         }

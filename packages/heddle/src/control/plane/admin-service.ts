@@ -2,28 +2,35 @@
 import { create, isFieldSet } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
+  DeleteServiceConfigResponseSchema,
   DeleteStaticInstanceResponseSchema,
   DrainInstanceResponseSchema,
+  GetServiceConfigResponseSchema,
+  ListServiceConfigsResponseSchema,
   ListServicesResponseSchema,
   PutStaticInstanceResponseSchema,
   type RegistryAdminService,
   ServiceOptionsSchema,
   ServiceSummarySchema,
+  SetServiceConfigResponseSchema,
   SetServiceOptionsResponseSchema,
 } from "../../gen/heddle/registry/v1/admin_pb.ts";
+import { faultsText, parseServiceConfig } from "../../policy/parse-service-config.ts";
 import { checkHealthCheck, checkInstance, checkName } from "./instance-check.ts";
 import type { Registry } from "./registry.ts";
+import { ANY_NAME, type ServiceConfigs } from "./service-configs.ts";
 import type { ServiceSettings } from "./service-settings.ts";
 import { type StoreKeeper, toStaticFact } from "./store-keeper.ts";
 
 export interface AdminServiceOptions {
   readonly registry: Registry;
   readonly settings: ServiceSettings;
+  readonly configs: ServiceConfigs;
   readonly keeper: Pick<StoreKeeper, "enter">;
 }
 
 export function createAdminService(options: AdminServiceOptions): ServiceImpl<typeof RegistryAdminService> {
-  const { registry, settings, keeper } = options;
+  const { registry, settings, configs, keeper } = options;
   return {
     async putStaticInstance(request) {
       if (request.instance === undefined) throw invalid("instance: must not be empty");
@@ -78,11 +85,51 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
       });
       return create(ListServicesResponseSchema, { services, complete: registry.complete });
     },
+
+    getServiceConfig({ name }) {
+      checkName("name", name);
+      const config = configs.for(name);
+      const setFor = configs.get(name) === undefined ? ANY_NAME : name;
+      return create(GetServiceConfigResponseSchema, config === undefined ? {} : { config, setFor });
+    },
+
+    async setServiceConfig({ name, config }) {
+      checkName("name", name);
+      if (config === undefined) throw invalid("config: it is missing; to have none, delete it");
+      const { faults, notes = [] } = parseServiceConfig(config);
+      if (faults !== undefined) throw invalid(`config: ${faultsText(faults)}`);
+      if (JSON.stringify(config).length > MAX_CONFIG_LENGTH)
+        throw invalid(`config: it is longer than ${MAX_CONFIG_LENGTH} characters`);
+      if (configs.get(name) === undefined && configs.size >= MAX_SERVICES)
+        throw new ConnectError(`name: ${MAX_SERVICES} names have a config already`, Code.ResourceExhausted);
+      await keeper.enter({ kind: "config", key: name, value: config });
+      return create(SetServiceConfigResponseSchema, {
+        notes: [...notes],
+        watchers: configs.watchersOf(name),
+      });
+    },
+
+    async deleteServiceConfig({ name }) {
+      checkName("name", name);
+      const removed = configs.get(name) !== undefined;
+      if (removed) await keeper.enter({ kind: "config", key: name, value: undefined });
+      return create(DeleteServiceConfigResponseSchema, { removed });
+    },
+
+    listServiceConfigs() {
+      const entries = [...configs.all]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, config]) => ({ name, config }));
+      return create(ListServiceConfigsResponseSchema, { entries });
+    },
   };
 }
 
 /** A service need not exist to have options, so that names could be made up without end. */
 const MAX_SERVICES = 10_000;
+
+/** Every client that watches the name gets it, and keeps it on disk. */
+const MAX_CONFIG_LENGTH = 256 * 1024;
 
 /** Puts the way to a field before what is said of it. */
 function inField(prefix: string, check: () => void): void {

@@ -18,6 +18,7 @@ import { openAgent } from "../agent/registry-world.test.ts";
 import { createAdminService } from "./admin-service.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./plane.ts";
 import { createRegistry } from "./registry.ts";
+import { ServiceConfigs } from "./service-configs.ts";
 import { ServiceSettings } from "./service-settings.ts";
 import type { Fact } from "./store-keeper.ts";
 
@@ -190,7 +191,12 @@ test("options are kept for so many services and no more, and those that have som
       if (fact.kind === "service") settings.set(fact.key, fact.value);
     },
   };
-  const { setServiceOptions } = createAdminService({ registry, settings, keeper });
+  const { setServiceOptions } = createAdminService({
+    registry,
+    settings,
+    configs: new ServiceConfigs(),
+    keeper,
+  });
   const options = create(ServiceOptionsSchema, { check: { kind: { case: "tcp", value: {} } } });
   const enter = async (service: string, given: typeof options | undefined) => {
     const request = create(SetServiceOptionsRequestSchema, { service, ...(given ? { options: given } : {}) });

@@ -1,5 +1,6 @@
 /**
- * An etcd as the store of several control planes: `<prefix>/static/<id>`, `<prefix>/service/<name>`, `<prefix>/drain/<id>`,
+ * An etcd as the store of several control planes: `<prefix>/static/<id>`, `<prefix>/service/<name>`,
+ * `<prefix>/config/<name>`, `<prefix>/drain/<id>`,
  * and `<prefix>/instance/<id>` for who is registered with which of them (`shared-instances.ts`).
  *
  * Everything is read once, and then followed by one watch; when that is lost, everything is read again and the
@@ -207,8 +208,10 @@ export function createEtcdStore(given: EtcdStoreOptions): EtcdStore {
 /** Attempts that fail before somebody is told: a leader's election takes one or two. */
 const QUIET_FAILURES = 2;
 
+const KINDS: ReadonlySet<string> = new Set<StoredKind>(["static", "service", "config", "drain", "instance"]);
+
 function isKind(kind: string): kind is StoredKind {
-  return kind === "static" || kind === "service" || kind === "drain" || kind === "instance";
+  return KINDS.has(kind);
 }
 
 /** Settings that are given, without those that are not. */

@@ -14,10 +14,11 @@ export interface PlaneStore extends AsyncDisposable {
 /**
  * - `static`: by id of the instance
  * - `service`: options, by name of the service
+ * - `config`: the service config of a name, as JSON
  * - `drain`: the incarnation that is to drain, by id of the instance
  * - `instance`: who was registered, by id
  */
-export type StoredKind = "static" | "service" | "drain" | "instance";
+export type StoredKind = "static" | "service" | "config" | "drain" | "instance";
 
 export interface StoredEntry {
   readonly kind: StoredKind;

@@ -19,6 +19,7 @@ import { startHealthChecker } from "./health-checker.ts";
 import { createPrometheusPage } from "./prometheus-sd.ts";
 import { createRegistry, type RegistryOptions, type RegistryView } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
+import { ServiceConfigs } from "./service-configs.ts";
 import { ServiceSettings } from "./service-settings.ts";
 import { shareInstances } from "./shared-instances.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -29,7 +30,7 @@ export interface ControlPlaneOptions
   /** `host:port`; port 0 lets the system choose. Default 127.0.0.1:4747: this machine only. */
   readonly listen?: string;
   /**
-   * Folder for what outlives the process: static instances, options of services, and who was registered, so that a restart
+   * Folder for what outlives the process: static instances, options and configs of services, and who was registered, so that a restart
    * begins with them. For one control plane alone. Default: nothing is kept.
    */
   readonly data?: string;
@@ -92,11 +93,13 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     ...(limits === undefined ? {} : { limits }),
   });
   const settings = new ServiceSettings();
+  const configs = new ServiceConfigs();
   const keeper = starting.use(
     await openStoreKeeper({
       store,
       registry,
       settings,
+      configs,
       timers,
       remembers: data !== undefined,
       onWarning: warn,
@@ -106,11 +109,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     starting.use(shareInstances({ store: shared, registry, runtime, onWarning: warn }));
   keeper.follow();
   starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls: checkTls }));
-  const service = starting.use(createRegistryService({ registry, clock, timers }));
+  const service = starting.use(createRegistryService({ registry, configs, clock, timers }));
   const server = await createServer({
     services: [
       implement(RegistryService, service.implementation),
-      implement(RegistryAdminService, createAdminService({ registry, settings, keeper })),
+      implement(RegistryAdminService, createAdminService({ registry, settings, configs, keeper })),
     ],
     pages: [createPrometheusPage(registry, runtime.clock)],
     listen,

@@ -2,7 +2,7 @@
  * The registry on the wire: streams and timers around the pure machine. It owns the one timer that drives the machine,
  * and ends every stream when it is disposed.
  */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
   ListInstancesResponseSchema,
@@ -18,9 +18,12 @@ import { systemTimers, type Timer, type Timers } from "../../runtime/timer.ts";
 import type { WatchEvent } from "./feed.ts";
 import type { RegistrySession } from "./instance-record.ts";
 import type { Registry } from "./registry.ts";
+import { ServiceConfigs } from "./service-configs.ts";
 
 export interface RegistryServiceOptions {
   readonly registry: Registry;
+  /** What is told to whoever watches a name. Default: nothing. */
+  readonly configs?: ServiceConfigs;
   /** Pause after which a watcher with no news gets a keepalive. Default 2 000 ms. */
   readonly keepaliveMs?: number;
   readonly clock?: Clock;
@@ -34,7 +37,8 @@ export interface RegistryServiceHost extends Disposable {
 }
 
 export function createRegistryService(options: RegistryServiceOptions): RegistryServiceHost {
-  const { registry, keepaliveMs = 2_000, clock = systemClock, timers = systemTimers } = options;
+  const { registry, configs = new ServiceConfigs() } = options;
+  const { keepaliveMs = 2_000, clock = systemClock, timers = systemTimers } = options;
   const closing = createClosing();
   const maxPauseMs = Math.min(1_000, registry.maxTickGapMs / 2);
   let timer: Timer | undefined;
@@ -122,11 +126,20 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
         const wakeUp = createWakeUp(timers);
         const stop = () => wakeUp.wake();
         const subscription = registry.watch(name, wakeUp.wake, filter);
+        const forgetConfig = configs.watch(name, wakeUp.wake);
+        let toldConfig: JsonObject | undefined;
         context.signal.addEventListener("abort", stop);
         closing.add(stop);
         try {
           while (!context.signal.aborted) {
             if (closing.isClosed) throw stopping();
+            // Before the snapshot: calls that wait for an instance are to be made by it.
+            const config = name === "" ? undefined : configs.for(name);
+            if (config !== toldConfig) {
+              toldConfig = config;
+              yield toConfigResponse(config);
+              continue;
+            }
             const event = subscription.take();
             if (event) yield toResponseOnce(event);
             else if ((await wakeUp.wait(keepaliveMs)) === "timeout") yield keepalive(subscription.revision);
@@ -134,6 +147,7 @@ export function createRegistryService(options: RegistryServiceOptions): Registry
         } finally {
           context.signal.removeEventListener("abort", stop);
           closing.delete(stop);
+          forgetConfig();
           subscription.close();
         }
       },
@@ -250,6 +264,11 @@ function toWatchResponse(event: WatchEvent, keepaliveIntervalMs: number): WatchR
     case "overflow":
       throw new ConnectError("the watcher was too slow and missed changes: watch again", Code.Aborted);
   }
+}
+
+function toConfigResponse(config: JsonObject | undefined): WatchResponse {
+  const value = config === undefined ? {} : { config };
+  return create(WatchResponseSchema, { event: { case: "serviceConfig", value } });
 }
 
 function keepalive(revision: bigint): WatchResponse {

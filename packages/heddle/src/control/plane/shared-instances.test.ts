@@ -14,6 +14,7 @@ import { createEtcdStore } from "./etcd-store.ts";
 import type { RegistrySession } from "./instance-record.ts";
 import { createRegistry } from "./registry.ts";
 import { createRegistryService } from "./registry-service.ts";
+import { ServiceConfigs } from "./service-configs.ts";
 import { ServiceSettings } from "./service-settings.ts";
 import { shareInstances } from "./shared-instances.ts";
 import { openStoreKeeper } from "./store-keeper.ts";
@@ -29,7 +30,8 @@ async function startPlane(etcd: FakeEtcd, transport = etcd.transport) {
   const store = createEtcdStore({ url: "etcd://e:2379/cp?ttlMs=9000", runtime, transport, onWarning });
   const registry = createRegistry({ epoch: "e", startedAtMs: runtime.clock.now(), warmUpMs: 0 });
   const settings = new ServiceSettings();
-  const options = { store, registry, settings, timers: runtime.timers, remembers: false, onWarning };
+  const configs = new ServiceConfigs();
+  const options = { store, registry, settings, configs, timers: runtime.timers, remembers: false, onWarning };
   const keeper = await openStoreKeeper(options);
   const sharing = shareInstances({ store, registry, runtime, onWarning });
   keeper.follow();

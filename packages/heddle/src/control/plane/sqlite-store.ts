@@ -76,7 +76,7 @@ function createStore(database: DatabaseSync, path: string): PlaneStore {
   };
 }
 
-const KINDS: ReadonlySet<string> = new Set<StoredKind>(["static", "service", "drain", "instance"]);
+const KINDS: ReadonlySet<string> = new Set<StoredKind>(["static", "service", "config", "drain", "instance"]);
 
 function storeFailed(path: string, cause: unknown): HeddleError {
   const reason = cause instanceof Error ? cause.message : reasonText(cause);

@@ -4,7 +4,8 @@
  * What somebody enters is written before it is answered. Who is registered is written behind, in batches: it is there to
  * start with more than nothing, and whoever is alive registers again anyway.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
+import { isJsonObject } from "../../call/json-object.ts";
 import { codecOf } from "../../contract/codec/codec.ts";
 import {
   type PutStaticInstanceRequest,
@@ -15,12 +16,14 @@ import { type Instance, InstanceSchema } from "../../gen/heddle/registry/v1/regi
 import type { Timer, Timers } from "../../runtime/timer.ts";
 import type { PlaneStore, StoreChange } from "./plane-store.ts";
 import type { Registry, RegistryChange } from "./registry.ts";
+import type { ServiceConfigs } from "./service-configs.ts";
 import type { ServiceSettings } from "./service-settings.ts";
 
 export interface StoreKeeperOptions {
   readonly store: PlaneStore;
   readonly registry: Registry;
   readonly settings: ServiceSettings;
+  readonly configs: ServiceConfigs;
   readonly timers: Timers;
   /** Keep who is registered, and remember it at the next start. */
   readonly remembers: boolean;
@@ -45,11 +48,12 @@ export type Fact =
       readonly key: string;
       readonly value: ReturnType<ServiceSettings["get"]>;
     }
+  | { readonly kind: "config"; readonly key: string; readonly value: JsonObject | undefined }
   | { readonly kind: "drain"; readonly key: string; readonly value: bigint | undefined };
 
 /** Puts everything that the store holds into the registry. Rejects with `storeFailed`. */
 export async function openStoreKeeper(options: StoreKeeperOptions): Promise<StoreKeeper> {
-  const { store, registry, settings, timers, remembers, onWarning } = options;
+  const { store, registry, settings, configs, timers, remembers, onWarning } = options;
   const unwritten = new Map<string, Instance | undefined>();
   const keptDrains = new Set<string>();
   let timer: Timer | undefined;
@@ -65,6 +69,8 @@ export async function openStoreKeeper(options: StoreKeeperOptions): Promise<Stor
           return applyFact({ kind, key, value: value && statics.decode(value) });
         case "service":
           return applyFact({ kind, key, value: value && serviceOptions.decode(value) });
+        case "config":
+          return applyFact({ kind, key, value: value && readJson(value) });
         case "drain":
           return applyFact({ kind, key, value: value && BigInt(new TextDecoder().decode(value)) });
         case "instance":
@@ -84,6 +90,8 @@ export async function openStoreKeeper(options: StoreKeeperOptions): Promise<Stor
         return;
       case "service":
         return settings.set(key, value);
+      case "config":
+        return configs.set(key, value);
       case "drain": {
         const incarnation = value ?? registry.drainOf(key);
         if (incarnation !== undefined) registry.drain(key, incarnation, value !== undefined);
@@ -178,9 +186,17 @@ function encodeFact(fact: Fact): Uint8Array | undefined {
       return fact.value && statics.encode(fact.value);
     case "service":
       return fact.value && serviceOptions.encode(fact.value);
+    case "config":
+      return fact.value && new TextEncoder().encode(JSON.stringify(fact.value));
     case "drain":
       return fact.value === undefined ? undefined : new TextEncoder().encode(String(fact.value));
   }
+}
+
+function readJson(bytes: Uint8Array): JsonObject {
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (!isJsonObject(value)) throw new Error("it is no JSON object");
+  return value as JsonObject;
 }
 
 function toChange(kind: StoreChange["kind"], key: string, value: Uint8Array | undefined): StoreChange {

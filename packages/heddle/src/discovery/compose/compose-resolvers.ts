@@ -92,7 +92,17 @@ function compose(resolvers: readonly Resolver[], options: ComposeOptions, choose
           answered = false;
           revision += 1n;
           const complete = shown.every((set) => set.complete);
-          yield { kind: "snapshot", epoch: "composed", revision, endpoints: merge(shown), complete };
+          // That of the registry which was named first, as with instances.
+          const serviceConfig = shown.find((set) => set.serviceConfig !== undefined)?.serviceConfig;
+          const endpoints = merge(shown);
+          yield {
+            kind: "snapshot",
+            epoch: "composed",
+            revision,
+            endpoints,
+            complete,
+            ...(serviceConfig === undefined ? {} : { serviceConfig }),
+          };
         }
         if (!answered) await bell.wait(asked.length < resolvers.length ? PATIENCE_MS : undefined);
         patient = answered;

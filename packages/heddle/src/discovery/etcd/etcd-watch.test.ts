@@ -52,6 +52,7 @@ function createWorld(pageSize = 1_000) {
 function summary(update: SourceUpdate): string {
   if (update.kind === "alive") return "alive";
   if (update.kind === "snapshot") return `= ${update.endpoints.map(({ id }) => id).join(" ")}`;
+  if (update.kind === "service-config") return "config";
   return `+ ${update.upserted.map(({ id }) => id).join(" ")} - ${update.removed.join(" ")}`;
 }
 

@@ -29,7 +29,7 @@ export interface LastGoodStore extends AsyncDisposable {
   /** What was saved for a target, or undefined when nothing usable was. */
   load(target: string): Promise<LastGood | undefined>;
   /** Writes within 200 ms; of several sets saved in that time only the last is written. */
-  save(target: string, endpoints: Iterable<Endpoint>): void;
+  save(target: string, endpoints: Iterable<Endpoint>, serviceConfig?: unknown): void;
   /** Writes now what has not been written yet. Never throws. */
   flush(): Promise<void>;
   /** Flushes, and drops later saves. */
@@ -38,6 +38,8 @@ export interface LastGoodStore extends AsyncDisposable {
 
 export interface LastGood {
   readonly endpoints: readonly Endpoint[];
+  /** Unchecked, as it was said; undefined where there was none. */
+  readonly serviceConfig?: unknown;
   /** Wall-clock milliseconds since the Unix epoch at which the set was saved. */
   readonly savedAtMs: number;
   /** How long ago that was, never negative. */
@@ -47,7 +49,7 @@ export interface LastGood {
 export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStore {
   const { registry, clock = systemClock, timers = systemTimers, onWarning = () => {} } = options;
   const folder = join(resolve(options.folder ?? defaultStateFolder()), "endpoints");
-  const unwritten = new Map<string, readonly Endpoint[]>();
+  const unwritten = new Map<string, Pick<LastGood, "endpoints" | "serviceConfig">>();
   let timer: Timer | undefined;
   /** Writes follow one another, so that an older set never lands on a newer one. */
   let writing: Promise<void> = Promise.resolve();
@@ -55,7 +57,10 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
   let cleaned: Promise<void> | undefined;
   let closed = false;
 
-  async function write(target: string, endpoints: readonly Endpoint[]): Promise<void> {
+  async function write(
+    target: string,
+    { endpoints, serviceConfig }: Pick<LastGood, "endpoints" | "serviceConfig">,
+  ): Promise<void> {
     const path = join(folder, fileName(registry, target));
     const temporary = `${path}.${process.pid}.${randomUUID()}.tmp`;
     // One that could not be read again would spoil all: what a registry says may be of any kind.
@@ -66,6 +71,7 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
       target,
       savedAtMs: clock.wallMs(),
       endpoints: sound,
+      ...(serviceConfig === undefined ? {} : { serviceConfig }),
     };
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -88,7 +94,7 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
     const due = [...unwritten];
     unwritten.clear();
     writing = writing.then(async () => {
-      for (const [target, endpoints] of due) await write(target, endpoints);
+      for (const [target, saved] of due) await write(target, saved);
     });
     return writing;
   }
@@ -106,9 +112,9 @@ export function createLastGoodStore(options: LastGoodStoreOptions): LastGoodStor
         return undefined;
       }
     },
-    save(target, endpoints) {
+    save(target, endpoints, serviceConfig) {
       if (closed) return;
-      unwritten.set(target, [...endpoints]);
+      unwritten.set(target, { endpoints: [...endpoints], serviceConfig });
       timer ??= timers.after(DEBOUNCE_MS, () => void flush());
     },
     flush,
@@ -133,6 +139,7 @@ interface SavedFile {
   readonly target: string;
   readonly savedAtMs: number;
   readonly endpoints: readonly Endpoint[];
+  readonly serviceConfig?: unknown;
 }
 
 /** What processes left that were killed between writing and renaming: nobody else would ever remove it. */
@@ -160,7 +167,12 @@ function readSaved(value: unknown, registry: string, target: string): Omit<LastG
     throw new Error("it belongs to another registry or target");
   if (!Number.isFinite(file.savedAtMs)) throw new Error("savedAtMs is not a number");
   if (!Array.isArray(file.endpoints)) throw new Error("endpoints is not a list");
-  return { savedAtMs: file.savedAtMs as number, endpoints: file.endpoints.map(readEndpoint) };
+  const { serviceConfig } = file;
+  return {
+    savedAtMs: file.savedAtMs as number,
+    endpoints: file.endpoints.map(readEndpoint),
+    ...(serviceConfig === undefined ? {} : { serviceConfig }),
+  };
 }
 
 /** What an older version did not write has its default. */

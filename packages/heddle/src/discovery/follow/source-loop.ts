@@ -25,6 +25,8 @@ export interface SourceLoopOptions {
   /** `openedAtMs`: when the attempt began that says it. */
   onSnapshot(endpoints: readonly Endpoint[], complete: boolean, openedAtMs: number): void;
   onDelta(upserted: readonly Endpoint[], removed: readonly string[]): void;
+  /** With each attempt before its first snapshot, and when it changes. */
+  onServiceConfig(serviceConfig: unknown): void;
   /** The attempt was lost, or did not come about; the next one follows by itself. */
   onLost(error: unknown): void;
 }
@@ -39,12 +41,15 @@ export interface SourceLoop extends Disposable {
 }
 
 export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
-  const { source, target, runtime, firstAnswerMs, relistMs, onSnapshot, onDelta, onLost } = options;
+  const { source, target, runtime, firstAnswerMs, relistMs, onSnapshot, onDelta, onServiceConfig, onLost } =
+    options;
   const { clock, timers, random } = runtime;
   let current: SourceAttempt | undefined;
   let answeredAtMs: number | undefined;
   let heardAtMs: number | undefined;
   let changedAtMs = Number.NEGATIVE_INFINITY;
+  /** What the attempt says of it that has not given a snapshot yet. */
+  let firstServiceConfig: unknown;
   /** Attempts in a row without lasting success. */
   let failures = 0;
   let relist: Relist | undefined;
@@ -55,16 +60,23 @@ export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
   let closed = false;
 
   function open(): void {
+    firstServiceConfig = undefined;
     current = openAttempt({ source, target, runtime, firstAnswerMs, onUpdate, onEnd });
   }
 
   function onUpdate(attempt: SourceAttempt, update: SourceUpdate): void {
     if (attempt === relist?.attempt) return collect(relist, update);
     if (update.kind === "snapshot") {
-      if (answeredAtMs === undefined) answered();
+      if (answeredAtMs === undefined) {
+        answered();
+        onServiceConfig(firstServiceConfig);
+      }
       onSnapshot(update.endpoints, update.complete ?? true, attempt.openedAtMs);
     } else if (update.kind === "delta") {
       onDelta(update.upserted, update.removed);
+    } else if (update.kind === "service-config") {
+      if (answeredAtMs === undefined) firstServiceConfig = update.serviceConfig;
+      else onServiceConfig(update.serviceConfig);
     }
     if (update.kind !== "alive") changedAtMs = clock.now();
   }
@@ -105,7 +117,7 @@ export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
     // Without a live attempt the next answer is a new one anyway.
     if (answeredAtMs === undefined || relist !== undefined) return;
     const attempt = openAttempt({ source, target, runtime, firstAnswerMs, onUpdate, onEnd });
-    relist = { attempt, view: undefined, complete: false, timer: undefined };
+    relist = { attempt, view: undefined, complete: false, serviceConfig: undefined, timer: undefined };
   }
 
   function collect(relisted: Relist, update: SourceUpdate): void {
@@ -119,18 +131,22 @@ export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
     } else if (update.kind === "delta" && relisted.view !== undefined) {
       for (const endpoint of update.upserted) relisted.view.set(endpoint.id, endpoint);
       for (const id of update.removed) relisted.view.delete(id);
+    } else if (update.kind === "service-config") {
+      relisted.serviceConfig = update.serviceConfig;
     }
   }
 
   /** The attempt of a relist becomes the one that is followed, whether it has answered yet or not. */
   function promote(relisted: Relist): void {
-    const { attempt, view, complete, timer } = relisted;
+    const { attempt, view, complete, serviceConfig, timer } = relisted;
     timer?.cancel();
     relist = undefined;
     current?.close();
     current = attempt;
+    firstServiceConfig = serviceConfig;
     if (view === undefined) return;
     answered();
+    onServiceConfig(serviceConfig);
     onSnapshot([...view.values()], complete, attempt.openedAtMs);
   }
 
@@ -171,5 +187,6 @@ interface Relist {
   /** What it says so far; undefined before its first answer. */
   view: Map<string, Endpoint> | undefined;
   complete: boolean;
+  serviceConfig: unknown;
   timer: Timer | undefined;
 }

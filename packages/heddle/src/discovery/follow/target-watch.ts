@@ -6,6 +6,7 @@
  * ago, so it is better than nothing and worse than any answer. And only a set that the registry called complete is
  * saved, so that a registry that has just started can't make a good file poorer.
  */
+import { isDeepStrictEqual } from "node:util";
 import { isHeddleError } from "../../call/errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Timer } from "../../runtime/timer.ts";
@@ -32,13 +33,15 @@ export interface TargetWatchOptions {
   onEvent(event: DiscoveryEvent): void;
   /** What was saved of this target. */
   load(): Promise<LastGood | undefined>;
-  save(endpoints: Iterable<Endpoint>): void;
+  save(endpoints: Iterable<Endpoint>, serviceConfig: unknown): void;
 }
 
 export class TargetWatch implements QueueOrigin, Disposable {
   revision = 0n;
   /** Something is known, even if it is that there is nothing. */
   answered = false;
+  /** What the registry says of how calls are made, or said when its answer was saved. */
+  serviceConfig: unknown;
   readonly #options: TargetWatchOptions;
   readonly #known: KnownSet;
   readonly #loop: SourceLoop;
@@ -54,6 +57,8 @@ export class TargetWatch implements QueueOrigin, Disposable {
   #lossTold = false;
   #setIsFrom: WatchStatus["source"] = "none";
   #savedSetIsDue = true;
+  /** By the registry, and so the saved one is out of date. */
+  #serviceConfigHeard = false;
   /** When the saved set in use was good, on the monotonic clock, maybe before its origin. */
   #savedSetAtMs = 0;
   #savedSetTimer: Timer | undefined;
@@ -76,6 +81,7 @@ export class TargetWatch implements QueueOrigin, Disposable {
       relistMs: tuning.relistMs ?? 300_000,
       onSnapshot: (endpoints, complete, openedAtMs) => this.#onSnapshot(endpoints, complete, openedAtMs),
       onDelta: (upserted, removed) => this.#apply(this.#known.delta(upserted, removed, this.#nowMs)),
+      onServiceConfig: (serviceConfig) => this.#onServiceConfig(serviceConfig),
       onLost: (error) => this.#onLost(error),
     });
   }
@@ -101,7 +107,8 @@ export class TargetWatch implements QueueOrigin, Disposable {
     if (!this.complete) return undefined;
     const ageMs = this.#ageMs ?? 0;
     const savedAtMs = this.#options.runtime.clock.wallMs() - ageMs;
-    return { endpoints: [...this.endpoints.values()], savedAtMs, ageMs };
+    const { serviceConfig } = this;
+    return { endpoints: [...this.endpoints.values()], serviceConfig, savedAtMs, ageMs };
   }
 
   subscribe(): UpdateQueue {
@@ -158,6 +165,15 @@ export class TargetWatch implements QueueOrigin, Disposable {
     else void this.#useSavedSet();
     this.#apply(this.#known.snapshot(endpoints, complete, openedAtMs, this.#nowMs));
     if (complete) this.#saveSoon();
+  }
+
+  /** Rare enough to be told with all that is known. */
+  #onServiceConfig(serviceConfig: unknown): void {
+    this.#serviceConfigHeard = true;
+    if (isDeepStrictEqual(serviceConfig, this.serviceConfig)) return;
+    this.serviceConfig = serviceConfig;
+    if (this.answered) this.#publishSnapshot();
+    if (this.complete) this.#saveSoon();
   }
 
   #apply(change: KnownChange): void {
@@ -225,6 +241,7 @@ export class TargetWatch implements QueueOrigin, Disposable {
     const { onEvent, target, load } = this.#options;
     const saved = await load();
     if (saved === undefined || this.complete || this.#closed) return;
+    if (!this.#serviceConfigHeard) this.serviceConfig = saved.serviceConfig;
     const change = this.#known.remember(saved.endpoints);
     if (change.changes.size === 0) return;
     this.#setIsFrom = "last-good";
@@ -246,7 +263,7 @@ export class TargetWatch implements QueueOrigin, Disposable {
     this.#saveTimer?.cancel();
     this.#saveTimer = undefined;
     this.#savedAtMs = this.#nowMs;
-    this.#options.save(this.endpoints.values());
+    this.#options.save(this.endpoints.values(), this.serviceConfig);
   }
 }
 

@@ -24,6 +24,7 @@ export interface UpdateQueue {
 export interface QueueOrigin {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly complete: boolean;
+  readonly serviceConfig?: unknown;
   readonly revision: bigint;
   /** False while nothing is known: there is no snapshot yet. */
   readonly answered: boolean;
@@ -53,7 +54,7 @@ export function createUpdateQueue(origin: QueueOrigin, epoch: string, bound = 1_
 
   function takeSnapshot(): ResolverUpdate | undefined {
     if (!origin.answered) return undefined;
-    const { endpoints, complete } = origin;
+    const { endpoints, complete, serviceConfig } = origin;
     snapshotDue = false;
     forget();
     revision = givenRevision = origin.revision;
@@ -63,6 +64,7 @@ export function createUpdateQueue(origin: QueueOrigin, epoch: string, bound = 1_
       revision,
       endpoints: [...endpoints.values()],
       complete,
+      ...(serviceConfig === undefined ? {} : { serviceConfig }),
     };
   }
 

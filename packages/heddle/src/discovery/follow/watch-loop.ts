@@ -50,7 +50,7 @@ export function createWatchLoop(source: Source, options: WatchLoopOptions = {}):
       epoch: `${epoch}.${watchesMade++}`,
       onEvent,
       load: () => load(target.text),
-      save: (endpoints) => lastGood?.save(target.text, endpoints),
+      save: (endpoints, serviceConfig) => lastGood?.save(target.text, endpoints, serviceConfig),
     });
     watches.set(target.text, watch);
     return watch;

@@ -37,7 +37,10 @@ function createFollowed(name = "orders") {
       stop: () => controller.abort(new Error("stopped")),
       ids: () =>
         said
-          .flatMap((update) => (update.kind === "snapshot" ? update.endpoints : update.upserted))
+          .flatMap((update) => {
+            if (update.kind === "delta") return update.upserted;
+            return update.kind === "snapshot" ? update.endpoints : [];
+          })
           .map(({ id }) => id),
     };
     const read = async () => {
