@@ -47,7 +47,7 @@ export type AttemptOutcome = "ok" | "failed" | "cancelled";
 
 /** What an instance says of its load. See `LoadMeter`, which makes it. */
 export interface LoadReport {
-  /** Calls that the instance works on, from all clients, waiting ones included. */
+  /** Calls that the instance works on, from all clients, waiting ones included. -1: unknown, as in an ORCA report. */
   readonly requestsInFlight: number;
   /** What a call takes there at about this many in flight: the median of the last ones. -1: unknown. */
   readonly latencyMs: number;

@@ -3,6 +3,7 @@
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
+import type { BalancerPolicy } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
@@ -184,7 +185,9 @@ export class Channel {
       this.#allowance.replace(this.#retryBounds(config));
   }
 
-  #balancing(config: ServiceConfig | undefined): Pick<EndpointsOptions, "balancer" | "asksAlways"> {
+  #balancing(
+    config: ServiceConfig | undefined,
+  ): Pick<EndpointsOptions, "balancer" | "asksAlways" | "readsOrca"> {
     const own = this.options.balancer;
     const policy = config?.balancer === undefined ? own : configuredBalancer(config.balancer);
     return {
@@ -195,6 +198,7 @@ export class Channel {
         instances: () => this.#endpoints.subchannels.values(),
       }),
       asksAlways: policy === own && typeof own === "function",
+      readsOrca: policy === own && typeof own === "function" ? true : readsOrca(config?.balancer ?? own),
     };
   }
 
@@ -220,4 +224,10 @@ function authorityOf(target: Target): string {
   const name = target.scheme === "static" ? (target.name.split(",")[0] ?? target.name) : target.name;
   if (/^(?:unix|memory):/.test(name)) return "localhost";
   return /^[\x21-\x7e]+$/.test(name) ? name : encodeURI(name);
+}
+
+/** Other policies want to know how many calls are in flight, which ORCA does not say. */
+function readsOrca(balancer: NonNullable<ServiceConfig["balancer"]> | BalancerPolicy): boolean {
+  const name = typeof balancer === "object" ? Object.keys(balancer)[0] : balancer;
+  return name === "client_side_weighted_round_robin";
 }

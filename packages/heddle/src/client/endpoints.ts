@@ -153,19 +153,19 @@ export class Endpoints {
     if (this.#options.readsOrca && call.trailers !== undefined)
       this.#readOrca(call.trailers.fields, subchannel);
     const learner = this.#sole === undefined && balancer.ended !== undefined ? balancer : undefined;
-    if (learner === undefined && subchannel.standing === undefined) return;
+    const standing = subchannel === this.#sole ? undefined : subchannel.standing;
+    if (learner === undefined && standing === undefined) return;
     // A good answer has just arrived, and when is known already.
     const arrivedAtMs = call.error === undefined ? call.askedSession?.usedAtMs : undefined;
     const nowMs = arrivedAtMs ?? clock.now();
     const latencyMs = nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs);
     const outcome = attemptOutcome(call);
     learner?.ended?.(subchannel, nowMs, latencyMs, outcome);
-    if (subchannel.standing !== undefined)
-      this.ejections.attemptEnded(call, subchannel.standing, nowMs, latencyMs, outcome);
+    if (standing !== undefined) this.ejections.attemptEnded(call, standing, nowMs, latencyMs, outcome);
   }
 
   /** Another balancer for the calls to come. What stands on the instances, such as calls in flight, stays with them. */
-  use(balancing: Pick<EndpointsOptions, "balancer" | "asksAlways">): void {
+  use(balancing: Pick<EndpointsOptions, "balancer" | "asksAlways" | "readsOrca">): void {
     this.#options = { ...this.#options, ...balancing };
     this.#updateReady();
   }

@@ -21,6 +21,8 @@ export interface ServerParts {
   readonly router: Router;
   /** How busy the server is. */
   readonly load: LoadReporter;
+  /** The same for callers that read ORCA; undefined when they are not told. */
+  readonly orcaTrailer: ((nowMs: number) => string) | undefined;
   /** Refuses what is too much; undefined when it is switched off. */
   readonly gate: Gate | undefined;
   readonly interceptors: readonly Interceptor[];

@@ -35,6 +35,7 @@ import {
   type ServerConnectionOptions,
   type ServerUpkeepRules,
 } from "./connection-options.ts";
+import { createOrcaTrailer } from "./orca.ts";
 import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
@@ -67,6 +68,11 @@ export interface ServerOptions extends ServerConnectionOptions {
    * service nor pages. A service or page that is given under the same name takes the place of ours. Default: both.
    */
   readonly health?: HealthOptions | false;
+  /**
+   * Tells callers by gRPC how busy this server is in a trailer of each answer (ORCA, gRFC A51), for clients of other makes
+   * that balance by it. Heddle's own clients learn it without. Default false.
+   */
+  readonly orca?: boolean;
   /** Connect interceptors, the first one outermost. */
   readonly interceptors?: readonly Interceptor[];
   /** Names of request metadata that travel on in the calls a handler makes. Default `baggage` and `tracestate`. */
@@ -171,7 +177,9 @@ class RunningServer implements Server {
     this.#runtime = options.runtime ?? systemRuntime;
     this.services = options.services.map(({ service }) => service.typeName);
     this.health = new RunningHealth(this.services, resolveHealthOptions(options.health));
-    const added = this.health.implementations.filter(({ service }) => !this.services.includes(service.typeName));
+    const added = this.health.implementations.filter(
+      ({ service }) => !this.services.includes(service.typeName),
+    );
     const router = createRouter([...options.services, ...added]);
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
     const load = createLoadReporter(createEventLoopUtilization());
@@ -179,6 +187,7 @@ class RunningServer implements Server {
       ...this.#runtime,
       router,
       load,
+      orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
       gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),
       interceptors: options.interceptors ?? [],
       maxReceiveBytes: atLeast(
@@ -307,7 +316,7 @@ class RunningServer implements Server {
     for (const session of this.#sessions) session.drain();
     if (this.connections > 0) await this.#idleWithin(drainMs);
     const cut = [...this.#sessions, this.#http1].flatMap((connection) =>
-      connection.cut(`it still ran ${drainMs} ms after its server began to drain`),
+      connection.cut(`it still ran ${Math.round(drainMs)} ms after its server began to drain`),
     );
     // The answers of those that were cut close their connections when they have left.
     if (cut.length > 0 && this.connections > 0) await this.#idleWithin(LAST_WORDS_MS);

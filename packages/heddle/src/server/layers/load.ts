@@ -1,5 +1,6 @@
 import type { AttemptOutcome } from "../../balance/balancer.ts";
 import { Code } from "@connectrpc/connect";
+import { ORCA_TRAILER } from "../orca.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerLayer } from "../layer.ts";
 
@@ -8,7 +9,7 @@ export const load: ServerLayer = {
   name: "load",
   does: "counts the unary calls in flight and their time, and tells callers how busy this server is",
   order: "outside all that lets a call wait or refuses it: what waits is load",
-  create: ({ clock, load: { meter } }, link) => {
+  create: ({ clock, load: { meter }, orcaTrailer }, link) => {
     let timedAtMs = 0;
     let timedReceivedAtMs = Number.NaN;
     let untimed = 0;
@@ -34,6 +35,8 @@ export const load: ServerLayer = {
             call.tellLoad(timedAtMs);
           } else meter.ended(timedAtMs, UNTIMED, tag, outcomeOf(call));
         }
+        if (orcaTrailer !== undefined && call.protocolName === "grpc")
+          call.responseTrailer.set(ORCA_TRAILER, orcaTrailer(timedAtMs));
         link.up(call);
       },
     };
