@@ -127,7 +127,8 @@ export class OutlierDetector {
     if (!isFailing || standing.state !== "in" || !standing.believesReports) return false;
     let alike = 0;
     for (const { reportsFailure } of this.#standings) if (reportsFailure) alike++;
-    return alike * 2 <= this.#size && this.#eject(standing, nowMs, "it reports that most of its calls fail");
+    if (alike * 2 > this.#size || !this.#workedElsewhereLast(standing)) return false;
+    return this.#eject(standing, nowMs, "it reports that most of its calls fail");
   }
 
   /** Time has come that `dueMs` named. Returns as `ended` does. */
@@ -216,6 +217,12 @@ export class OutlierDetector {
     const rule = this.settings.failurePercentage;
     if (rule === false || !failsMoreThanOthers(standing, this.#standings, rule)) return false;
     return this.#isEnforced(rule);
+  }
+
+  /** A call has succeeded since one last failed at another instance. */
+  #workedElsewhereLast(standing: Standing): boolean {
+    const failedEvent = this.#lastFailed === standing ? this.#otherFailedEvent : this.#lastFailedEvent;
+    return this.#lastOkEvent > failedEvent;
   }
 
   /** Half an interval is over. What compares instances with each other is looked at once an interval, as in A50. */
