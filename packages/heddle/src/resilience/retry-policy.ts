@@ -32,7 +32,7 @@ export interface RetryPolicy {
 export const MAX_ATTEMPTS = 5;
 
 /** Attempts that no handler saw; more than this many instances in a row do not refuse by accident. */
-export const MAX_UNSENT_ATTEMPTS = 8;
+const MAX_UNSENT_ATTEMPTS = 8;
 
 /** Three attempts, UNAVAILABLE only, 25 ms doubling up to 1 s with full jitter, no limit for one attempt. */
 export const defaultRetryPolicy: RetryPolicy = {

@@ -74,9 +74,9 @@ export const hedge: ClientLayer = {
       }
 
       ended(attempt: UnaryCall): void {
-        this.#running.splice(this.#running.indexOf(attempt), 1);
-        // The layers below have reported one that lost; nothing is left of it but its line in the record.
+        // One that lost: the layers below have let go of it, and nothing is left but its line in the record.
         if (this.#over) return this.#note(attempt);
+        this.#running.splice(this.#running.indexOf(attempt), 1);
         if (this.#isSettledBy(attempt)) return this.#settle(attempt);
         this.#note(attempt);
         this.#lastFailed = attempt;
@@ -108,7 +108,7 @@ export const hedge: ClientLayer = {
       #stop(): void {
         this.#over = true;
         this.#stopTimer();
-        for (const attempt of [...this.#running]) attempt.endAttempt(overtaken(attempt));
+        for (const attempt of this.#running.splice(0)) attempt.endAttempt(overtaken(attempt));
       }
 
       /** Success, and failures that say the same of every attempt, settle it; others only when nothing can follow. */
