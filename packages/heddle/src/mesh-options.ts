@@ -6,6 +6,7 @@ import type { Interceptor } from "@connectrpc/connect";
 import type { ClientOptions } from "./client/options.ts";
 import { HeddleError } from "./call/errors.ts";
 import type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
+import type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instance-check.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { Runtime } from "./runtime/runtime.ts";
@@ -46,10 +47,24 @@ export interface MeshOptions {
    * nowhere. Default: the user's cache folder. Environment: `HEDDLE_STATE_DIR`.
    */
   readonly stateFolder?: string | false;
+  /**
+   * A YAML or JSON file with service configs by name (docs/reference/service-config.md). It is watched: clients that run
+   * follow what changes, and what cannot be understood leaves the last good one in use. A client's own `serviceConfig` goes
+   * before it, and it before the control plane. Default none. Environment: `HEDDLE_SERVICE_CONFIG`.
+   */
+  readonly serviceConfigFile?: string;
   /** Signals on which a mesh that serves drains and ends the process. Default SIGTERM and SIGINT; empty for none. */
   readonly shutdownSignals?: readonly NodeJS.Signals[];
-  /** Calls that still run so long after a drain began are cut, in ms. Default 10 000. */
+  /**
+   * How long a server may take to go away, in ms, from the first step to the last: calls that still run then are cut, and
+   * `onWarning` is told which. Default 10 000.
+   */
   readonly drainMs?: number;
+  /**
+   * How long a server that has deregistered goes on as before, in ms, so that callers hear of it; at most half of
+   * `drainMs`. Default: 100 while somebody is connected; 5 000 with `kubernetes://`, where the nodes have to be told.
+   */
+  readonly drainGraceMs?: number;
   /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
   readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */
@@ -65,6 +80,11 @@ export interface ServeOptions extends Omit<ServerOptions, "services" | "intercep
   readonly advertise?: string;
   /** Share of calls relative to the other instances. Default 1. */
   readonly weight?: number;
+  /**
+   * How the registry checks this instance by itself: `grpc`, `http`, `tcp` or `ttl`, or one of them with its own
+   * settings. Heddle's registry; others have their own ways. Default: as the registry is set up for the service.
+   */
+  readonly check?: InstanceCheckKind | InstanceCheckOptions;
 }
 
 export interface Identity {

@@ -6,8 +6,11 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import { randomBytes } from "node:crypto";
 import { HeddleError } from "./call/errors.ts";
+import { oneLine } from "./call/one-line.ts";
+import { tell } from "./call/tell.ts";
 import { Channel } from "./client/channel.ts";
 import type { ClientOptions } from "./client/options.ts";
+import { openServiceConfigFile, type ServiceConfigFile } from "./client/service-config-file.ts";
 import type { ChannelStatus } from "./client/status.ts";
 import { createStub } from "./client/stub.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
@@ -19,6 +22,7 @@ import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
+import { configFor } from "./policy/parse-service-configs.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
 import type { Implementation } from "./server/implement.ts";
 import { reachableAddress } from "./server/reachable-address.ts";
@@ -55,7 +59,16 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const identity = resolveIdentity(options, process.env, () => randomBytes(3).toString("hex"));
   const { runtime = systemRuntime, stateFolder, onWarning = tellStandardError } = options;
   const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
-  return new RunningMesh(options, identity, registries);
+  const mesh = new RunningMesh(options, identity, registries);
+  const path = options.serviceConfigFile ?? process.env["HEDDLE_SERVICE_CONFIG"];
+  if (path === undefined || path === "") return mesh;
+  try {
+    await mesh.followServiceConfigs(path);
+    return mesh;
+  } catch (error) {
+    await mesh.close();
+    throw error;
+  }
 }
 
 class RunningMesh implements Mesh {
@@ -65,7 +78,9 @@ class RunningMesh implements Mesh {
   readonly #resolvers: Resolvers;
   /** Channels with the mesh's own settings, by target: they are shared. */
   readonly #shared = new Map<string, Channel>();
-  readonly #channels = new Set<Channel>();
+  /** With the name that was asked for. */
+  readonly #channels = new Map<Channel, string>();
+  #serviceConfigs: ServiceConfigFile | undefined;
   readonly #servers = new Set<MeshServer>();
   /** Why the process wants no calls. */
   #unready: string | undefined;
@@ -85,6 +100,19 @@ class RunningMesh implements Mesh {
     ]);
   }
 
+  /** Throws for a file that cannot be used. */
+  async followServiceConfigs(path: string): Promise<void> {
+    this.#serviceConfigs = await openServiceConfigFile({
+      path,
+      runtime: this.#runtime,
+      onChange: (configs) => {
+        for (const [channel, name] of this.#channels) channel.setFileConfig(configFor(configs, name));
+      },
+      onWarning: (message) => tell(this.#warn, oneLine(message)),
+    });
+    for (const note of this.#serviceConfigs.configs.notes) this.#warn(`${path}: ${note}`);
+  }
+
   get service(): string {
     return this.#identity.service;
   }
@@ -96,6 +124,10 @@ class RunningMesh implements Mesh {
   get #resolvesNames(): boolean {
     const { resolvers = [] } = this.#options;
     return this.#registries.isConfigured || resolvers.some(({ scheme }) => scheme === "heddle");
+  }
+
+  get #warn(): (message: string) => void {
+    return this.#options.onWarning ?? tellStandardError;
   }
 
   get #drainMs(): number {
@@ -179,7 +211,7 @@ class RunningMesh implements Mesh {
   }
 
   channels(): readonly ChannelStatus[] {
-    return [...this.#channels].map((channel) => channel.describe());
+    return [...this.#channels.keys()].map((channel) => channel.describe());
   }
 
   discovery(): readonly WatchStatus[] {
@@ -199,7 +231,8 @@ class RunningMesh implements Mesh {
     this.#forgetSignals?.();
     // Handlers that finish may still make calls: clients go last.
     await Promise.all([...this.#servers].map((server) => server.close(options)));
-    for (const channel of this.#channels) channel.close();
+    this.#serviceConfigs?.[Symbol.dispose]();
+    for (const channel of this.#channels.keys()) channel.close();
     await this.#registries[Symbol.asyncDispose]();
   }
 
@@ -225,9 +258,11 @@ class RunningMesh implements Mesh {
       resolver: this.#resolvers.find(target),
       runtime: this.#runtime,
       options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
+      fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
+      onWarning: this.#warn,
     });
     if (isShared) this.#shared.set(target.text, channel);
-    this.#channels.add(channel);
+    this.#channels.set(channel, asked.name);
     return channel;
   }
 

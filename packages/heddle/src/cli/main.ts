@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { isHeddleError, reasonText } from "../call/errors.ts";
 import { nearest } from "../call/nearest.ts";
 import { VERSION } from "../call/version.ts";
+import { CONFIG_USAGE, config } from "./config.ts";
 import { control } from "./control.ts";
 import { ps } from "./ps.ts";
 import { stack } from "./stack.ts";
@@ -16,6 +17,8 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
                                                    run the control plane (registry); default 127.0.0.1:4747
   heddle ps [service] [--registry host:port] [--json] [--zone z] [--version v] [--contract c] [--label k=v] [--healthy]
                                                    list the instances that are registered
+  heddle config show [name] [--grpc] | set name file | delete name [--registry host:port]
+  heddle config validate file [--grpc]             service configs: those of the control plane, or what is in a file
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -39,6 +42,14 @@ const PS = {
   healthy: { type: "boolean" },
 } as const;
 
+const CONFIG = {
+  registry: { type: "string" },
+  grpc: { type: "boolean" },
+} as const;
+
+/** By command. */
+const OPTIONS: Readonly<Record<string, object>> = { control: CONTROL, ps: PS, config: CONFIG };
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
@@ -56,6 +67,10 @@ async function main([command, ...args]: string[]): Promise<number> {
       const bad = values.label?.find((label) => label.indexOf("=") < 1);
       if (bad !== undefined) return misused(`--label is name=value, not "${bad}"`);
       return ps({ ...values, service: positionals[0] });
+    }
+    case "config": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONFIG });
+      return (await config(positionals, values)) ?? misused(CONFIG_USAGE);
     }
     case "stack":
       parseArgs({ args });
@@ -92,7 +107,7 @@ function failed(error: unknown): number {
 function withMeant(message: string): string {
   const [sentence = message] = message.split(/\. |\n/);
   const [, given] = /^Unknown option '--([^']+)'/.exec(sentence) ?? [];
-  const meant = given && nearest(given, Object.keys(process.argv[2] === "ps" ? PS : CONTROL));
+  const meant = given && nearest(given, Object.keys(OPTIONS[process.argv[2] ?? ""] ?? {}));
   return meant ? `${sentence}; did you mean --${meant}?` : sentence;
 }
 

@@ -1,15 +1,12 @@
 /** `heddle ps`: what the registry knows. */
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createTransport } from "../client/transport.ts";
-import { DEFAULT_REGISTRY_ADDRESS } from "../discovery/registry-address.ts";
-import { hostsOf, parseRegistryUrl, readRegistryOptions } from "../discovery/registry-url.ts";
-import { registryError } from "../discovery/registry-error.ts";
+import { createClient } from "@connectrpc/connect";
 import {
   type Instance,
   InstanceHealth,
   InstanceOrigin,
   RegistryService,
 } from "../gen/heddle/registry/v1/registry_pb.ts";
+import { withControlPlane } from "./with-control-plane.ts";
 
 export interface PsOptions {
   readonly service?: string | undefined;
@@ -26,7 +23,7 @@ export interface PsOptions {
 
 export async function ps({
   service = "",
-  registry = process.env["HEDDLE_REGISTRY"] || DEFAULT_REGISTRY_ADDRESS,
+  registry,
   json = false,
   zone = "",
   version = "",
@@ -34,44 +31,20 @@ export async function ps({
   label = [],
   healthy = false,
 }: PsOptions): Promise<number> {
-  const url = parseRegistryUrl(registry);
-  if (url.scheme !== "heddle") {
-    process.stderr.write(
-      `heddle ps: it asks a control plane of Heddle, not ${url.scheme}://\n` +
-        `next: name one with --registry host:port; what stands in ${url.scheme} is shown by its own tools\n`,
-    );
-    return 2;
-  }
-  const options = readRegistryOptions(url);
-  const tls = options.tls();
-  options.refuseOthers();
-  const { ca, cert, key, serverName } = tls ?? {};
-  const hosts = hostsOf(url, 4747, DEFAULT_REGISTRY_ADDRESS);
-  await using transport = createTransport({
-    target: `static:///${hosts.join(",")}`,
-    waitForReadyMs: 1000,
-    tls: tls !== undefined && {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(serverName === undefined ? {} : { serverName }),
-    },
-  });
-  let instances: Instance[];
-  try {
-    ({ instances } = await createClient(RegistryService, transport).listInstances(
+  return await withControlPlane("ps", registry, async (transport) => {
+    const { instances } = await createClient(RegistryService, transport).listInstances(
       {
         name: service,
         filter: { zone, version, contract, metadata: toMetadata(label), healthyOnly: healthy },
       },
       { timeoutMs: 3000 },
-    ));
-  } catch (error) {
-    if (ConnectError.from(error).code !== Code.Unavailable) throw error;
-    const { rawMessage, hint } = registryError(url.text, error);
-    process.stderr.write(`heddle ps: ${rawMessage}\nnext: ${hint}\n`);
-    return 3;
-  }
+    );
+    print(instances, json);
+    return 0;
+  });
+}
+
+function print(instances: readonly Instance[], json: boolean): void {
   const rows = instances
     .map(({ id, service: name, address, contracts, version, zone, draining, health, origin }) => ({
       service: name,
@@ -93,7 +66,6 @@ export async function ps({
             rows.map((row) => [row.service, row.instance, row.address, row.state, row.contracts.join(",")]),
           ),
     );
-  return 0;
 }
 
 /** What somebody who looks for the reason of a failure wants to know first. */

@@ -16,9 +16,10 @@ import {
   SetServiceOptionsResponseSchema,
 } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { faultsText, parseServiceConfig } from "../../policy/parse-service-config.ts";
+import { ANY_NAME } from "../../policy/parse-service-configs.ts";
 import { checkHealthCheck, checkInstance, checkName } from "./instance-check.ts";
 import type { Registry } from "./registry.ts";
-import { ANY_NAME, type ServiceConfigs } from "./service-configs.ts";
+import type { ServiceConfigs } from "./service-configs.ts";
 import type { ServiceSettings } from "./service-settings.ts";
 import { type StoreKeeper, toStaticFact } from "./store-keeper.ts";
 

@@ -3,9 +3,7 @@
  * own. Whoever watches a name is told when what holds for it changes.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
-
-/** For every name that has none. */
-export const ANY_NAME = "*";
+import { ANY_NAME } from "../../policy/parse-service-configs.ts";
 
 export class ServiceConfigs {
   readonly #configs = new Map<string, JsonObject>();

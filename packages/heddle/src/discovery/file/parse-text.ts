@@ -1,9 +1,9 @@
 /**
  * From the text of a services file to what it says. A fault tells file, line and field: `services.yaml:12:
- * services.orders.instances[1].weight: it must be a whole number, 0 or more`. The `yaml` package is loaded when the first
- * YAML file or the first fault comes.
+ * services.orders.instances[1].weight: it must be a whole number, 0 or more`.
  */
 import { FieldFault, readServicesFile, type ServicesFile } from "./services-file.ts";
+import { lineOf, parseStructured } from "./structured-text.ts";
 
 /** A file whose name says that it holds services. Editors' temporary files and hidden ones do not. */
 export function isServicesName(name: string): boolean {
@@ -13,66 +13,10 @@ export function isServicesName(name: string): boolean {
 /** Throws an `Error` whose message begins with `name` and the line. */
 export async function parseServicesText(text: string, name: string): Promise<ServicesFile> {
   try {
-    return readServicesFile(/\.json$/i.test(name) ? JSON.parse(text) : await parseYaml(text));
+    return readServicesFile(await parseStructured(text, name));
   } catch (error) {
     const line = error instanceof FieldFault ? await lineOf(text, error.path) : undefined;
     const where = line === undefined ? name : `${name}:${line}`;
     throw new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-}
-
-async function parseYaml(text: string): Promise<unknown> {
-  if (text.length > MAX_YAML_LENGTH)
-    throw new Error(`YAML of more than ${MAX_YAML_LENGTH} characters takes too long to read: write JSON`);
-  const { isScalar, LineCounter, parseDocument, visit } = await import("yaml");
-  const lineCounter = new LineCounter();
-  // It would compare each key with each other one, which takes 20 s for 20 000.
-  const document = parseDocument(text, {
-    prettyErrors: true,
-    version: "1.2",
-    uniqueKeys: false,
-    lineCounter,
-  });
-  const [fault] = document.errors;
-  if (fault) throw new Error(fault.message.split("\n", 1)[0]);
-  visit(document, {
-    Map(_, { items }) {
-      const names = new Set<unknown>();
-      for (const { key } of items) {
-        if (!isScalar(key)) continue;
-        if (names.has(key.value)) {
-          const { line } = lineCounter.linePos(key.range?.[0] ?? 0);
-          throw new Error(
-            `"${String(key.value).slice(0, 100)}" stands twice in one map, at line ${line} again`,
-          );
-        }
-        names.add(key.value);
-      }
-    },
-  });
-  return document.toJS({ maxAliasCount: 100 });
-}
-
-/** It reads some megabytes a second, and nothing else happens meanwhile. */
-const MAX_YAML_LENGTH = 2 * 1024 * 1024;
-/** In a longer text a field is not looked for: people don't write such by hand. */
-const MAX_SOUGHT_LENGTH = 512 * 1024;
-
-/** JSON is YAML, near enough to find a field in it. The line of the nearest thing around it when it is missing. */
-async function lineOf(text: string, path: readonly (string | number)[]): Promise<number | undefined> {
-  if (text.length > MAX_SOUGHT_LENGTH) return undefined;
-  try {
-    const { LineCounter, parseDocument } = await import("yaml");
-    const lineCounter = new LineCounter();
-    const document = parseDocument(text, { lineCounter, uniqueKeys: false });
-    for (let length = path.length; length >= 0; length--) {
-      const node = document.getIn(path.slice(0, length), true) as
-        | { readonly range?: readonly number[] }
-        | undefined;
-      if (node?.range) return lineCounter.linePos(node.range[0] ?? 0).line;
-    }
-  } catch {
-    // The field is named all the same.
-  }
-  return undefined;
 }
