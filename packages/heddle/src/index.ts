@@ -3,12 +3,16 @@
  * the control plane in `heddle/control`, time and randomness for tests in `heddle/testing`.
  */
 export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
-export type { MeshServer } from "./mesh-server.ts";
+export type { DrainOptions, MeshServer } from "./mesh-server.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
 export type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
 export { implement, type Implementation, type MethodFunction } from "./server/implement.ts";
-export { createServer, type Server, type ServerOptions } from "./server/server.ts";
+export { createServer, type DrainReport, type Server, type ServerOptions } from "./server/server.ts";
+export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
+export type { ServerHealth } from "./server/server-health.ts";
+export type { ServerPhase, ServingStatus } from "./health/server-state.ts";
+export type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instance-check.ts";
 export type { CorsOptions } from "./server/cors.ts";
 export type { Http1Limits } from "./server/http1-limits.ts";
 export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsVersion } from "./connection/tls.ts";

@@ -24,7 +24,7 @@ export interface Endpoint {
   /** Version of the program. */
   readonly version?: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** What the registry's own checks say. Unhealthy ones get calls only while no other can take them. */
+  /** What the registry's own checks say, or the instance of itself when it is not ready. Unhealthy ones get calls only while no other can take them. */
   readonly health: EndpointHealth;
   /** True once it wants no new calls because it is about to stop. */
   readonly draining: boolean;

@@ -4,6 +4,7 @@
  * what a refusal means, the way out.
  */
 import type { Endpoint } from "./endpoint.ts";
+import type { InstanceCheckOptions } from "./instance-check.ts";
 import { namesOf } from "./names.ts";
 
 export interface Holder {
@@ -18,12 +19,16 @@ export interface Holder {
   release(instance: Endpoint, signal: AbortSignal): Promise<void>;
   /** How long `release` may delay a shutdown. Default 500 ms. */
   readonly releaseTimeoutMs?: number;
+  /** See `Registrar.heardWithinMs`. */
+  readonly heardWithinMs?: number;
 }
 
 /** One registration, for as long as one call of `Holder.hold` lasts. */
 export interface Hold {
   /** As it shall be seen now. */
   readonly instance: Endpoint;
+  /** How the registry is to check it, if the instance has asked for that. */
+  readonly check?: InstanceCheckOptions | undefined;
   readonly signal: AbortSignal;
   /** The registry has it, as `instance` was when the write began. To be called at the first success; later calls do nothing. */
   registered(): void;

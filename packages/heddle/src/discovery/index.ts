@@ -8,6 +8,7 @@ export type { DiscoveryEvent, RegistrationEvent, WatchEvent } from "./discovery-
 export { createEndpoint, type Endpoint, type EndpointHealth, endpointsEqual } from "./endpoint.ts";
 export { createEndpointSet, type EndpointChange, type EndpointSet } from "./endpoint-set.ts";
 export { type Hold, type Holder, RegistrationRefused } from "./holder.ts";
+export type { InstanceCheckKind, InstanceCheckOptions } from "./instance-check.ts";
 export type { KnownSetOptions } from "./follow/known-set.ts";
 export {
   createLastGoodStore,
@@ -16,7 +17,13 @@ export {
   type LastGoodStore,
   type LastGoodStoreOptions,
 } from "./follow/last-good.ts";
-export type { Registrar, Registration, RegistrationChange, RegistrationState } from "./registrar.ts";
+export type {
+  Registrar,
+  Registration,
+  RegistrationChange,
+  RegistrationOptions,
+  RegistrationState,
+} from "./registrar.ts";
 export {
   createRegistrationLoop,
   type RegistrationLoop,

@@ -3,10 +3,21 @@
  * restart with nothing in them, and each time the registrar registers again by itself until it is disposed.
  */
 import type { Endpoint } from "./endpoint.ts";
+import type { InstanceCheckOptions } from "./instance-check.ts";
 
 export interface Registrar {
   /** Begins to register, and goes on. Returns at once; throws only for an instance that can't be described. */
-  register(instance: Endpoint): Registration;
+  register(instance: Endpoint, options?: RegistrationOptions): Registration;
+  /**
+   * How long it may take, in ms, until callers that have no connection hear that an instance has deregistered. Absent
+   * where that is a moment, and who is late finds another instance at no cost.
+   */
+  readonly heardWithinMs?: number | undefined;
+}
+
+export interface RegistrationOptions {
+  /** How the registry is to check the instance. Default: as it is set up there. Registries without such checks ignore it. */
+  readonly check?: InstanceCheckOptions | undefined;
 }
 
 export interface Registration extends AsyncDisposable {
@@ -32,4 +43,5 @@ export interface Registration extends AsyncDisposable {
  */
 export type RegistrationState = "registering" | "registered" | "lost" | "closed";
 
-export type RegistrationChange = Partial<Pick<Endpoint, "draining" | "weight" | "metadata">>;
+/** `health` is the instance's own word: `unhealthy` is believed, for anything else the registry looks for itself. */
+export type RegistrationChange = Partial<Pick<Endpoint, "draining" | "health" | "weight" | "metadata">>;

@@ -15,7 +15,7 @@ import {
   type RegistryService,
 } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import type { Timers } from "../../runtime/timer.ts";
-import { toInstance } from "./instance.ts";
+import { toHealthCheck, toInstance } from "./instance.ts";
 
 export interface HeddleHolderOptions {
   readonly client: Client<typeof RegistryService>;
@@ -36,7 +36,12 @@ export function createHeddleHolder({ client, incarnation, timers }: HeddleHolder
       if (hold.signal.aborted) stream.close();
       try {
         return await converse(hold, stream, (message) =>
-          requests.push(create(RegisterRequestSchema, { message })),
+          requests.push(
+            create(RegisterRequestSchema, {
+              message,
+              ...(message.case === "instance" && hold.check ? { check: toHealthCheck(hold.check) } : {}),
+            }),
+          ),
         );
       } catch (error) {
         throw isRefusal(error) ? new RegistrationRefused(reasonText(error), { cause: error }) : error;

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { createEndpoint, endpointsEqual } from "../../discovery/endpoint.ts";
-import { InstanceHealth, InstanceSchema } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import {
+  GrpcCheckSchema,
+  HttpCheckSchema,
+  InstanceHealth,
+  InstanceSchema,
+  TtlCheckSchema,
+} from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { checkInstance } from "../plane/instance-check.ts";
-import { toEndpoint, toInstance } from "./instance.ts";
+import { toEndpoint, toHealthCheck, toInstance } from "./instance.ts";
 
 const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,20}$/);
 const address = fc.oneof(
@@ -13,7 +19,7 @@ const address = fc.oneof(
   name.map((path) => `unix:/run/${path}`),
 );
 
-test("an endpoint comes back from the wire as it went, but for its health", () => {
+test("an endpoint comes back from the wire as it went; of its health only what is bad", () => {
   const endpoint = fc
     .record(
       {
@@ -29,16 +35,18 @@ test("an endpoint comes back from the wire as it went, but for its health", () =
         version: name,
         metadata: fc.dictionary(name, fc.string(), { noNullPrototype: true }),
         draining: fc.boolean(),
+        health: fc.constantFrom("unknown", "healthy", "unhealthy"),
       },
       { requiredKeys: ["id", "address", "service"] },
     )
     .map(createEndpoint);
   fc.assert(
     fc.property(endpoint, (sent) => {
-      const instance = toInstance({ ...sent, health: "unhealthy" }, 7n);
+      const instance = toInstance(sent, 7n);
       checkInstance(instance);
       const received = fromBinary(InstanceSchema, toBinary(InstanceSchema, instance));
-      assert.ok(endpointsEqual(toEndpoint(received), sent));
+      const health = sent.health === "unhealthy" ? sent.health : "unknown";
+      assert.ok(endpointsEqual(toEndpoint(received), { ...sent, health }));
       assert.equal(received.incarnation, 7n);
     }),
   );
@@ -51,6 +59,19 @@ test("health is what the registry says, and unknown where it says something new"
   assert.equal(health(InstanceHealth.UNHEALTHY), "unhealthy");
   assert.equal(health(InstanceHealth.UNSPECIFIED), "unknown");
   assert.equal(health(99), "unknown");
+});
+
+test("what an instance wants to be checked by is said in the registry's words", () => {
+  const { unhealthyAfter, ...rest } = toHealthCheck({ kind: "http", intervalMs: 500, unhealthyAfter: 2 });
+  assert.deepEqual([rest.kind.case, rest.kind.value], ["http", create(HttpCheckSchema, { path: "/readyz" })]);
+  assert.deepEqual([rest.intervalMs, rest.timeoutMs, unhealthyAfter], [500, 0, 2]);
+  const grpc = toHealthCheck({ kind: "grpc", service: "shop.v1.OrderService" });
+  assert.deepEqual(grpc.kind.value, create(GrpcCheckSchema, { service: "shop.v1.OrderService" }));
+  assert.equal(toHealthCheck({ kind: "tcp" }).kind.case, "tcp");
+  assert.deepEqual(
+    toHealthCheck({ kind: "ttl", ttlMs: 700 }).kind.value,
+    create(TtlCheckSchema, { ttlMs: 700 }),
+  );
 });
 
 test("addresses and protocols have bounds", () => {

@@ -104,7 +104,7 @@ test("a drain holds for one incarnation, also when it registers again, and can b
   assert.equal(registry.drain("nobody", 1n, true), undefined);
 });
 
-test("health belongs to an incarnation; what an instance says of it itself is not looked at", () => {
+test("health belongs to an incarnation; what good an instance says of it itself is not looked at", () => {
   const registry = start();
   const health = () => registry.list("orders").instances[0]?.health;
   registry.register(instance("a", { health: InstanceHealth.HEALTHY, origin: InstanceOrigin.STATIC }), 0);
@@ -115,6 +115,24 @@ test("health belongs to an incarnation; what an instance says of it itself is no
   assert.equal(health(), InstanceHealth.UNHEALTHY);
   registry.register(instance("a", { incarnation: 1n }), 0);
   assert.equal(health(), InstanceHealth.UNSPECIFIED);
+});
+
+test("an instance that calls itself unhealthy is, whatever checks find, until it takes that back", () => {
+  const registry = start();
+  const health = () => registry.list("orders").instances[0]?.health;
+  const { UNHEALTHY, HEALTHY, UNSPECIFIED } = InstanceHealth;
+  const session = registry.register(instance("a", { health: UNHEALTHY }), 0);
+  assert.equal(health(), UNHEALTHY);
+  registry.setHealth("a", HEALTHY);
+  assert.equal(health(), UNHEALTHY);
+  registry.update(session, instance("a"), 0);
+  assert.equal(health(), HEALTHY, "what the check found in the meantime");
+  registry.update(session, instance("a", { health: UNHEALTHY }), 0);
+  registry.setHealth("a", UNSPECIFIED);
+  registry.update(session, instance("a"), 0);
+  assert.equal(health(), UNSPECIFIED, "its own word is not taken for what a check found");
+  registry.enter(instance("b", { health: UNHEALTHY }), "static");
+  assert.equal(registry.list("orders").instances.find(({ id }) => id === "b")?.health, UNSPECIFIED);
 });
 
 test("services are counted as they change", () => {

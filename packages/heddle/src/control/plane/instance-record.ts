@@ -54,8 +54,9 @@ export class InstanceRecord {
     this.session = session;
     this.drained = drained;
     this.health = health;
-    // The control plane that holds it has checked it.
-    const shownHealth = heldBy === "peer" ? given.health : health;
+    // The control plane that holds it has checked it. Nobody knows better than itself that it is not ready.
+    const saysSo = heldBy === "stream" && given.health === InstanceHealth.UNHEALTHY;
+    const shownHealth = heldBy === "peer" || saysSo ? given.health : health;
     const origin = ORIGINS[heldBy];
     const draining = given.draining || drained;
     const asGiven = given.health === shownHealth && given.origin === origin && given.draining === draining;

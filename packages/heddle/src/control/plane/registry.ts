@@ -209,7 +209,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     const sameLife = before?.given.incarnation === instance.incarnation;
     const drained = drains.get(instance.id) === instance.incarnation;
     if (!drained && !sameLife) drains.delete(instance.id);
-    const health = sameLife && before ? before.shown.health : InstanceHealth.UNSPECIFIED;
+    const found = before?.heldBy === "peer" ? before.shown.health : before?.health;
+    const health = (sameLife ? found : undefined) ?? InstanceHealth.UNSPECIFIED;
     const after = new InstanceRecord(instance, heldBy, { check, session, drained, health });
     if (before && after.sameAs(before) && sameInstance(before.given, instance)) {
       before.session = session;

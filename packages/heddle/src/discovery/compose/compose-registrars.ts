@@ -2,9 +2,11 @@
 import type { Registrar, Registration, RegistrationState } from "../registrar.ts";
 
 export function registrarOf(registrars: readonly Registrar[]): Registrar {
+  const heard = registrars.flatMap(({ heardWithinMs }) => heardWithinMs ?? []);
   return {
-    register(instance) {
-      const registrations = registrars.map((registrar) => registrar.register(instance));
+    heardWithinMs: heard.length === 0 ? undefined : Math.max(...heard),
+    register(instance, options) {
+      const registrations = registrars.map((registrar) => registrar.register(instance, options));
       const registered = Promise.any(registrations.map((one) => one.registered)).catch((error: unknown) => {
         throw error instanceof AggregateError ? error.errors[0] : error;
       });

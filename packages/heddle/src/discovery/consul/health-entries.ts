@@ -64,7 +64,7 @@ function readEntry(entry: unknown): Found | undefined {
       ...(zone === undefined ? {} : { zone }),
       ...(version === undefined ? {} : { version }),
       weight: own.weight ?? weightOf(service["Weights"], status === "warning" ? "Warning" : "Passing"),
-      health: HEALTH[status],
+      health: own.health ?? HEALTH[status],
       draining: (own.draining ?? false) || status === "maintenance",
     }),
   };

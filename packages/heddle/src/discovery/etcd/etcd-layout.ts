@@ -45,7 +45,7 @@ export function createEtcdLayout(root: string): EtcdLayout {
 /** The value of an instance's keys. */
 export function writeInstance(instance: Endpoint, incarnation: bigint): Uint8Array<ArrayBuffer> {
   const { address, id, otherAddresses, service, contracts, protocols, tls, weight } = instance;
-  const { zone, version, metadata, draining } = instance;
+  const { zone, version, metadata, health, draining } = instance;
   const ours: OurFields = {
     id,
     incarnation: String(incarnation),
@@ -58,6 +58,7 @@ export function writeInstance(instance: Endpoint, incarnation: bigint): Uint8Arr
     ...(zone === undefined ? {} : { zone }),
     ...(version === undefined ? {} : { version }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(health === "unhealthy" ? { health } : {}),
     ...(draining ? { draining } : {}),
   };
   return keyBytes(JSON.stringify({ Op: 0, Addr: address, heddle: ours }));
@@ -105,6 +106,7 @@ export function readInstance(name: string, id: string, value: Uint8Array): Endpo
     zone: textAt(ours, "zone"),
     version: textAt(ours, "version"),
     metadata: textRecord(fieldsAt(ours, "metadata")),
+    ...(ours["health"] === "unhealthy" ? { health: "unhealthy" } : {}),
     draining: ours["draining"] === true,
   });
 }
@@ -122,6 +124,8 @@ interface OurFields {
   readonly zone?: string;
   readonly version?: string;
   readonly metadata?: Readonly<Record<string, string>>;
+  /** It calls itself so. */
+  readonly health?: "unhealthy";
   readonly draining?: true;
 }
 

@@ -26,6 +26,7 @@ import {
   eurekaId,
   eurekaName,
   readInstanceInfo,
+  statusOf,
   toInstanceInfo,
 } from "./instance-info.ts";
 
@@ -88,7 +89,7 @@ export function createEurekaHolder(options: EurekaHolderOptions): Holder {
     { lastDirtyMs }: EurekaInstance,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const query = { status: instance.draining ? "DOWN" : "UP", lastDirtyTimestamp: String(lastDirtyMs) };
+    const query = { status: statusOf(instance), lastDirtyTimestamp: String(lastDirtyMs) };
     const response = await ask({ method: "PUT", path: pathOf(name, instance.id), query }, [200, 404], signal);
     return response.status === 200;
   }

@@ -94,6 +94,7 @@ test("any instance that we register is read back as it was, whatever it holds", 
     weight: fc.nat(999_999),
     zone: text,
     version: text,
+    health: fc.constantFrom("unknown" as const, "unhealthy" as const),
     draining: fc.boolean(),
     tls: fc.boolean(),
     metadata: fc.dictionary(
@@ -112,7 +113,10 @@ test("any instance that we register is read back as it was, whatever it holds", 
       );
       for (const key of Object.keys(written.metadata)) assert.match(key, /^[A-Za-z_][\w.-]*$/);
       const read = readInstanceInfo(written, IP);
-      assert.deepEqual(read?.endpoint, { ...endpoint, health: "healthy" });
+      assert.deepEqual(read?.endpoint, {
+        ...endpoint,
+        health: endpoint.health === "unhealthy" ? "unhealthy" : "healthy",
+      });
       assert.equal(read?.incarnation, incarnation);
       assert.equal(read?.lastDirtyMs, 7);
       assert.deepEqual(read?.names, ["ANY"]);

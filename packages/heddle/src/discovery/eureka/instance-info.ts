@@ -66,7 +66,7 @@ export function toInstanceInfo(
       hostName: host,
       ipAddr: host,
       // OUT_OF_SERVICE would be ignored here: that word is for operators. DOWN is believed.
-      status: instance.draining ? "DOWN" : "UP",
+      status: statusOf(instance),
       port: { $: port, "@enabled": String(!isSecure) },
       securePort: { $: port, "@enabled": String(isSecure) },
       dataCenterInfo: { "@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", name: "MyOwn" },
@@ -81,6 +81,11 @@ export function toInstanceInfo(
       },
     },
   };
+}
+
+/** What an instance says of itself. */
+export function statusOf({ draining, health }: Pick<Endpoint, "draining" | "health">): "UP" | "DOWN" {
+  return draining || health === "unhealthy" ? "DOWN" : "UP";
 }
 
 /** Undefined for what is no instance at all. */
@@ -119,7 +124,10 @@ export function readInstanceInfo(
             ...(isOurs || flat["version"] === undefined ? {} : { version: flat["version"] }),
             // The plain zone is there for others; what an instance of ours says in its own metadata stands apart.
             metadata: isOurs || zone === undefined ? metadata : { ...metadata, [ZONE]: zone },
-            health: isDraining && status === "DOWN" ? "healthy" : (HEALTH[status] ?? "unknown"),
+            health:
+              isDraining && status === "DOWN" && own.health === undefined
+                ? "healthy"
+                : (HEALTH[status] ?? "unknown"),
             draining: isDraining || status === "OUT_OF_SERVICE",
           }),
   };

@@ -43,6 +43,7 @@ test("any instance comes back from a map that keeps to the registry's limits", (
     weight: fc.nat(999_999_999),
     zone: fc.option(name, { nil: undefined }),
     version: fc.option(name, { nil: undefined }),
+    health: fc.constantFrom("unknown" as const, "unhealthy" as const),
     draining: fc.boolean(),
     metadata: fc.dictionary(
       fc.oneof(word, fc.string({ maxLength: 200 }), fc.constant("heddle-id"), fc.constant("__proto__")),

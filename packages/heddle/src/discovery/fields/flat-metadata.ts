@@ -33,6 +33,7 @@ export interface FlatMetadata
       | "weight"
       | "zone"
       | "version"
+      | "health"
       | "draining"
     >
   > {
@@ -62,6 +63,7 @@ export function toFlatMetadata(
     weight: String(instance.weight),
     zone: instance.zone,
     version: instance.version,
+    health: instance.health === "unhealthy" ? instance.health : "",
     draining: instance.draining ? "true" : "",
     more: kept.length === 0 ? "" : JSON.stringify(Object.fromEntries(kept)),
   };
@@ -105,6 +107,7 @@ export function fromFlatMetadata(
     ...(weight === undefined ? {} : { weight }),
     ...(zone === "" ? {} : { zone }),
     ...(version === "" ? {} : { version }),
+    ...(field("health") === "unhealthy" ? { health: "unhealthy" } : {}),
     ...(field("draining") === "true" ? { draining: true } : {}),
     metadata: Object.fromEntries([
       ...Object.entries(flat).filter(([key]) => !key.startsWith(form.prefix)),

@@ -41,9 +41,13 @@ test("the file is there from registering until draining or disposal", { timeout:
   assert.equal(readiness.isReady, false);
   registration.update({ draining: false });
   await until(() => existsSync(file));
+  registration.update({ health: "unhealthy" });
+  await until(() => !existsSync(file));
+  registration.update({ health: "unknown" });
+  await until(() => existsSync(file));
   await registration[Symbol.asyncDispose]();
   assert.deepEqual([readiness.isReady, existsSync(file)], [false, false]);
-  assert.deepEqual(changes, [true, false, true, false]);
+  assert.deepEqual(changes, [true, false, true, false, true, false]);
 });
 
 test("a process is ready when all that it serves is", { timeout: 10_000 }, async (t) => {

@@ -8,7 +8,7 @@ import type { Hold, Holder } from "../holder.ts";
 import { RegistrationRefused } from "../holder.ts";
 
 export interface Readiness {
-  /** True while something is registered and nothing of it drains. For an HTTP endpoint that a probe asks. */
+  /** True while something is registered and nothing of it drains or calls itself unhealthy. For an HTTP endpoint that a probe asks. */
   readonly isReady: boolean;
   /** Calls `listener` after each change. */
   onChange(listener: (isReady: boolean) => void): Disposable;
@@ -48,7 +48,8 @@ export function createReadinessHolder({ file }: { readonly file: string | undefi
   }
 
   async function show(hold: Hold): Promise<void> {
-    ready.set(hold.instance.id, !hold.instance.draining);
+    const { id, draining, health } = hold.instance;
+    ready.set(id, !draining && health !== "unhealthy");
     try {
       await settle();
     } catch (error) {
@@ -69,6 +70,7 @@ export function createReadinessHolder({ file }: { readonly file: string | undefi
       ready.delete(instance.id);
       await settle();
     },
+    heardWithinMs: HEARD_WITHIN_MS,
     readiness: {
       get isReady() {
         return isReady();
@@ -87,3 +89,5 @@ export function createReadinessHolder({ file }: { readonly file: string | undefi
 }
 
 const REWRITE_MS = 10_000;
+/** From a pod that is being deleted to the last node whose rules no longer lead there: usually one or two seconds. */
+const HEARD_WITHIN_MS = 5_000;

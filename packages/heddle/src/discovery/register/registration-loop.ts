@@ -13,7 +13,7 @@ import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import type { DiscoveryEvent } from "../discovery-event.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { type Hold, type Holder, RegistrationRefused } from "../holder.ts";
-import type { Registrar, Registration, RegistrationState } from "../registrar.ts";
+import type { Registrar, Registration, RegistrationOptions, RegistrationState } from "../registrar.ts";
 import { pauseBeforeRetry, SHORT_LIFE_MS } from "../waiting/pause.ts";
 import { createInstanceState } from "./instance-state.ts";
 import { settlesWithin } from "./settles-within.ts";
@@ -34,8 +34,9 @@ export function createRegistrationLoop(
 ): RegistrationLoop {
   const registrations = new Set<Registration>();
   return {
-    register(instance) {
-      const registration = keepRegistered(holder, instance, options, () =>
+    heardWithinMs: holder.heardWithinMs,
+    register(instance, { check } = {}) {
+      const registration = keepRegistered(holder, { instance, check }, options, () =>
         registrations.delete(registration),
       );
       registrations.add(registration);
@@ -55,7 +56,7 @@ const RELEASE_TIMEOUT_MS = 500;
 
 function keepRegistered(
   holder: Holder,
-  first: Endpoint,
+  { instance: first, check }: RegistrationOptions & { readonly instance: Endpoint },
   { runtime = systemRuntime, onEvent = () => {} }: RegistrationLoopOptions,
   onClose: () => void,
 ): Registration {
@@ -86,6 +87,7 @@ function keepRegistered(
       get instance() {
         return current.instance;
       },
+      check,
       signal: ending.signal,
       registered() {
         if (registeredAtMs !== undefined || ending.signal.aborted) return;
