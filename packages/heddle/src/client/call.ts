@@ -32,6 +32,8 @@ export interface Holder {
 export interface Race {
   /** One of them has an outcome. */
   ended(attempt: ClientCall): void;
+  /** The addresses of those that run, for texts. */
+  readonly instances: string;
   /** How long an attempt takes as a rule, in ms; 0 where that is not known. */
   readonly usualMs: number;
 }
@@ -151,7 +153,22 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
 
   deadlineError(): HeddleError {
     const deadlineMs = Math.round(this.timeoutMs);
-    return new HeddleError("deadlineExceeded", { method: this.method.name, deadlineMs, phase: this.phase });
+    return new HeddleError("deadlineExceeded", {
+      method: this.method.name,
+      deadlineMs,
+      phase: this.#doing(),
+    });
+  }
+
+  /** The phase, with whom it waits for. */
+  #doing(): string {
+    const { phase, subchannel, race, attempts } = this;
+    const whom = race?.instances ?? subchannel?.address;
+    const which = attempts > 1 ? ` (attempt ${attempts})` : "";
+    if (phase === "backing off")
+      return attempts === 1 ? "waiting after an attempt" : `waiting after ${attempts} attempts`;
+    if (whom === undefined || phase === "waiting for an instance") return phase + which;
+    return `${phase} ${phase === "waiting for a stream" ? "to" : "of"} ${whom}${which}`;
   }
 
   cancel(reason: string): void {
@@ -168,7 +185,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     const cause: unknown = this.signal?.reason;
     if (cause instanceof ConnectError && cause.code === Code.DeadlineExceeded) {
       const deadlineMs = Math.round(this.timeoutMs);
-      return new HeddleError("deadlineExceeded", { method, deadlineMs, phase: this.phase }, { cause });
+      return new HeddleError("deadlineExceeded", { method, deadlineMs, phase: this.#doing() }, { cause });
     }
     return new HeddleError("cancelled", { method, reason: reasonText(cause) }, { cause });
   }
@@ -255,6 +272,14 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     const address = this.subchannel?.address ?? "";
     this.stream = undefined;
     this.#end(new HeddleError(sent ? "connectionLost" : "streamRefused", { address, reason }));
+  }
+
+  /** Another instance can still be asked, where the method may be repeated and nothing of the answer is here. */
+  onSilent(): void {
+    if (this.stream === undefined || this.head !== undefined) return;
+    if (!this.policy.idempotent || !this.replayable) return;
+    const address = this.subchannel?.address ?? "";
+    this.fail(new HeddleError("instanceSilent", { address, method: this.method.name }));
   }
 
   /** The answer is complete, with its status. */

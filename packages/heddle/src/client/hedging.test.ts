@@ -276,6 +276,12 @@ for (const [how, end] of [
       await client.pass(600);
       const error = await call;
       assert.equal(error.code, how === "deadline" ? Code.DeadlineExceeded : Code.Canceled);
+      const running = failedFirst ? "" : "memory:hedge-\\d+-[01] and ";
+      if (how === "deadline")
+        assert.match(
+          error.rawMessage,
+          new RegExp(`while waiting for the answer of ${running}memory:hedge-\\d+-[01] \\(attempt 2\\)`),
+        );
       const hedge = world.seen[1];
       await until(() => hedge?.resetCode === 8, "the hedge is told");
       await assertIdle(client, pending);

@@ -69,6 +69,10 @@ export const hedge: ClientLayer = {
         if (this.#delayMs !== undefined) this.#arm(this.#delayMs);
       }
 
+      get instances(): string {
+        return this.#running.map(({ subchannel }) => subchannel?.address ?? "none").join(" and ");
+      }
+
       get usualMs(): number {
         return this.#delay.usualMs;
       }
@@ -83,7 +87,9 @@ export const hedge: ClientLayer = {
         if (isHeddleError(attempt.error) && attempt.error.retry === "unsent") this.#call.unsentAttempts++;
         if (attempt !== this.#call) return;
         this.#call.holder = this;
-        if (this.#running.length === 0) this.#call.phase = "backing off";
+        if (this.#running.length > 0) return;
+        this.#call.phase = "backing off";
+        this.#timer?.keepAlive(true);
       }
 
       /** The call is given up after its own attempt has ended, while others run or are to come. */
