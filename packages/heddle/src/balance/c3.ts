@@ -31,9 +31,12 @@ export function createC3<C extends Candidate>(options: C3Options = {}): ProbingB
   const average = (before: number, newest: number) =>
     before < 0 ? newest : before + (newest - before) * newestShare;
 
+  /** Of all instances, by report: stands in where nothing is known, or those unknown would get all calls. */
+  let typicalMs = -1;
+
   function scoreOf({ member }: { member: { candidate: C; state: ProbingState<C3State> } }): number {
     const { responseMs, serviceMs, rif } = member.state.rule;
-    const knownServiceMs = Math.max(0, serviceMs);
+    const knownServiceMs = serviceMs >= 0 ? serviceMs : Math.max(1, typicalMs);
     const queue = 1 + member.candidate.inFlight * clients + Math.max(0, rif);
     return (responseMs < 0 ? knownServiceMs : responseMs) - knownServiceMs + queue ** 3 * knownServiceMs;
   }
@@ -42,10 +45,13 @@ export function createC3<C extends Candidate>(options: C3Options = {}): ProbingB
     {
       name: "c3",
       createState: () => ({ responseMs: -1, serviceMs: -1, rif: -1 }),
-      isBetter: (a, b) => scoreOf(a) < scoreOf(b),
-      answered(state, { requestsInFlight, latencyMs }) {
+      costOf: scoreOf,
+      answered(state, _nowMs, { requestsInFlight, latencyMs }) {
         state.rif = average(state.rif, requestsInFlight);
-        if (latencyMs >= 0) state.serviceMs = average(state.serviceMs, latencyMs);
+        if (latencyMs < 0) return latencyMs;
+        state.serviceMs = average(state.serviceMs, latencyMs);
+        typicalMs = average(typicalMs, latencyMs);
+        return latencyMs;
       },
       ended(state, latencyMs, outcome) {
         if (outcome === "ok" && latencyMs >= 0) state.responseMs = average(state.responseMs, latencyMs);

@@ -37,18 +37,38 @@ describe("load score", () => {
     }
   });
 
-  it("extrapolates what two report", () => {
+  it("goes by its own calls and what they took as long as one has not reported", () => {
+    const { balancer, set } = create(3);
+    balancer.reported(set[0] as Candidate, 0, reportOf(0, 1), false);
+    balancer.reported(set[1] as Candidate, 0, reportOf(0, 1), false);
+    const [fast, slow] = set as [Candidate, Candidate];
+    balancer.ended(slow, 1, 500, "ok");
+    fast.inFlight = 4;
+    assert.equal(balancer.pick(undefined, 2)?.id, "2");
+    balancer.reported(set[2] as Candidate, 2, reportOf(0, 50), true);
+    assert.equal(balancer.pick(undefined, 3)?.id, "1", "now that all have, by what they say");
+  });
+
+  it("takes what does not say how many calls are in flight for no report", () => {
     const { balancer, set } = create(2);
-    balancer.reported(set[0] as Candidate, 0, reportOf(9, 100), false);
-    balancer.reported(set[1] as Candidate, 0, reportOf(1, 60), false);
-    const picks = Array.from({ length: 4 }, () => {
-      const picked = balancer.pick(undefined, 0) as Candidate;
-      picked.inFlight++;
-      return picked.id;
-    });
-    // 110 against 90, 120, 150 …: (rif + 1) calls in (rif + 1) / rif of the time.
-    assert.equal(picks[0], "1");
-    assert.ok(picks.includes("0"));
+    for (const candidate of set) balancer.reported(candidate, 0, reportOf(-1, -1), false);
+    (set[0] as Candidate).inFlight = 1;
+    balancer.ended(set[1] as Candidate, 1, 1000, "ok");
+    assert.equal(balancer.pick(undefined, 2)?.id, "0");
+  });
+
+  it("probes at the pace of calls that are short, within a number of probes a call", () => {
+    const { balancer, set } = create(2);
+    let probes = 0;
+    for (let nowMs = 0; nowMs < 1000; nowMs++) {
+      balancer.pick(undefined, nowMs);
+      for (const target of balancer.probeTargets(nowMs)) {
+        probes++;
+        balancer.reported(target, nowMs, reportOf(1, 60), true);
+      }
+    }
+    assert.ok(Math.abs(probes - (2 * 1000) / 20) < 10, `${probes}: every 20 ms each`);
+    assert.equal(set.length, 2);
   });
 
   it("probes those that have not been heard for a while, each on its own", () => {
@@ -80,12 +100,12 @@ describe("load score", () => {
 });
 
 describe("the default", () => {
-  it("compares all of a small set, and goes by Prequal in a larger one that reports", () => {
+  it("compares all of a small set, and goes by probes in a larger one that reports", () => {
     for (const [n, policy] of [
       [2, "load_score"],
       [8, "load_score"],
-      [9, "prequal"],
-      [200, "prequal"],
+      [9, "probed_score"],
+      [200, "probed_score"],
     ] as const) {
       const balancer = create(n);
       call(balancer, 0, 2000, () => true);
@@ -100,7 +120,7 @@ describe("the default", () => {
     assert.ok(asked < 150, `${asked} probes in 30 s`);
     assert.ok(asked > 80, "but still asks, should they have learned it");
     call(balancer, 30_000, 40_000, () => true);
-    assert.equal(balancer.policy, "prequal");
+    assert.equal(balancer.policy, "probed_score");
   });
 
   it("does not starve a tenth or more that do not report", () => {
@@ -112,10 +132,10 @@ describe("the default", () => {
     assert.ok(picked.size >= 45, "two choices leave out only the very worst");
   });
 
-  it("stays with Prequal when one of many falls silent", () => {
+  it("stays with probes when one of many falls silent", () => {
     const balancer = create(50);
     call(balancer, 0, 10_000, ({ id }) => id !== "7");
-    assert.equal(balancer.policy, "prequal");
+    assert.equal(balancer.policy, "probed_score");
   });
 
   it("notices when a set that reported is replaced by one that does not", () => {

@@ -1,28 +1,26 @@
 /**
- * The policy for those who do not choose one. Up to eight instances: all are compared by what is known of each
- * (`load-score.ts`). More: Prequal, with a pool of at most half of them and an adaptive hot threshold. Where instances do
- * not report their load, plain gRPC servers say, it is in-flight calls and Peak-EWMA, by itself: as long as nobody has
- * been heard, and again when more than a tenth leave probes unanswered, since Prequal would starve them.
+ * The policy for those who do not choose one. An instance costs its latency, more the fuller it is (`load-cost.ts`). Up to
+ * eight instances: all are compared (`load-score.ts`). More: those are compared that have just answered Prequal's probes,
+ * at most half of them (`probed-score.ts`). Where instances do not report their load, plain gRPC servers say, it is
+ * in-flight calls and Peak-EWMA, by itself: as long as nobody has been heard, and again when more than a tenth leave
+ * probes unanswered, since going by probes would starve them.
+ *
+ * docs/internals/balancing.md shows what each of these is good for, decision 026 why it is so.
  */
-import type { Random } from "../runtime/random.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Balancer, Candidate } from "./balancer.ts";
 import { createLoadScore } from "./load-score.ts";
-import { createPrequal, type PrequalOptions } from "./prequal.ts";
+import { createProbedScore, type ProbedScoreOptions } from "./probed-score.ts";
 
-export interface DefaultBalancerOptions extends PrequalOptions {
-  random?: Random;
+export interface DefaultBalancerOptions extends ProbedScoreOptions {
   /** Largest set in which all are compared. Default 8. */
   fullScanUpTo?: number;
 }
 
 export interface DefaultBalancer<C extends Candidate> extends Required<Balancer<C>> {
   /** The policy that the next pick goes by. */
-  readonly policy: "load_score" | "prequal";
+  readonly policy: "load_score" | "probed_score";
 }
-
-const avoiding = ({ avoidFailing }: DefaultBalancerOptions) =>
-  avoidFailing === undefined ? {} : { avoidFailing };
 
 /** What has been heard of one. */
 interface Heard {
@@ -34,8 +32,8 @@ interface Heard {
 
 export function createDefault<C extends Candidate>(options: DefaultBalancerOptions = {}): DefaultBalancer<C> {
   const { random = systemRandom, fullScanUpTo = 8 } = options;
-  const loadScore = createLoadScore<C>({ random, ...avoiding(options) });
-  const prequal = createPrequal<C>({ ...options, random });
+  const loadScore = createLoadScore<C>({ ...options, random, fullScanUpTo: leastScan(fullScanUpTo) });
+  const probedScore = createProbedScore<C>({ ...options, random });
   const nobody: readonly C[] = [];
   const clock = { nowMs: 0, judgeDueMs: 0, probeDueMs: 0 };
   let byId = new Map<string, Heard>();
@@ -45,7 +43,7 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
   let asked = 0;
 
   const isSmall = () => byId.size <= fullScanUpTo;
-  const usesPrequal = () => !isSmall() && anyHeard && !tooManyMute;
+  const goesByProbes = () => !isSmall() && anyHeard && !tooManyMute;
 
   function judge(): void {
     clock.judgeDueMs = clock.nowMs + judgeEveryMs;
@@ -61,7 +59,7 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
   /** Of a large set only some: to ask all at once is no way to find out who answers. */
   function targetsAt(nowMs: number): readonly C[] {
     if (isSmall()) return loadScore.probeTargets(nowMs);
-    return usesPrequal() ? prequal.probeTargets(nowMs) : prequal.drawTargets(probesToFindOut);
+    return goesByProbes() ? probedScore.probeTargets(nowMs) : probedScore.drawTargets(probesToFindOut);
   }
 
   const noteTime = (nowMs: number) => {
@@ -72,7 +70,7 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
     name: "default",
 
     get policy() {
-      return usesPrequal() ? "prequal" : "load_score";
+      return goesByProbes() ? "probed_score" : "load_score";
     },
 
     update(candidates, nowMs = clock.nowMs) {
@@ -85,31 +83,32 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
         }),
       );
       loadScore.update(candidates, nowMs);
-      prequal.update(candidates, nowMs);
+      probedScore.update(candidates, nowMs);
       judge();
     },
 
     pick(avoid, nowMs = clock.nowMs) {
       noteTime(nowMs);
       if (clock.nowMs >= clock.judgeDueMs) judge();
-      return usesPrequal() ? prequal.pick(avoid, nowMs) : loadScore.pick(avoid, nowMs);
+      return goesByProbes() ? probedScore.pick(avoid, nowMs) : loadScore.pick(avoid, nowMs);
     },
 
     ended(candidate, nowMs, latencyMs, outcome) {
       noteTime(nowMs);
       loadScore.ended(candidate, nowMs, latencyMs, outcome);
-      prequal.ended(candidate, nowMs, latencyMs, outcome);
+      probedScore.ended(candidate, nowMs, latencyMs, outcome);
     },
 
     reported(candidate, nowMs, report, probed) {
       noteTime(nowMs);
       const heard = byId.get(candidate.id);
-      if (heard === undefined) return;
+      // Reports of others than ours (ORCA) do not say how many calls are in flight, which all of this goes by.
+      if (heard === undefined || report.requestsInFlight < 0) return;
       heard.unanswered = 0;
       heard.hasSpoken = true;
       anyHeard = true;
       loadScore.reported(candidate, nowMs, report, probed);
-      prequal.reported(candidate, nowMs, report, probed);
+      probedScore.reported(candidate, nowMs, report, probed);
     },
 
     probeTargets(nowMs) {
@@ -127,6 +126,9 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
     },
   };
 }
+
+/** Mute sets are scanned as far as Peak-EWMA is. */
+const leastScan = (fullScanUpTo: number) => Math.max(16, fullScanUpTo);
 
 const judgeEveryMs = 1000;
 const muteAfter = 3;

@@ -42,6 +42,8 @@ export { createMaglev, type MaglevOptions } from "./maglev.ts";
 export { createRingHash, type RingHashOptions } from "./ring-hash.ts";
 export { createDefault, type DefaultBalancer, type DefaultBalancerOptions } from "./default-balancer.ts";
 export { createLoadScore, type LoadScoreOptions } from "./load-score.ts";
+export type { LoadCostOptions } from "./load-cost.ts";
+export { createProbedScore, type ProbedScoreOptions } from "./probed-score.ts";
 export {
   createLocalityPriority,
   type LocalityPriorityOptions,

@@ -22,7 +22,7 @@ export function createLinear<C extends Candidate>(options: LinearOptions = {}): 
     (1 - rifShare) * Math.max(0, latencyMs) + rifShare * msPerRif * rif;
 
   return createProbing<C, undefined>(
-    { name: "linear", createState: () => undefined, isBetter: (a, b) => scoreOf(a) < scoreOf(b) },
+    { name: "linear", createState: () => undefined, costOf: scoreOf },
     { ...options, random },
   );
 }

@@ -42,6 +42,16 @@ describe("LoadMeter", () => {
     assert.ok(meter.report(0).latencyMs > 20);
   });
 
+  it("does not believe that it is fast when the only calls that end are those with nothing to do", () => {
+    const meter = createLoadMeter();
+    for (let i = 0; i < 100; i++) meter.arrived(0);
+    for (let nowMs = 100; nowMs <= 1000; nowMs += 10) meter.ended(nowMs, 0.01, meter.arrived(nowMs), "ok");
+    assert.ok(
+      Math.abs(meter.report(1000).latencyMs - 500) < 1,
+      "half of the second that the others have lasted",
+    );
+  });
+
   it("prefers the newest of them", () => {
     const meter = createLoadMeter({ medianOf: 3 });
     for (const latencyMs of [10, 10, 10, 10, 90, 90, 90]) meter.ended(0, latencyMs, 0, "ok");
@@ -87,6 +97,16 @@ describe("LoadMeter", () => {
       }
     }
     assert.ok(meter.report(200_000).requestsPerSecond < 0.01);
+  });
+
+  it("counts what has been done: an instance that drowns is not productive", () => {
+    const meter = createLoadMeter();
+    for (let nowMs = 0; nowMs < 20_000; nowMs += 10) {
+      const tag = meter.arrived(nowMs);
+      if (nowMs % 100 === 0) meter.ended(nowMs, 5, tag, "ok");
+      else if (nowMs % 20 === 0) meter.ended(nowMs, 5000, tag, "cancelled");
+    }
+    assert.ok(Math.abs(meter.report(20_000).requestsPerSecond - 10) < 1);
   });
 
   it("passes on the utilization it was given", () => {

@@ -7,7 +7,8 @@
  * Where there are too few near, samples of the nearest RIFs are scaled by (rif + 1) / (tag + 1): right after a jump of
  * the RIF only calls from before it have finished, and their latency would look like that of an idle instance.
  * Cancelled calls leave the count like any other (a count that leaks looks like load for ever), and failed ones are
- * no samples, since to fail at once is not to be fast.
+ * no samples, since to fail at once is not to be fast. Where an instance drowns, the few calls that still finish are those
+ * that had nothing to do; therefore the latency is never less than half of what the calls in flight have lasted already.
  *
  * A pure machine: time is an argument. Count from the moment that a call is received to its answer, waiting included.
  */
@@ -26,7 +27,7 @@ export interface LoadMeterOptions {
 
 export interface LoadMeter {
   readonly requestsInFlight: number;
-  /** A call was received. Returns its tag, to be given back when it ends. */
+  /** A call was received, `nowMs` being when. Returns its tag, to be given back when it ends. */
   arrived(nowMs: number): number;
   /** It ended, `latencyMs` after it was received. "failed": in a way that speaks against the instance. */
   ended(nowMs: number, latencyMs: number, tag: number, outcome: AttemptOutcome): void;
@@ -43,6 +44,8 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
   const chosen = new Float64Array(medianOf);
   let samples = 0;
   let requestsInFlight = 0;
+  /** Of the calls in flight. */
+  let sumOfArrivalsMs = 0;
   const requests = createRate(rateMs);
   const errors = createRate(rateMs);
 
@@ -84,6 +87,9 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     return best < 0 ? -1 : ((latencies[best] as number) * (rif + 1)) / ((tags[best] as number) + 1);
   }
 
+  const meanAge = (nowMs: number) =>
+    requestsInFlight === 0 ? 0 : nowMs - sumOfArrivalsMs / requestsInFlight;
+
   return {
     utilization: -1,
 
@@ -92,12 +98,18 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     },
 
     arrived(nowMs) {
-      requests.count(nowMs);
+      if (requestsInFlight === 0) sumOfArrivalsMs = 0;
+      sumOfArrivalsMs += nowMs;
       return requestsInFlight++;
     },
 
     ended(nowMs, latencyMs, tag, outcome) {
-      if (requestsInFlight > 0) requestsInFlight--;
+      if (requestsInFlight > 0) {
+        requestsInFlight--;
+        sumOfArrivalsMs -= nowMs - Math.max(0, latencyMs);
+      }
+      // What has been done counts, not what has been asked for: by arrivals the busiest would look the most productive.
+      if (outcome !== "cancelled") requests.count(nowMs);
       if (outcome === "failed") errors.count(nowMs);
       if (outcome !== "ok" || !(latencyMs >= 0)) return;
       const i = samples++ % history;
@@ -108,9 +120,10 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
 
     report(nowMs) {
       const near = chooseNear(nowMs, requestsInFlight);
+      const finishedMs = near > 0 ? median(chosen, near) : scaleNearest(nowMs, requestsInFlight);
       return {
         requestsInFlight,
-        latencyMs: near > 0 ? median(chosen, near) : scaleNearest(nowMs, requestsInFlight),
+        latencyMs: samples === 0 ? -1 : Math.max(finishedMs, meanAge(nowMs) / 2),
         utilization: this.utilization,
         requestsPerSecond: requests.perSecond(nowMs),
         errorsPerSecond: errors.perSecond(nowMs),

@@ -1,60 +1,73 @@
 /**
- * The instance that would answer first, from all that is known of each: latency as this client sees it (Peak-EWMA)
- * times the calls that stand there, which are the server's count as last reported plus ours since then. Where there
- * is no recent report our own calls count alone, and it is Peak-EWMA. Instances that fail are kept out.
+ * The half of the default for small sets, in which each instance can be known at any time: all are compared by what a call
+ * would cost (`load-cost.ts`), their RIF being what they last reported plus our own calls since then. Those that have
+ * not been heard for a while are probed.
  *
- * The first half of the default: for small sets, where each instance can be known at any time, and for larger ones
- * whose instances do not report. With one or two, the reported latency at the reported RIF is extrapolated instead,
- * for there each call's own effect on the next is too large for an average over ten seconds.
+ * As long as one has not been heard lately (a plain gRPC server never is), what is known of the others cannot be compared
+ * with it: then it is Peak-EWMA for all, latency as this client sees it times its own calls in flight. Instances
+ * that fail are kept out.
  */
 import type { Random } from "../runtime/random.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { type Aversion, createAversion, isAverted, noteOutcome, noteReport } from "./aversion.ts";
 import type { Balancer, Candidate } from "./balancer.ts";
 import { createChoiceSet, isLessLoaded, type Member } from "./choice-set.ts";
+import {
+  createLatencyAverage,
+  createLoadCost,
+  type LatencyAverage,
+  type LoadCostOptions,
+} from "./load-cost.ts";
 import { createPeakCost, type PeakCost } from "./peak-ewma.ts";
 
-export interface LoadScoreOptions {
+export interface LoadScoreOptions extends LoadCostOptions {
   random?: Random;
   /** Keeps away from instances that fail. Default true; false where these are taken out of the set (outlier ejection). */
   avoidFailing?: boolean;
   /** Largest set that is scanned as a whole; two choices above. Default 16. */
   fullScanUpTo?: number;
-  /** Largest set in which reported latency is extrapolated. Default 2. */
-  extrapolateUpTo?: number;
-  /** τ of the latency average. Default 10 000. */
+  /** τ of the latency average of Peak-EWMA. Default 10 000. */
   decayMs?: number;
   /** Age at which a report no longer counts. Default 1000. */
   maxAgeMs?: number;
-  /** An instance is probed when its last report is older than this and calls are made. Default 100. */
+  /**
+   * An instance is probed when its last report is older than this and calls are made. Default 100. Sooner, after a third of
+   * the time that a call takes (10 ms at least), as long as these are no more than `probesPerCall` a call.
+   */
   probeEveryMs?: number;
+  /** Default 3. */
+  probesPerCall?: number;
 }
 
 interface Known extends Aversion {
-  readonly cost: PeakCost;
+  readonly peak: PeakCost;
+  readonly average: LatencyAverage;
   reportedMs: number;
   askedMs: number;
   rif: number;
-  latencyMs: number;
   /** Our calls there when the report came: those since then are not in it. */
   inFlightThen: number;
 }
 
 export function createLoadScore<C extends Candidate>(options: LoadScoreOptions = {}): Required<Balancer<C>> {
-  const { random = systemRandom, fullScanUpTo = 16, extrapolateUpTo = 2, decayMs = 10_000 } = options;
-  const { maxAgeMs = 1000, probeEveryMs = 100 } = options;
+  const { random = systemRandom, fullScanUpTo = 16, decayMs = 10_000 } = options;
+  const { maxAgeMs = 1000, probeEveryMs = 100, probesPerCall = 3 } = options;
+  const cost = createLoadCost(options);
   const clock = { nowMs: 0 };
   const targets: C[] = [];
+  let byReports = false;
+  /** Probes that may be sent before `probeEveryMs` is over. */
+  let allowed = 0;
   const set = createChoiceSet<C, Known>({
     random,
     fullScanUpTo,
     createState: () => ({
       ...createAversion(options.avoidFailing),
-      cost: createPeakCost(decayMs),
+      peak: createPeakCost(decayMs),
+      average: createLatencyAverage(),
       reportedMs: Number.NEGATIVE_INFINITY,
       askedMs: Number.NEGATIVE_INFINITY,
       rif: 0,
-      latencyMs: -1,
       inFlightThen: 0,
     }),
     isBetter(a, b) {
@@ -67,16 +80,24 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
   });
 
   function scoreOf({ candidate, state }: Member<C, Known>): number {
-    const { rif, latencyMs, inFlightThen } = state;
-    const isFresh = clock.nowMs - state.reportedMs < maxAgeMs;
     const own = candidate.inFlight;
-    const load = isFresh ? Math.max(own, rif + Math.max(0, own - inFlightThen)) : own;
-    if (isFresh && latencyMs > 0 && set.members.length <= extrapolateUpTo) {
-      return (latencyMs * (load + 1)) / (rif + 1);
+    if (byReports) {
+      return cost.of(
+        state.average.averageMs,
+        Math.max(own, state.rif + Math.max(0, own - state.inFlightThen)),
+      );
     }
-    const seenMs = state.cost.at(clock.nowMs);
-    const costMs = seenMs === 0 && latencyMs > 0 ? latencyMs : seenMs;
-    return costMs === 0 && own > 0 ? unknownPenaltyMs + own : costMs * (load + 1);
+    const costMs = state.peak.at(clock.nowMs);
+    return costMs === 0 && own > 0 ? unknownPenaltyMs + own : costMs * (own + 1);
+  }
+
+  function haveAllReported(): boolean {
+    const { members } = set;
+    for (let i = 0; i < members.length; i++) {
+      const { weight, state } = members[i] as Member<C, Known>;
+      if (weight > 0 && clock.nowMs - state.reportedMs >= maxAgeMs) return false;
+    }
+    return true;
   }
 
   const noteTime = (nowMs: number) => {
@@ -94,6 +115,8 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
 
     pick(avoid, nowMs = clock.nowMs) {
       noteTime(nowMs);
+      allowed = Math.min(allowed + probesPerCall, set.members.length);
+      byReports = set.members.length <= fullScanUpTo && haveAllReported();
       return set.pick(avoid)?.candidate;
     },
 
@@ -101,7 +124,7 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
       noteTime(nowMs);
       const member = set.find(candidate);
       if (member === undefined) return;
-      member.state.cost.ended(nowMs, latencyMs, outcome);
+      member.state.peak.ended(nowMs, latencyMs, outcome);
       noteOutcome(set.members, member, nowMs, outcome);
     },
 
@@ -109,20 +132,26 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
       noteTime(nowMs);
       const member = set.find(candidate);
       if (member === undefined) return;
+      noteReport(set.members, member, nowMs, report);
+      if (report.requestsInFlight < 0) return;
       const { state } = member;
       state.reportedMs = nowMs;
-      state.rif = Math.max(0, report.requestsInFlight);
-      state.latencyMs = report.latencyMs;
+      state.rif = report.requestsInFlight;
       state.inFlightThen = member.candidate.inFlight;
-      noteReport(set.members, member, nowMs, report);
+      cost.note(state.average, nowMs, report);
     },
 
     probeTargets(nowMs) {
       noteTime(nowMs);
       targets.length = 0;
-      for (const { candidate, weight, state } of set.members) {
-        const heardMs = Math.max(state.reportedMs, state.askedMs);
-        if (weight === 0 || nowMs - heardMs < probeEveryMs) continue;
+      const atCallPaceMs = Math.max(leastProbeEveryMs, cost.typicalMs / probesPerLatency);
+      const { members } = set;
+      for (let i = 0; i < members.length; i++) {
+        const { candidate, weight, state } = members[i] as Member<C, Known>;
+        const ageMs = nowMs - Math.max(state.reportedMs, state.askedMs);
+        if (weight === 0) continue;
+        if (ageMs < probeEveryMs && (allowed < 1 || ageMs < atCallPaceMs)) continue;
+        allowed--;
         state.askedMs = nowMs;
         targets.push(candidate);
       }
@@ -131,4 +160,8 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
   };
 }
 
+/** Calls that a report describes have come and gone after the time of one: it is renewed some times before. */
+const probesPerLatency = 3;
+const leastProbeEveryMs = 10;
+/** Far above any cost, so that it decides; small enough that calls in flight still count beside it. */
 const unknownPenaltyMs = 2 ** 40;

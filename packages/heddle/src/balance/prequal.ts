@@ -40,9 +40,10 @@ export function createPrequal<C extends Candidate>(options: PrequalOptions = {})
         threshold = rifs.threshold(adaptive?.value ?? (hotQuantile as number));
       },
 
-      answered(mean, report) {
+      answered(mean, _nowMs, report) {
         rifs.add(report.requestsInFlight);
         if (adaptive !== undefined) noteReportedLatency(mean, report.latencyMs);
+        return report.latencyMs;
       },
     },
     { ...options, random },

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createSeededRandom } from "../runtime/random.ts";
 import type { Candidate } from "./balancer.ts";
-import { candidates, reportOf } from "./balancer-contract.ts";
+import { candidates } from "./balancer-contract.ts";
 import type { Member } from "./choice-set.ts";
 import { createFraction, createProbePool, poolSizeFor, probeUses } from "./probe-pool.ts";
 
@@ -43,17 +43,17 @@ describe("the probe pool", () => {
 
   it("keeps one answer an instance, the newest, and lets the oldest go when it is full", () => {
     const { pool, members } = create(8);
-    for (const [index, member] of members.slice(0, 4).entries()) pool.add(member, index, reportOf(index, 10));
-    pool.add(members[0] as Member<Candidate, undefined>, 4, reportOf(9, 10));
+    for (const [index, member] of members.slice(0, 4).entries()) pool.add(member, index, index, 10);
+    pool.add(members[0] as Member<Candidate, undefined>, 4, 9, 10);
     assert.equal(pool.size, 4);
-    pool.add(members[5] as Member<Candidate, undefined>, 5, reportOf(7, 10));
+    pool.add(members[5] as Member<Candidate, undefined>, 5, 7, 10);
     assert.deepEqual(contents(pool), ["0:9", "2:2", "3:3", "5:7"]);
   });
 
   it("removes the oldest and the worst in turn", () => {
     const { pool, members } = create(8);
     for (const [index, rif] of [3, 8, 1, 2].entries()) {
-      pool.add(members[index] as Member<Candidate, undefined>, index, reportOf(rif, 10));
+      pool.add(members[index] as Member<Candidate, undefined>, index, rif, 10);
     }
     const removed: string[][] = [];
     for (let call = 0; call < 4; call++) {
@@ -65,8 +65,8 @@ describe("the probe pool", () => {
 
   it("drops answers at the age of a second", () => {
     const { pool, members } = create(8);
-    pool.add(members[0] as Member<Candidate, undefined>, 0, reportOf(1, 10));
-    pool.add(members[1] as Member<Candidate, undefined>, 500, reportOf(1, 10));
+    pool.add(members[0] as Member<Candidate, undefined>, 0, 1, 10);
+    pool.add(members[1] as Member<Candidate, undefined>, 500, 1, 10);
     pool.expire(999);
     assert.equal(pool.size, 2);
     pool.expire(1000);
@@ -77,7 +77,7 @@ describe("the probe pool", () => {
     const { pool, members } = create(100);
     let used = 0;
     for (let round = 0; round < 20_000; round++) {
-      pool.add(members[round % 100] as Member<Candidate, undefined>, round, reportOf(0, 1));
+      pool.add(members[round % 100] as Member<Candidate, undefined>, round, 0, 1);
       for (; pool.size > 0; used++) pool.use(0);
     }
     assert.ok(Math.abs(used / 20_000 - 1.32) < 0.02, String(used / 20_000));
@@ -96,7 +96,7 @@ describe("the probe pool", () => {
         for (const { kind, of, passedMs } of steps) {
           nowMs += passedMs;
           const member = members[of] as Member<Candidate, undefined>;
-          if (kind === "add") pool.add(member, nowMs, reportOf(of, 10));
+          if (kind === "add") pool.add(member, nowMs, of, 10);
           else if (kind === "use" && pool.size > 0) pool.use(of % pool.size);
           else if (kind === "call") pool.removeAfterCall((a, b) => a.rif < b.rif);
           else if (kind === "drop") pool.drop(member);

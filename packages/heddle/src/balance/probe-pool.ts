@@ -7,7 +7,7 @@
  * Entries are kept and overwritten: after the first fill a pool allocates nothing.
  */
 import type { Random } from "../runtime/random.ts";
-import type { Candidate, LoadReport } from "./balancer.ts";
+import type { Candidate } from "./balancer.ts";
 import type { Member } from "./choice-set.ts";
 
 /** One answer. */
@@ -19,6 +19,8 @@ export interface Probe<C extends Candidate, S> {
   /** -1: the instance did not know. */
   latencyMs: number;
   usesLeft: number;
+  /** See `ProbeRule.costOf`. */
+  cost: number;
 }
 
 export interface ProbePoolOptions {
@@ -49,7 +51,7 @@ export interface ProbePool<C extends Candidate, S> {
   readonly maxSize: number;
   /** For a set of `n`: at most half of it, for a pool of all would have nothing to leave out; 2 to 16. */
   resize(n: number): void;
-  add(member: Member<C, S>, nowMs: number, report: LoadReport): void;
+  add(member: Member<C, S>, nowMs: number, rif: number, latencyMs: number): void;
   /** Takes away what is known of one. */
   drop(member: Member<C, S>): void;
   retain(keep: (member: Member<C, S>) => boolean): void;
@@ -70,6 +72,8 @@ export function createProbePool<C extends Candidate, S>(options: ProbePoolOption
   let maxSize = 2;
   let uses = 1;
   let removeNextWorst = false;
+  /** None was received before. */
+  let earliestMs = Number.POSITIVE_INFINITY;
   const removals = createFraction(removalsPerCall);
 
   function remove(index: number): void {
@@ -116,14 +120,14 @@ export function createProbePool<C extends Candidate, S>(options: ProbePoolOption
       while (size > maxSize) remove(oldest());
     },
 
-    add(member, nowMs, report) {
+    add(member, nowMs, rif, latencyMs) {
       pool.drop(member);
       if (size >= maxSize) remove(oldest());
-      const latencyMs = report.latencyMs;
-      const rif = report.requestsInFlight;
+      if (nowMs < earliestMs) earliestMs = nowMs;
       const usesLeft = roundAtRandom(uses, random);
       const free = entries[size];
-      if (free === undefined) entries[size] = { member, receivedMs: nowMs, rif, latencyMs, usesLeft };
+      if (free === undefined)
+        entries[size] = { member, receivedMs: nowMs, rif, latencyMs, usesLeft, cost: 0 };
       else {
         free.member = member;
         free.receivedMs = nowMs;
@@ -147,8 +151,12 @@ export function createProbePool<C extends Candidate, S>(options: ProbePoolOption
     },
 
     expire(nowMs) {
+      if (nowMs - earliestMs < maxAgeMs) return;
+      earliestMs = Number.POSITIVE_INFINITY;
       for (let i = size - 1; i >= 0; i--) {
-        if (nowMs - (entries[i] as Probe<C, S>).receivedMs >= maxAgeMs) remove(i);
+        const { receivedMs } = entries[i] as Probe<C, S>;
+        if (nowMs - receivedMs >= maxAgeMs) remove(i);
+        else if (receivedMs < earliestMs) earliestMs = receivedMs;
       }
     },
 

@@ -21,9 +21,14 @@ export interface ProbeRule<C extends Candidate, R> {
   createState(): R;
   /** Before answers are compared for a call. */
   prepare?(nowMs: number, members: readonly Member<C, ProbingState<R>>[]): void;
-  isBetter(a: Probe<C, ProbingState<R>>, b: Probe<C, ProbingState<R>>): boolean;
-  /** The answer to a probe, whether it goes into the pool or not. */
-  answered?(state: R, report: LoadReport): void;
+  /** Whether a call is better sent to `a`. Without it, the one that costs less is better. */
+  isBetter?(a: Probe<C, ProbingState<R>>, b: Probe<C, ProbingState<R>>): boolean;
+  /** What a call there costs; kept as the `cost` of an answer for the rest of a pick. */
+  costOf?(probe: Probe<C, ProbingState<R>>): number;
+  /** The same where there are no answers to go by. Default: by our own calls in flight. */
+  isBetterUnprobed?(a: Member<C, ProbingState<R>>, b: Member<C, ProbingState<R>>): boolean;
+  /** The answer to a probe, whether it goes into the pool or not. Returns the latency that the pool is to keep. */
+  answered?(state: R, nowMs: number, report: LoadReport): number;
   ended?(state: R, latencyMs: number, outcome: AttemptOutcome): void;
 }
 
@@ -59,9 +64,11 @@ export function createProbing<C extends Candidate, R>(
     createState: () => ({ ...createAversion(options.avoidFailing), rule: rule.createState() }),
     isBetter(a, b) {
       const isAvertedA = isAverted(a, clock.nowMs);
-      return isAvertedA === isAverted(b, clock.nowMs) ? isLessLoaded(a, b) : !isAvertedA;
+      if (isAvertedA !== isAverted(b, clock.nowMs)) return !isAvertedA;
+      return rule.isBetterUnprobed === undefined ? isLessLoaded(a, b) : rule.isBetterUnprobed(a, b);
     },
   });
+  const isBetter = rule.isBetter ?? isCheaper;
   let owedProbes = 0;
   let picks = 0;
   let picksWithoutProbes = 0;
@@ -76,7 +83,8 @@ export function createProbing<C extends Candidate, R>(
       // Members lie anywhere in memory: they are looked at only where it must be.
       if (avoid !== undefined && isAvoided(probe.member.candidate, avoid)) continue;
       usable++;
-      if (bestProbe === undefined || rule.isBetter(probe, bestProbe)) {
+      if (rule.costOf !== undefined) probe.cost = rule.costOf(probe);
+      if (bestProbe === undefined || isBetter(probe, bestProbe)) {
         best = i;
         bestProbe = probe;
       }
@@ -142,7 +150,7 @@ export function createProbing<C extends Candidate, R>(
       if (chosen < 0) picksWithoutProbes++;
       const picked = chosen < 0 ? pickWithoutProbes(avoid) : pool.at(chosen).member.candidate;
       if (chosen >= 0) pool.use(chosen);
-      pool.removeAfterCall(rule.isBetter);
+      pool.removeAfterCall(isBetter);
       return picked;
     },
 
@@ -160,9 +168,9 @@ export function createProbing<C extends Candidate, R>(
       const member = set.find(candidate);
       if (member === undefined || member.weight === 0) return;
       if (noteReport(set.members, member, nowMs, report)) pool.drop(member);
-      if (!probed) return;
-      rule.answered?.(member.state.rule, report);
-      if (!isAverted(member, nowMs)) pool.add(member, nowMs, report);
+      if (!probed || report.requestsInFlight < 0) return;
+      const latencyMs = rule.answered?.(member.state.rule, nowMs, report) ?? report.latencyMs;
+      if (!isAverted(member, nowMs)) pool.add(member, nowMs, report.requestsInFlight, latencyMs);
     },
 
     probeTargets() {
@@ -173,6 +181,10 @@ export function createProbing<C extends Candidate, R>(
 
     drawTargets,
   };
+}
+
+function isCheaper(a: Probe<Candidate, unknown>, b: Probe<Candidate, unknown>): boolean {
+  return a.cost < b.cost;
 }
 
 /** Where nobody asks for the targets for a while. */

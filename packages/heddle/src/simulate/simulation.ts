@@ -42,6 +42,8 @@ const endedAtClient = 1;
 const inReplica = 2;
 const isError = 4;
 
+/** As a server does: not every answer carries a report. */
+const reportEveryNs = 10e6;
 const sampleNs = 100e6;
 /** Samples in which use of cores is counted together: a second. */
 const samplesPerSecond = 10;
@@ -73,6 +75,7 @@ export function simulate(
   const state = new Uint8Array(calls);
   const arrivedNs = new Float64Array(calls);
   const tagOf = new Int32Array(calls);
+  const reportDueNs = new Float64Array(scenario.clients * scenario.replicas);
   const usedInSecond = new Float64Array(scenario.replicas);
 
   let nowNs = 0;
@@ -155,7 +158,7 @@ export function simulate(
     // It went on for nobody.
     const isLate = has(job, endedAtClient);
     if (isLate && tally.counts(atNs[job] as number)) tally.lateWorkNs += workNs[job] as number;
-    endInReplica(job, isLate ? "failed" : "ok");
+    endInReplica(job, isLate ? "cancelled" : "ok");
     if (!isLate) answerCall(job);
   }
 
@@ -182,9 +185,20 @@ export function simulate(
   }
 
   function answerCall(call: number): void {
-    const { balancer } = clients[callerOf[call] as number] as Client;
-    const report = balancer.reported === undefined ? -1 : writeReport(replicaOf[call] as number);
+    const caller = callerOf[call] as number;
+    const replica = replicaOf[call] as number;
+    const report =
+      (clients[caller] as Client).balancer.reported && isReportDue(caller, replica)
+        ? writeReport(replica)
+        : -1;
     heap.add(nowNs + (backNs[call] as number), answerArrives, call, report);
+  }
+
+  function isReportDue(client: number, replica: number): boolean {
+    const connection = client * scenario.replicas + replica;
+    if (nowNs < (reportDueNs[connection] as number)) return false;
+    reportDueNs[connection] = nowNs + reportEveryNs;
+    return true;
   }
 
   function answerProbe(probe: number): void {
@@ -215,7 +229,8 @@ export function simulate(
 
   function passDeadline(call: number): void {
     if (has(call, endedAtClient)) return;
-    endAtClient(call, "failed");
+    // As in production: that nobody waits any longer says only how long it has not answered.
+    endAtClient(call, "cancelled");
     if (cancels) heap.add(nowNs + (thereNs[call] as number), cancelArrives, call, 0);
   }
 

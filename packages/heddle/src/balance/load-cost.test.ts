@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { reportOf } from "./balancer-contract.ts";
+import { createLatencyAverage, createLoadCost } from "./load-cost.ts";
+
+describe("load cost", () => {
+  it("goes by latency far below the usual RIF, and by RIF far above it", () => {
+    const cost = createLoadCost();
+    for (let i = 0; i < 50; i++) cost.note(createLatencyAverage(), 0, reportOf(9, 100));
+    assert.ok(cost.of(50, 4) < cost.of(60, 0), "a little faster, with room");
+    assert.ok(cost.of(100, 9) > cost.of(110, 5), "about as fast: the emptier one");
+    assert.ok(cost.of(20, 30) > cost.of(200, 10), "overfull, however fast");
+  });
+
+  it("averages over time, not over reports", () => {
+    const cost = createLoadCost({ averageMs: 1000 });
+    const often = createLatencyAverage();
+    const seldom = createLatencyAverage();
+    for (let nowMs = 0; nowMs <= 2000; nowMs += 10)
+      cost.note(often, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
+    for (let nowMs = 0; nowMs <= 2000; nowMs += 1000)
+      cost.note(seldom, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
+    assert.ok(Math.abs(often.averageMs - seldom.averageMs) < 0.01);
+    assert.ok(Math.abs(often.averageMs - (200 - 100 * Math.exp(-2))) < 0.01);
+  });
+
+  it("takes what it does not know for average: neither avoided nor flooded", () => {
+    const cost = createLoadCost();
+    assert.ok(cost.of(0, 0) < cost.of(0, 3), "before anything is known it goes by RIF");
+    for (let i = 0; i < 10; i++) cost.note(createLatencyAverage(), 0, reportOf(2, 80));
+    assert.equal(cost.of(0, 1), cost.of(80, 1));
+    const silent = createLatencyAverage();
+    assert.equal(cost.note(silent, 0, reportOf(2, -1)), 0);
+  });
+
+  it("does not take one that drowns for what is usual", () => {
+    const cost = createLoadCost();
+    for (let i = 0; i < 120; i++) cost.note(createLatencyAverage(), 0, reportOf(i % 3 === 0 ? 1000 : 10, 80));
+    assert.ok(cost.of(80, 60) > 2 * cost.of(80, 10));
+  });
+});

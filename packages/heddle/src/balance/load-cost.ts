@@ -1,0 +1,82 @@
+/**
+ * What it costs to send a call to an instance, by how slow it is and how full:
+ *
+ *     cost = latency · (1 + (RIF / usual RIF)⁴)
+ *
+ * It is Prequal's "hot, cold, lexicographic" (`hot-cold.ts`) with a soft edge. Far below the usual RIF the latency decides,
+ * and fast machines get more; far above it the RIF does, however fast the machine; in between two that are nearly
+ * as fast share their calls by RIF, where the hard rule sends all of them to the one that looks a little faster. The
+ * latency is an average over some seconds, which tells which instance is slow; how full each is at this moment the RIF
+ * tells.
+ */
+import type { LoadReport } from "./balancer.ts";
+import { createRifWindow } from "./hot-cold.ts";
+
+/** What an instance has lately said of its latency. */
+export interface LatencyAverage {
+  /** 0 while nothing is known. */
+  averageMs: number;
+  averagedMs: number;
+}
+
+export function createLatencyAverage(): LatencyAverage {
+  return { averageMs: 0, averagedMs: 0 };
+}
+
+export interface LoadCostOptions {
+  /** Where the edge is: the usual RIF is this quantile of those lately reported, plus 1. Default 0.84, the paper's. */
+  hotQuantile?: number;
+  /** Time after which 1/e is left in a latency average. Default 3000. */
+  averageMs?: number;
+}
+
+export interface LoadCost {
+  /** Latency of all instances together, as they report it; 0 while nothing is known. */
+  readonly typicalMs: number;
+  /** A report of an instance arrived. Returns its average from now on. */
+  note(average: LatencyAverage, nowMs: number, report: LoadReport): number;
+  /** In milliseconds, but only for comparing. An average of 0, which is unknown, is taken as that of all instances. */
+  of(averageMs: number, rif: number): number;
+}
+
+/** The costs of one client, and what it has heard of all its instances together. */
+export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCostOptions = {}): LoadCost {
+  const rifs = createRifWindow();
+  let usualRif = 1;
+  /** Of all instances, each report counting alike. */
+  let typicalMs = 0;
+  let reports = 0;
+
+  return {
+    get typicalMs() {
+      return typicalMs;
+    },
+
+    note(average, nowMs, { requestsInFlight, latencyMs }) {
+      rifs.add(Math.max(0, requestsInFlight));
+      usualRif =
+        1 + Math.min(rifs.threshold(hotQuantile), mostOverMedian * rifs.threshold(0.5) + mostOverNothing);
+      if (!(latencyMs > 0)) return average.averageMs;
+      reports++;
+      typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
+      const elapsedMs = Math.max(0, nowMs - average.averagedMs);
+      average.averagedMs = nowMs;
+      // By time and not by number: reports that come often must not count more than those that come rarely.
+      const newest = average.averageMs === 0 ? 1 : 1 - Math.exp(-elapsedMs / averageMs);
+      average.averageMs += (latencyMs - average.averageMs) * newest;
+      return average.averageMs;
+    },
+
+    of(averageMs, rif) {
+      const fullness = rif / usualRif;
+      const squared = fullness * fullness;
+      return (averageMs > 0 ? averageMs : typicalMs || 1) * (1 + squared * squared);
+    },
+  };
+}
+
+/** Reports over which the typical latency is averaged. */
+const typicalOf = 256;
+/** One of three instances that drowns makes a third of the reports: what it says is not what is usual. */
+const mostOverMedian = 4;
+const mostOverNothing = 2;
