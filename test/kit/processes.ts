@@ -15,7 +15,7 @@ export interface Instance {
 
 /** An echo server in a process of its own. With `registry: "off"` it is known to nobody. */
 export async function startInstance(t: TestContext, name: string, registry: string): Promise<Instance> {
-  return await start(t, name, new URL("./echo-process.ts", import.meta.url), {
+  return await startProgram(t, name, new URL("./echo-process.ts", import.meta.url), {
     HEDDLE_REGISTRY: registry,
     HEDDLE_INSTANCE: name,
     HEDDLE_LISTEN: "127.0.0.1:0",
@@ -28,13 +28,14 @@ export async function startServerProcess(
   name: string,
   options: Partial<Omit<ServerOptions, "services">>,
 ): Promise<Instance> {
-  return await start(t, name, new URL("./server-process.ts", import.meta.url), {
+  return await startProgram(t, name, new URL("./server-process.ts", import.meta.url), {
     ECHO_INSTANCE: name,
     ECHO_OPTIONS: JSON.stringify(options),
   });
 }
 
-async function start(
+/** A program that writes its address when it listens. */
+export async function startProgram(
   t: TestContext,
   name: string,
   program: URL,

@@ -11,8 +11,7 @@ import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { startProgram } from "../kit/processes.ts";
 
 const WORK_MS = 4;
-const CAPACITY = 1000 / WORK_MS;
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 2000;
 
 interface Counts {
   sent: number;
@@ -22,6 +21,8 @@ interface Counts {
 interface Callers {
   /** Sends so many calls a second of each level for a time; resolves when all have ended. */
   send(perSecond: Readonly<Record<string, number>>, forMs: number): Promise<Record<string, Counts>>;
+  /** Calls a second that it answers when as many as it can take are always there, not more. */
+  saturation(): Promise<number>;
   /** Calls that the handler has begun. */
   begun(): Promise<number>;
 }
@@ -74,6 +75,17 @@ async function startCallers(t: TestContext, naive: boolean): Promise<Callers> {
       await Promise.all(running);
       return counts;
     },
+    async saturation() {
+      const forMs = 1500;
+      let answered = 0;
+      const untilMs = performance.now() + forMs;
+      const headers = { "heddle-criticality": "critical_plus" };
+      const caller = async () => {
+        for (; performance.now() < untilMs; answered++) await client.idempotentUnary({}, { headers });
+      };
+      await Promise.all(Array.from({ length: 10 }, caller));
+      return (answered * 1000) / forMs;
+    },
     async begun() {
       const { echo } = await client.unary({}, { headers: { "heddle-criticality": "critical_plus" } });
       return Number(echo?.instance);
@@ -87,27 +99,25 @@ const sum = (counts: Record<string, Counts>) =>
 for (const times of [2, 3]) {
   test(`at ${times} times its capacity a server goes on working, for what is critical first`, async (t) => {
     const callers = await startCallers(t, false);
-    await callers.send({ critical: 0.5 * CAPACITY }, 500);
+    const capacity = await callers.saturation();
     const before = await callers.begun();
     const forMs = 5000;
-    const levels = { critical: 0.6 * CAPACITY, sheddable: (times - 0.6) * CAPACITY };
+    const levels = { critical: 0.6 * capacity, sheddable: (times - 0.6) * capacity };
     const counts = await callers.send(levels, forMs);
     const good = sum(counts);
     const begun = (await callers.begun()) - before;
     const { critical, sheddable } = counts as Record<"critical" | "sheddable", Counts>;
-    const told = JSON.stringify({
-      critical,
-      sheddable,
-      goodput: (good * WORK_MS) / forMs,
-      work: begun / good,
-    });
+    const goodput = (good * 1000) / forMs / capacity;
+    const told = JSON.stringify({ capacity, critical, sheddable, goodput, work: begun / good });
     t.diagnostic(told);
-    assert.ok(critical.good >= 0.999 * critical.sent, told);
-    assert.ok((good * WORK_MS) / forMs >= 0.85, told);
+    // All of them in virtual time; here the machine itself stands still now and then.
+    assert.ok(critical.good >= 0.99 * critical.sent, told);
+    assert.ok(goodput >= 0.8, told);
     assert.ok(begun / good <= 1.1, told);
     // It is over: everything is answered again.
-    const after = await callers.send({ critical: 0.4 * CAPACITY, sheddable: 0.2 * CAPACITY }, 3000);
-    const last = await callers.send({ critical: 0.4 * CAPACITY, sheddable: 0.2 * CAPACITY }, 1000);
+    const half = { critical: 0.3 * capacity, sheddable: 0.2 * capacity };
+    const after = await callers.send(half, 3000);
+    const last = await callers.send(half, 1000);
     assert.ok(
       Object.values(last).every(({ sent, good: answered }) => answered === sent),
       JSON.stringify({ after, last }),
@@ -117,12 +127,13 @@ for (const times of [2, 3]) {
 
 test("three naive retries keep a server down without admission when the burst is long over", async (t) => {
   const callers = await startCallers(t, true);
-  await callers.send({ critical: 0.7 * CAPACITY }, 500);
+  const capacity = await callers.saturation();
+  const usual = { critical: 0.7 * capacity };
   const [burst, later] = await Promise.all([
-    callers.send({ burst: 2 * CAPACITY }, 2000),
-    callers.send({ critical: 0.7 * CAPACITY }, 6000),
+    callers.send({ burst: 2 * capacity }, 2000),
+    callers.send(usual, 6000),
   ]);
-  const last = await callers.send({ critical: 0.7 * CAPACITY }, 1000);
+  const last = await callers.send(usual, 1000);
   const told = JSON.stringify({ burst, later, last });
   t.diagnostic(told);
   assert.ok(sum(last) < 0.5 * (last["critical"]?.sent ?? 0), told);

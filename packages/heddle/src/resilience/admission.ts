@@ -57,6 +57,7 @@ export class Admission {
   #allowance = 0;
   #windowAtMs = 0;
   #wasLate = false;
+  #worstDelayMs = 0;
   #quietWindows = 0;
   #finished = 0;
   #finishedBefore = 0;
@@ -164,6 +165,17 @@ export class Admission {
     this.#leastDelayMs = Number.POSITIVE_INFINITY;
   }
 
+  /** Calls that a window has room for: what is finished when there is no pause, and what is finished in fact. */
+  get #capacity(): number {
+    const costMs = this.#costMs;
+    return costMs === 0 ? this.#finishedUsually : Math.max(this.#finishedUsually, WINDOW_MS / costMs);
+  }
+
+  /** The further from late the window was, the more may be tried; the guard catches what is too much. */
+  get #stepUp(): number {
+    return 1 + MOST_STEP_UP * (1 - this.#worstDelayMs / this.targetMs);
+  }
+
   /** How late the loop must be for the level that is cut next. */
   get #limitMs(): number {
     return this.targetMs * (DELAY_SHARES[Math.ceil(this.#cut / COHORTS) - 1] ?? 1);
@@ -171,6 +183,7 @@ export class Admission {
 
   #noteDelay(nowMs: number, delayMs: number): void {
     if (delayMs > this.targetMs) this.#wasLate = true;
+    if (delayMs > this.#worstDelayMs) this.#worstDelayMs = delayMs;
     if (delayMs > this.#limitMs && Number.isNaN(this.#patientSinceMs)) this.#beginPatience(nowMs);
   }
 
@@ -219,10 +232,12 @@ export class Admission {
       this.#usual[i] = usual;
       arriving += usual;
     }
-    const usually = this.#finishedUsually;
     this.#allowance = this.#wasLate
-      ? Math.max(LEAST_ALLOWANCE, Math.min(this.#allowance, usually * BACK_OFF))
-      : Math.max(this.#allowance, usually) * STEP_UP + LEAST_ALLOWANCE;
+      ? Math.max(
+          LEAST_ALLOWANCE,
+          this.#capacity * (1 - Math.min(MOST_RELIEF, this.#worstDelayMs / RELIEF_MS)),
+        )
+      : Math.max(this.#allowance, this.#finishedUsually) * this.#stepUp + LEAST_ALLOWANCE;
     this.#setCut(nowMs);
     this.#quietWindows =
       this.#cut === RANKS && !this.#wasLate && arriving <= this.#allowance ? this.#quietWindows + 1 : 0;
@@ -230,6 +245,7 @@ export class Admission {
     this.#windowAtMs = nowMs;
     this.#finishedBefore = this.#finished;
     this.#wasLate = false;
+    this.#worstDelayMs = 0;
     if (this.#quietWindows >= QUIET_WINDOWS) this.#calm();
   }
 
@@ -282,10 +298,10 @@ const FEW_READINGS = 8;
 
 /** Of what a window tells. */
 const SMOOTHING = 0.5;
-/** While calls wait, a little less than is finished. */
-const BACK_OFF = 0.98;
-/** While none wait, more; the guard catches what is too much. From a third to all: two and a half seconds. */
-const STEP_UP = 1.05;
+/** While calls wait, less than there is room for: enough to work off what waits in about this time. */
+const RELIEF_MS = 1000;
+const MOST_RELIEF = 0.5;
+const MOST_STEP_UP = 0.3;
 const LEAST_ALLOWANCE = 1;
 /** Calls of a level in a window that do not make it one that calls come of. */
 const NOTHING = 0.1;

@@ -6,6 +6,7 @@ import { parseTraceparent } from "../../call/trace.ts";
 import { COHORTS } from "../../resilience/admission.ts";
 import type { Random } from "../../runtime/random.ts";
 import type { ServerCall } from "../call.ts";
+import { DroppingReader } from "../http-refusal.ts";
 import type { ServerLayer } from "../layer.ts";
 
 /** Refuses what would wait too long or could not be done in time. Decided in `resilience/admission.ts`. */
@@ -35,13 +36,27 @@ export const admit: ServerLayer = {
       return nowMs;
     }
 
+    const settle = (call: ServerCall) => {
+      if (!call.ended) link.up(call);
+    };
+
+    /**
+     * The answer waits for the end of the request, which mostly has come with its head: an answer before it costs a
+     * reset of the stream, and so many resets look like an attack. Who streams is not waited for.
+     */
     function refuse(call: ServerCall, error: HeddleError, pushbackMs: number): void {
-      call.error = error;
       call.pushbackMs = pushbackMs;
       // Connect has no field of its own for it; gRPC and gRPC-Web write it with the status.
       if (call.protocolName === "connect")
         call.answerFields = [...call.answerFields, "grpc-retry-pushback-ms", String(pushbackMs)];
-      link.up(call);
+      call.finish = settle;
+      const end = () => {
+        call.error ??= error;
+        settle(call);
+      };
+      const { methodKind } = call.method;
+      if (methodKind === "client_streaming" || methodKind === "bidi_streaming") end();
+      else call.reader = new DroppingReader(call, end);
     }
 
     function refuseOverload(call: ServerCall, nowMs: number): void {
