@@ -256,6 +256,20 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     return await failure(createClient(Echo, transport).get({}));
   },
 
+  instanceSilent: async () => {
+    using dead = startScriptedServer(newAddress().slice("memory:".length), () => {});
+    using alsoDead = startScriptedServer(newAddress().slice("memory:".length), () => {});
+    await using transport = createTransport({
+      target: `static:///${dead.address},${alsoDead.address}`,
+      silenceMs: 10,
+      maxAttempts: 1,
+    });
+    const failed = failure(createClient(Echo, transport).get({}));
+    await until(() => dead.requests.length + alsoDead.requests.length > 0, "the call");
+    for (const connection of [...dead.connections, ...alsoDead.connections]) connection.hang();
+    return await failed;
+  },
+
   responseInvalid: () =>
     callScripted(
       (request) =>

@@ -215,6 +215,15 @@ export const CATALOGUE = {
     "look at what keeps the instance busy, or raise perAttemptTimeoutMs",
   ),
 
+  instanceSilent: entry(
+    "HDL-2205",
+    Code.Unavailable,
+    "idempotent",
+    "network",
+    "{address} fell silent before it answered {method}: it does not say how busy it is either",
+    "see whether the instance stands still or its host is gone",
+  ),
+
   // 23xx: what the peer sent does not fit the protocol or the contract.
   responseInvalid: entry(
     "HDL-2301",

@@ -23,6 +23,12 @@ export interface ConnectionOptions {
    * elsewhere. Default 10 000. gRPC: `KEEPALIVE_TIMEOUT`, 20 s.
    */
   readonly keepaliveTimeoutMs?: number;
+  /**
+   * Silence of an instance, while calls are open, after which it is asked how busy it is, in ms; and as much again until
+   * it counts as silent: it gets no new calls, and those that may be repeated go elsewhere; the connection stays.
+   * Default 1 000; `Infinity` for never. Only instances of Heddle can be asked so often; for others there is `keepaliveMs`.
+   */
+  readonly silenceMs?: number;
   /** Ask also while no call is open. Default false. gRPC: `KEEPALIVE_PERMIT_WITHOUT_CALLS`. */
   readonly keepaliveWithoutCalls?: boolean;
   /**
@@ -54,6 +60,7 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
     upkeep: {
       keepaliveMs: atLeast("keepaliveMs", options.keepaliveMs ?? 10_000, 1),
       keepaliveTimeoutMs: finiteAtLeast("keepaliveTimeoutMs", options.keepaliveTimeoutMs ?? 10_000, 1),
+      silenceMs: atLeast("silenceMs", options.silenceMs ?? 1000, 1),
       keepaliveWithoutCalls: options.keepaliveWithoutCalls ?? false,
       maxIdleMs: Number.POSITIVE_INFINITY,
       maxAgeMs: atLeast("maxConnectionAgeMs", options.maxConnectionAgeMs ?? Number.POSITIVE_INFINITY, 1),

@@ -73,7 +73,7 @@ describe("a client that nobody calls", () => {
 });
 
 describe("an instance that falls silent without hanging up", () => {
-  it("fails its calls within one keepalive period, and those that may be repeated succeed elsewhere", async () => {
+  it("loses those of its calls that may be repeated at once, and the others within one keepalive period", async () => {
     using dead = startScriptedServer("connections-dead", () => {});
     using alive = answering("connections-alive");
     const discovery = createScriptedResolver();
@@ -101,11 +101,74 @@ describe("an instance that falls silent without hanging up", () => {
       track("put 1", client.echo.put({})),
       track("put 2", client.echo.put({})),
     ];
-    await client.pass(19_900);
+    await client.pass(500);
     assert.equal(outcomes.length, 2, "those of the other instance");
-    await client.pass(1000);
+    await client.pass(2600);
+    assert.deepEqual(outcomes.toSorted(), ["put 1 ok", "put 2 ok", "say 2 ok"]);
+    for (let i = 0; i < 4; i++) await client.echo.say({});
+    assert.deepEqual(client.inFlight, [1, 0], "and nothing new goes there");
+    await client.pass(16_400);
+    assert.equal(outcomes.length, 3, "what may not be repeated waits: the instance may only be slow");
+    await client.pass(1400);
     await Promise.all(calls);
     assert.deepEqual(outcomes.toSorted(), ["put 1 ok", "put 2 ok", "say 1 connectionLost", "say 2 ok"]);
+  });
+
+  it("gets calls again with the first word", async () => {
+    using quiet = startScriptedServer("connections-quiet", () => {});
+    using alive = answering("connections-alive-too");
+    const discovery = createScriptedResolver();
+    using client = createVirtualClient({
+      target: "scripted:///orders",
+      resolver: discovery.resolver,
+      balancer: "round_robin",
+      defaultTimeoutMs: 60_000,
+    });
+    discovery.tell([
+      createEndpoint({ id: "a", address: quiet.address }),
+      createEndpoint({ id: "b", address: alive.address }),
+    ]);
+    await client.ready(2);
+    quiet.connections[0]?.hang();
+    const held = [client.echo.say({}), client.echo.say({})];
+    await client.pass(3000);
+    const silent = () => client.channel.subchannels.get("a")?.silent;
+    assert.equal(silent(), true);
+    quiet.connections[0]?.resume();
+    await until(() => silent() === false, "a word");
+    for (const request of quiet.requests) request.answer();
+    await Promise.all(held);
+    const before = quiet.requests.length;
+    const more = [client.echo.say({}), client.echo.say({})];
+    await until(() => quiet.requests.length > before, "a call to the first");
+    quiet.requests.at(-1)?.answer();
+    await Promise.all(more);
+  });
+
+  it("is not doubted while it says how busy it is, however long a call takes", async () => {
+    using slow = startScriptedServer("connections-slow", () => {});
+    using other = answering("connections-slow-other");
+    const discovery = createScriptedResolver();
+    using client = createVirtualClient({
+      target: "scripted:///orders",
+      resolver: discovery.resolver,
+      balancer: "round_robin",
+      defaultTimeoutMs: 60_000,
+    });
+    discovery.tell([
+      createEndpoint({ id: "a", address: slow.address }),
+      createEndpoint({ id: "b", address: other.address }),
+    ]);
+    await client.ready(2);
+    const calls = [client.echo.put({}), client.echo.put({})];
+    await client.pass(20_000);
+    assert.deepEqual(client.inFlight, [1, 0]);
+    slow.requests[0]?.answer();
+    await Promise.all(calls);
+    assert.deepEqual(
+      client.records.map(({ attempts }) => attempts.length),
+      [1, 1],
+    );
   });
 });
 
@@ -149,6 +212,9 @@ describe("what a client shows", () => {
       inFlight: 5,
       waiting: 1,
       lastError: "",
+      silent: false,
+      ejected: "",
+      ejectedUntilMs: 0,
       connections: [
         { httpVersion: "2", streams: 2, draining: false },
         { httpVersion: "2", streams: 2, draining: false },

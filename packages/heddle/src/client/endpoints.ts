@@ -11,6 +11,7 @@ import { subsetOf } from "../balance/subset.ts";
 import { healthyOrAll } from "../balance/panic-threshold.ts";
 import { HeddleError } from "../call/errors.ts";
 import { type Fields, findField } from "../call/metadata.ts";
+import type { Session } from "../connection/session.ts";
 import { Subchannel, type SubchannelOptions } from "../connection/subchannel.ts";
 import type { ClientTls } from "../connection/tls.ts";
 import type { Endpoint } from "../discovery/endpoint.ts";
@@ -34,7 +35,7 @@ export interface Waiter {
 export interface EndpointsOptions
   extends Omit<
     SubchannelOptions,
-    "id" | "address" | "otherAddresses" | "weight" | "zone" | "onState" | "onLoad"
+    "id" | "address" | "otherAddresses" | "weight" | "zone" | "onState" | "onLoad" | "onSilence"
   > {
   readonly target: Target;
   readonly resolver: Resolver;
@@ -285,6 +286,7 @@ export class Endpoints {
         if (state === "ready") this.ejections.reconnected(subchannel);
         this.#updateReady();
       },
+      onSilence: (_, session) => this.#onSilence(subchannel, session),
       onLoad: (_, load, probed) => {
         const nowMs = this.#options.clock.now();
         this.#options.balancer.reported?.(subchannel, nowMs, load, probed);
@@ -338,8 +340,13 @@ export class Endpoints {
   }
 
   /** Gets calls if there are enough such as it. */
+  #onSilence(subchannel: Subchannel, session: Session): void {
+    this.#updateReady();
+    if (session.silent === true && this.hasReadyBesides([subchannel])) session.releaseCalls?.();
+  }
+
   #isAvailable(subchannel: Subchannel): boolean {
-    return !subchannel.unhealthy && !this.ejections.isOut(subchannel);
+    return !subchannel.unhealthy && !subchannel.silent && !this.ejections.isOut(subchannel);
   }
 
   #updateReady(): void {

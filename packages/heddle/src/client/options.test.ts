@@ -13,6 +13,7 @@ test("defaults are those of the documentation", () => {
   assert.deepEqual(rest, {
     defaultTimeoutMs: 15_000,
     balancer: "default",
+    hedging: false,
     subset: { above: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY },
     compressMinBytes: 1024,
     protocol: "auto",
@@ -28,6 +29,7 @@ test("defaults are those of the documentation", () => {
       upkeep: {
         keepaliveMs: 10_000,
         keepaliveTimeoutMs: 10_000,
+        silenceMs: 1000,
         keepaliveWithoutCalls: false,
         maxIdleMs: Number.POSITIVE_INFINITY,
         maxAgeMs: Number.POSITIVE_INFINITY,

@@ -38,6 +38,8 @@ export interface InstanceStatus {
   readonly waiting: number;
   /** Why the last attempt or connection failed; empty when none did. */
   readonly lastError: string;
+  /** It does not answer although calls are open there (`silenceMs`), and gets no new ones until it does. */
+  readonly silent: boolean;
   /** Why it gets no calls although it is ready, because of how they went (outlier ejection); empty while it gets them. */
   readonly ejected: string;
   /** Until when, in ms since the epoch, rounded; then one call tries it. 0 while it gets calls. */
@@ -56,7 +58,7 @@ export interface ConnectionStatus {
 
 /** `epochMs`: what the wall clock says when the monotonic one is at 0. */
 export function describeSubchannel(subchannel: Subchannel, epochMs: number): InstanceStatus {
-  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, sessions, standing } =
+  const { id, address, weight, state, sinceMs, inFlight, waiting, lastError, silent, sessions, standing } =
     subchannel;
   return {
     id,
@@ -67,6 +69,7 @@ export function describeSubchannel(subchannel: Subchannel, epochMs: number): Ins
     inFlight,
     waiting,
     lastError,
+    silent,
     ejected: standing?.because ?? "",
     ejectedUntilMs:
       standing === undefined || standing.state === "in" ? 0 : Math.round(epochMs + standing.untilMs),

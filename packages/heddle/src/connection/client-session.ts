@@ -47,6 +47,8 @@ export interface ClientSessionOptions extends UpkeepParts {
   readonly onIdle: () => void;
   /** The peer says how busy it is. `probed`: because it was asked. */
   readonly onLoad: (load: LoadReport, probed: boolean) => void;
+  /** The peer does not answer although calls are open, or speaks again; see `silent`. */
+  readonly onSilence: () => void;
   /** As old as the rules allow. Called once. */
   readonly onAged: () => void;
   /** The peer goes away because we have asked it too often for a sign of life. */
@@ -66,6 +68,7 @@ export class ClientSession implements Session, UpkeepOwner {
   readonly httpVersion = "2";
   readonly address: string;
   readonly machine: Http2Connection;
+  silent = false;
   /** Request heads that can be sent again, by method; see the send layer. */
   readonly requestHeads = new Map<Method, KeptRequestHead>();
   readonly #driver: SocketDriver;
@@ -94,6 +97,9 @@ export class ClientSession implements Session, UpkeepOwner {
       clock,
       timers,
       onRoom: () => this.serveQueue(),
+      onReceived: () => {
+        if (this.silent) this.#heard();
+      },
       onClose: (reason) => this.#lost(reason),
     });
     this.machine.open();
@@ -145,6 +151,21 @@ export class ClientSession implements Session, UpkeepOwner {
 
   onDead(reason: string): void {
     this.close(reason);
+  }
+
+  onSilent(): void {
+    this.silent = true;
+    this.#options.onSilence();
+  }
+
+  /** Those who can let go of what they asked for, and ask elsewhere, do. */
+  releaseCalls(): void {
+    for (const stream of [...this.machine.streams.values()]) (stream.owner as StreamOwner).onSilent?.();
+  }
+
+  #heard(): void {
+    this.silent = false;
+    this.#options.onSilence();
   }
 
   onIdle(): void {

@@ -42,6 +42,8 @@ export interface SessionEvents {
   onIdle(session: Session): void;
   onAged(session: Session): void;
   onTooManyPings(): void;
+  /** It has fallen silent, or speaks again. */
+  onSilence(session: Session): void;
   /** The peer says how busy it is. `probed`: because it was asked. The object may be used again for the next. */
   onLoad(load: LoadReport, probed: boolean): void;
 }
@@ -138,6 +140,7 @@ export class OpeningSession {
       onRoom: () => events.onRoom(session),
       onIdle: () => events.onIdle(session),
       onAged: () => events.onAged(session),
+      onSilence: () => events.onSilence(session),
       onLoad: (load, probed) => events.onLoad(load, probed),
       onTooManyPings: () => events.onTooManyPings(),
     });

@@ -17,6 +17,7 @@ const random: Random = { next: () => 0.5, below: () => 0 };
 const rules: UpkeepRules = {
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5000,
+  silenceMs: Number.POSITIVE_INFINITY,
   keepaliveWithoutCalls: false,
   maxIdleMs: Number.POSITIVE_INFINITY,
   maxAgeMs: Number.POSITIVE_INFINITY,

@@ -107,6 +107,14 @@ export class ScriptedStream {
   }
 }
 
+const IDLE = {
+  requestsInFlight: 0,
+  latencyMs: -1,
+  utilization: -1,
+  requestsPerSecond: 0,
+  errorsPerSecond: 0,
+};
+
 export class ScriptedPeer {
   readonly machine: Http2Connection;
   readonly streams: ScriptedStream[] = [];
@@ -156,7 +164,10 @@ export class ScriptedPeer {
           this.goaway = code;
         },
         onPong: () => {},
-        onLoadProbe: () => {},
+        onLoadProbe: () => {
+          this.machine.reportLoad(IDLE, true);
+          this.flush();
+        },
         onLoadReport: () => {},
         onConnectionError: (error) => this.#driver.end(error.rawMessage),
       },
@@ -187,6 +198,11 @@ export class ScriptedPeer {
   /** Reads no more, and so answers nothing, not even PINGs: what a host without power does. */
   hang(): void {
     this.#socket.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Drops the connection. */

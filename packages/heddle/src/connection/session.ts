@@ -28,6 +28,8 @@ export interface StreamOwner {
   onReset(code: number, unprocessed: boolean): void;
   /** The connection is gone. `sent` is false when nothing of the request had been given to it. */
   onLost(reason: string, sent: boolean): void;
+  /** The peer answers nothing although it was asked. The owner may let go of the stream and go elsewhere. */
+  onSilent?(): void;
   /** The stream takes more data. */
   onWritable(): void;
 }
@@ -61,6 +63,10 @@ export interface Session extends StreamWriter {
   readonly usedAtMs?: number;
   /** Calls that have a stream. */
   readonly streams: number;
+  /** Calls are open, and the peer answers nothing although it was asked. HTTP/2 only, and peers of our kind. */
+  readonly silent?: boolean;
+  /** Tells those who use it that it is silent: see `StreamOwner.onSilent`. */
+  releaseCalls?(): void;
   /** So many streams are open that the next calls should go elsewhere, if there is somewhere else. */
   readonly full: boolean;
   /** Gives the owner a stream: at once if one is free, else when one becomes free. */

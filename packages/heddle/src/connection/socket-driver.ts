@@ -21,6 +21,8 @@ export interface SocketDriverOptions {
   readonly timers: Timers;
   /** The stream is gone, once: by its end, an error, or our own `end`. */
   readonly onClose: (reason: string) => void;
+  /** Bytes have arrived, and the machine has dealt with them. */
+  readonly onReceived?: () => void;
   /** The socket has taken what waited. */
   readonly onRoom?: () => void;
 }
@@ -31,6 +33,7 @@ export class SocketDriver {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #onRoom: (() => void) | undefined;
+  readonly #onReceived: (() => void) | undefined;
   readonly #onClose: (reason: string) => void;
   /** A socket with an empty queue has given the bytes to the kernel; an in-memory pipe hands them on by reference. */
   readonly #sendsInPlace: boolean;
@@ -46,11 +49,12 @@ export class SocketDriver {
   };
   readonly #onWritten = () => this.#uncork();
 
-  constructor({ socket, machine, clock, timers, onRoom, onClose }: SocketDriverOptions) {
+  constructor({ socket, machine, clock, timers, onReceived, onRoom, onClose }: SocketDriverOptions) {
     this.#socket = socket;
     this.#machine = machine;
     this.#clock = clock;
     this.#timers = timers;
+    this.#onReceived = onReceived;
     this.#onRoom = onRoom;
     this.#onClose = onClose;
     this.#sendsInPlace = socket instanceof Socket;
@@ -96,6 +100,7 @@ export class SocketDriver {
       this.#clock.now(),
     );
     if (this.#machine.out.length > 0) this.flushSoon();
+    this.#onReceived?.();
   }
 
   #flushNow(): void {

@@ -15,6 +15,7 @@ const CONNECT_TIMEOUT_MS = 1000;
 const upkeep: UpkeepRules = {
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5000,
+  silenceMs: Number.POSITIVE_INFINITY,
   keepaliveWithoutCalls: false,
   maxIdleMs: Number.POSITIVE_INFINITY,
   maxAgeMs: Number.POSITIVE_INFINITY,

@@ -27,6 +27,8 @@ export interface SubchannelOptions extends Omit<OpenSessionOptions, "queue"> {
   /** Connections at most. */
   readonly maxConnections: number;
   readonly onState: (subchannel: Subchannel) => void;
+  /** The instance has fallen silent on a connection, or speaks again. */
+  readonly onSilence?: (subchannel: Subchannel, session: Session) => void;
   /** The instance says how busy it is. `probed`: because it was asked. */
   readonly onLoad?: (subchannel: Subchannel, load: LoadReport, probed: boolean) => void;
 }
@@ -118,6 +120,11 @@ export class Subchannel implements SessionEvents {
     return this.#queue.size;
   }
 
+  /** It does not answer although calls are open there: it may be gone, without a word. */
+  get silent(): boolean {
+    return this.session?.silent === true;
+  }
+
   /** Asks the instance how busy it is; what comes of it, comes by `onLoad`. */
   probeLoad(nowMs: number): void {
     this.session?.probeLoad?.(nowMs);
@@ -206,6 +213,10 @@ export class Subchannel implements SessionEvents {
     if (!this.#sessions.includes(session)) return;
     this.#aged.add(session);
     this.#openIfWanted();
+  }
+
+  onSilence(session: Session): void {
+    this.#options.onSilence?.(this, session);
   }
 
   onLoad(load: LoadReport, probed: boolean): void {

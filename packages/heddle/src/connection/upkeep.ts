@@ -11,12 +11,15 @@ import type { Random } from "../runtime/random.ts";
 import type { Timer, Timers } from "../runtime/timer.ts";
 import type { Http2Connection } from "../wire/http2/connection.ts";
 import { Keepalive } from "../wire/http2/keepalive.ts";
+import { SilenceWatch } from "./silence-watch.ts";
 
 export interface UpkeepRules {
   /** Silence after which the peer is asked for a sign of life, in ms. `Infinity`: never. */
   readonly keepaliveMs: number;
   /** Further silence after which it is given up, in ms. */
   readonly keepaliveTimeoutMs: number;
+  /** Silence of a peer that reports its load, while calls are open, after which it is asked, and as much again until it counts as silent, in ms. `Infinity`: never. */
+  readonly silenceMs: number;
   /** Ask also while no call is open. */
   readonly keepaliveWithoutCalls: boolean;
   /** Time without a call after which `onIdle` is told, in ms; up to twice as long after a call that lasted. */
@@ -30,7 +33,9 @@ export interface UpkeepOwner {
   readonly machine: Http2Connection;
   /** A PING stands in the machine's output. */
   flushSoon(): void;
-  /** The peer is silent: close. */
+  /** Calls are open, and the peer does not even answer when asked how busy it is. */
+  onSilent?(): void;
+  /** The peer is silent, and has been for long: close. */
   onDead(reason: string): void;
   /** No call for `maxIdleMs`. Told again after as long when the connection stays. */
   onIdle(): void;
@@ -53,6 +58,7 @@ export class Upkeep {
   readonly #rules: UpkeepRules;
   readonly #parts: UpkeepParts;
   readonly #keepalive: Keepalive;
+  readonly #silence: SilenceWatch;
   #maxIdleMs: number;
   #timer: Timer | undefined = undefined;
   #stopped = false;
@@ -72,6 +78,7 @@ export class Upkeep {
     this.#rules = rules;
     this.#parts = parts;
     this.#maxIdleMs = rules.maxIdleMs;
+    this.#silence = new SilenceWatch(rules.silenceMs);
     this.#keepalive = new Keepalive({ everyMs: rules.keepaliveMs, timeoutMs: rules.keepaliveTimeoutMs });
   }
 
@@ -115,6 +122,7 @@ export class Upkeep {
     if (!hasCalls && nowMs - machine.nowMs >= QUIET_MS) this.#owner.onQuiet();
     const nextMs = Math.min(
       this.#checkKeepalive(nowMs, hasCalls),
+      this.#checkSilence(nowMs, hasCalls),
       this.#checkIdle(nowMs, hasCalls),
       this.#checkAge(nowMs),
     );
@@ -146,6 +154,22 @@ export class Upkeep {
       );
     }
     return keepalive.nextMs;
+  }
+
+  #checkSilence(nowMs: number, hasCalls: boolean): number {
+    const { machine } = this.#owner;
+    if (this.dozing || this.#stopped || !machine.peerSpeaksLoad) return Number.POSITIVE_INFINITY;
+    const silence = this.#silence;
+    const advice = silence.check(nowMs, {
+      receivedAtMs: machine.nowMs,
+      dataAtMs: machine.dataAtMs,
+      hasCalls,
+    });
+    if (advice === "ask") {
+      machine.probeLoad();
+      this.#owner.flushSoon();
+    } else if (advice === "silent") this.#owner.onSilent?.();
+    return silence.nextMs;
   }
 
   #checkIdle(nowMs: number, hasCalls: boolean): number {

@@ -46,6 +46,7 @@ export function resolveServerUpkeep(options: ServerConnectionOptions): ServerUpk
   return {
     keepaliveMs: atLeast("keepaliveMs", options.keepaliveMs ?? 60_000, 1),
     keepaliveTimeoutMs: finiteAtLeast("keepaliveTimeoutMs", options.keepaliveTimeoutMs ?? 20_000, 1),
+    silenceMs: Number.POSITIVE_INFINITY,
     keepaliveWithoutCalls: true,
     maxIdleMs: atLeast("maxConnectionIdleMs", options.maxConnectionIdleMs ?? never, 1),
     maxAgeMs: atLeast("maxConnectionAgeMs", options.maxConnectionAgeMs ?? never, 1),

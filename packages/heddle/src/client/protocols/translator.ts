@@ -49,6 +49,10 @@ export abstract class Translator implements StreamOwner, StreamWriter {
     this.call.onLost(reason, sent);
   }
 
+  onSilent(): void {
+    this.call.onSilent();
+  }
+
   onWritable(): void {
     this.call.onWritable();
   }
