@@ -5,6 +5,7 @@ import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { recordOf } from "../call/record.ts";
 import { type ScriptedStream, startScriptedServer, until } from "../connection/scripted-peer.test.ts";
+import { createSeededRandom } from "../runtime/random.ts";
 import type { ClientOptions } from "./options.ts";
 import { createVirtualClient, failureOf } from "./virtual-client.test.ts";
 
@@ -180,6 +181,34 @@ test("hedges stay at their share of the calls, however slow all of them are", as
   const hedges = world.client.records.flatMap(({ attempts }) => attempts.filter(({ hedge }) => hedge)).length;
   assert.ok(hedges > 10 && hedges <= 0.1 * (200 + 40), `${hedges} hedges of 200 calls`);
   await assertIdle(world.client, Number.POSITIVE_INFINITY);
+});
+
+test("retries and hedges together stay within the budget, whether servers fail or say nothing", async () => {
+  for (const seed of [1, 2, 3]) {
+    const random = createSeededRandom(seed);
+    using world = await createWorld(
+      3,
+      (request) => {
+        if (random.next() < 0.5) request.refuse(Code.Unavailable);
+      },
+      { hedging: { maxExtraLoad: 0.5 }, retryBudget: { ratio: 0.1, minPerSecond: 1 } },
+    );
+    await world.train();
+    const calls: Promise<unknown>[] = [];
+    for (let i = 0; i < 60; i++) {
+      for (let j = 0; j < 5; j++) calls.push(world.client.echo.get({}, { timeoutMs: 200 }).catch(() => {}));
+      await world.client.pass(100);
+    }
+    await world.client.pass(500);
+    await Promise.all(calls);
+    // The floor of every ten seconds begun, and what the calls of the training had earned.
+    const most = 300 * 1.1 + 2 * 10 + 4;
+    assert.ok(
+      world.seen.length > 320 && world.seen.length <= most,
+      `${world.seen.length} attempts of 300 calls`,
+    );
+    await assertIdle(world.client, Number.POSITIVE_INFINITY);
+  }
 });
 
 test("a failure that another instance need not share leaves the other attempt its chance", async () => {

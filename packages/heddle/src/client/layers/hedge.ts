@@ -140,6 +140,13 @@ export const hedge: ClientLayer = {
         if (this.#sent < this.#maxAttempts) this.#timer = timers.after(delayMs, () => this.#onTimer());
       }
 
+      /** There may be another instance, or something to spend, when twice as much time has gone by. */
+      #askLater(): void {
+        const pastMs = clock.now() - this.#startedAtMs;
+        if (this.#isUsedUp) return;
+        this.#arm(Math.max(1, pastMs));
+      }
+
       #stopTimer(): void {
         this.#timer?.cancel();
         this.#timer = undefined;
@@ -153,15 +160,20 @@ export const hedge: ClientLayer = {
       #onTimer(): void {
         this.#timer = undefined;
         if (this.#maySend()) {
-          this.#arm(this.#delayMs ?? Number.POSITIVE_INFINITY);
+          if (this.#delayMs !== undefined) this.#arm(this.#delayMs);
           this.#send();
         } else if (this.#running.length === 0) this.#settle(this.#lastFailed ?? this.#call);
+        else this.#askLater();
+      }
+
+      get #isUsedUp(): boolean {
+        return this.#call.attempts - this.#call.unsentAttempts >= this.#maxInAll;
       }
 
       /** Whether there is another instance, time, and something left to spend; takes it out. */
       #maySend(): boolean {
         const call = this.#call;
-        if (call.attempts - call.unsentAttempts >= this.#maxInAll) return false;
+        if (this.#isUsedUp) return false;
         for (const { subchannel } of this.#running) call.noteTried(subchannel);
         if (!endpoints.hasReadyBesides(call.tried)) return false;
         const nowMs = clock.now();
