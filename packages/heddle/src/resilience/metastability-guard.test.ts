@@ -85,9 +85,14 @@ interface Call {
 /**
  * A service that answers one request a millisecond, first come, first served, whether or not anybody still waits, and
  * turns away what finds 1000 before it. Callers give an attempt 200 ms and a call one second, and repeat twice.
- * Load: 80 % of capacity, and three seconds of twice the capacity. Returns good answers for each second.
+ * `load` is a share of the capacity; after ten seconds it is `trigger` for a while. Returns good answers and attempts
+ * for each second.
  */
-function runStorm(allowance: AttemptAllowance, random: Random): { goodput: number[]; attempts: number[] } {
+function runStorm(
+  allowance: AttemptAllowance,
+  random: Random,
+  { load = 0.8, trigger = 2, triggerMs = 3000 } = {},
+): { goodput: number[]; attempts: number[] } {
   const policy = { ...defaultRetryPolicy, perAttemptTimeoutMs: 200 };
   const queue: Attempt[] = [];
   const running: Attempt[] = [];
@@ -126,8 +131,8 @@ function runStorm(allowance: AttemptAllowance, random: Random): { goodput: numbe
   }
 
   for (let nowMs = 0; nowMs < 60_000; nowMs++) {
-    const isTrigger = nowMs >= 10_000 && nowMs < 13_000;
-    for (let left = isTrigger ? 2 : 0.8; random.next() < left; left--) {
+    const isTrigger = nowMs >= 10_000 && nowMs < 10_000 + triggerMs;
+    for (let left = isTrigger ? trigger : load; random.next() < left; left--) {
       const call = { attempts: 0, startedAtMs: nowMs, over: false };
       allowance.callStarted(nowMs);
       send(call, nowMs);
@@ -174,6 +179,20 @@ describe("a retry storm in a simulated service", () => {
       );
       assert.ok(between(withGuard.goodput, 23, 60) > 0.97 * 790, "with it, well again within 10 s");
       assert.equal(guard.brakes(60_000), false, "and the brake is off");
+    });
+  }
+
+  for (const load of [0.5, 0.7, 0.85]) {
+    it(`ends with the guard within ten seconds of its trigger, at ${load} of capacity, whatever that was`, () => {
+      for (const trigger of [1.5, 4]) {
+        for (const triggerMs of [1000, 10_000]) {
+          const guard = new MetastabilityGuard();
+          const allowance = new AttemptAllowance({ budget: new RetryBudget(generous), guard });
+          const { goodput } = runStorm(allowance, createSeededRandom(7), { load, trigger, triggerMs });
+          const carried = between(goodput, 20 + triggerMs / 1000, 60);
+          assert.ok(carried > 0.97 * load * 1000, `${carried} a second after ${triggerMs} ms of ${trigger}`);
+        }
+      }
     });
   }
 
