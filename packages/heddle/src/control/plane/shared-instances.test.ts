@@ -56,7 +56,7 @@ async function startPlane(etcd: FakeEtcd, transport = etcd.transport) {
       .instances.map(({ id }) => id)
       .toSorted()
       .join();
-  return { registry, settings, keeper, warnings, register, kill, stop, ids };
+  return { registry, settings, configs, keeper, warnings, register, kill, stop, ids };
 }
 
 const leaseOf = (etcd: FakeEtcd, id: string) => etcd.kvs.get(`cp/instance/${id}`)?.lease ?? 0n;
@@ -255,4 +255,16 @@ test("after any sequence of events all serve the same, and etcd holds it", async
     }),
     { numRuns: 20 },
   );
+});
+
+test("a service config that is set with one holds at all, and for those that start later", async () => {
+  const etcd = new FakeEtcd();
+  const [a, b] = [await startPlane(etcd), await startPlane(etcd)];
+  await a.keeper.enter({ kind: "config", key: "orders", value: { balancer: "random" } });
+  await etcd.until(() => b.configs.for("orders") !== undefined, "b has it");
+  const late = await startPlane(etcd);
+  assert.deepEqual(late.configs.for("orders"), { balancer: "random" });
+  await b.keeper.enter({ kind: "config", key: "orders", value: undefined });
+  await etcd.until(() => a.configs.for("orders") === undefined, "a has it no more");
+  for (const plane of [a, b, late]) await plane.stop();
 });
