@@ -404,6 +404,30 @@ export const CATALOGUE = {
     "{method} was refused before its handler began: it has {leftMs} ms left, and nine of ten take over {needsMs} ms",
     "give it more time, or find out what makes the method slow",
   ),
+  limitReached: entry(
+    "HDL-2412",
+    Code.ResourceExhausted,
+    "never",
+    "local",
+    "{what} has {count} calls under way and may have no more",
+    "make fewer calls at a time, start more instances, or raise maxConcurrent or concurrencyLimit",
+  ),
+  throttled: entry(
+    "HDL-2413",
+    Code.ResourceExhausted,
+    "never",
+    "local",
+    "{method} was not sent: the service refuses most calls because it is overloaded",
+    "start more instances, or lower the load; mark calls that may be missing as sheddable",
+  ),
+  bulkheadFull: entry(
+    "HDL-2414",
+    Code.Unavailable,
+    "unsent",
+    "peer",
+    "{method} was refused before its handler began: {count} calls of it are under way, as many as this server takes",
+    "start more instances, or raise the server's maxConcurrent for it",
+  ),
 
   // 25xx: the registry.
   registryUnreachable: entry(

@@ -6,6 +6,8 @@
 
 /** The phase that a call is in: which of them it spent its time on is the first question about a slow call. */
 export type CallPhase =
+  /** as many calls of its rule are under way as may be (`maxConcurrent`) */
+  | "waiting for a place"
   /** waiting for the first answer of discovery, or for an instance that can be reached */
   | "waiting for an instance"
   /** an instance is chosen; its connection has no free stream */

@@ -32,6 +32,7 @@ import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } 
 import { ServiceConfigSlots } from "./service-config-slots.ts";
 import { clientStack } from "./stack.ts";
 import type { ChannelStatus } from "./status.ts";
+import { Throttles } from "./throttles.ts";
 
 export interface ChannelOptions {
   readonly target: Target;
@@ -52,6 +53,7 @@ export class Channel {
   readonly #endpoints: Endpoints;
   readonly #start: (call: ClientCall) => void;
   readonly #allowance: AttemptAllowance;
+  readonly #throttles: Throttles;
   readonly #runtime: Runtime;
   readonly #warn: (message: string) => void;
   readonly #configs: ServiceConfigSlots;
@@ -97,12 +99,16 @@ export class Channel {
       ...(http2 === undefined ? {} : { limits: http2 }),
     });
     this.#endpoints.ejections.configure(config?.outlierEjection ?? {});
+    this.#endpoints.limits.configure(config?.concurrencyLimit ?? {});
+    this.#throttles = new Throttles(runtime.random);
+    this.#throttles.configure(config?.throttling ?? {});
     this.#allowance = new AttemptAllowance({ ...this.#retryBounds(config), guard: new MetastabilityGuard() });
     const parts: ClientParts = {
       ...runtime,
       target: target.text,
       endpoints: this.#endpoints,
       allowance: this.#allowance,
+      throttles: this.#throttles,
       authority: this.options.authority ?? authorityOf(target),
       userAgent: `heddle/${VERSION}`,
       protocol,
@@ -178,6 +184,9 @@ export class Channel {
     if (differ(before?.balancer, config?.balancer)) this.#endpoints.use(this.#balancing(config));
     if (differ(before?.outlierEjection, config?.outlierEjection))
       this.#endpoints.ejections.configure(config?.outlierEjection ?? {});
+    if (differ(before?.concurrencyLimit, config?.concurrencyLimit))
+      this.#endpoints.limits.configure(config?.concurrencyLimit ?? {});
+    if (differ(before?.throttling, config?.throttling)) this.#throttles.configure(config?.throttling ?? {});
     if (
       differ(before?.retryBudget, config?.retryBudget) ||
       differ(before?.retryThrottling, config?.retryThrottling)

@@ -22,6 +22,7 @@ import type { Timer } from "../runtime/timer.ts";
 import { readOrcaReport } from "./orca.ts";
 import { attemptOutcome } from "./attempt-outcome.ts";
 import type { ClientCall } from "./call.ts";
+import { ConcurrencyLimits } from "./concurrency-limits.ts";
 import { Ejections } from "./ejections.ts";
 import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
@@ -58,6 +59,7 @@ export interface EndpointsOptions
 
 export class Endpoints {
   readonly ejections: Ejections;
+  readonly limits: ConcurrencyLimits;
   #options: EndpointsOptions;
   #serviceConfig: unknown;
   readonly #set = createEndpointSet();
@@ -84,6 +86,7 @@ export class Endpoints {
   constructor(options: EndpointsOptions) {
     this.#options = options;
     this.ejections = new Ejections({ ...options, onChange: () => this.#updateReady() });
+    this.limits = new ConcurrencyLimits(options.target.text, options.clock, this.#subchannels);
     this.#subsetSeed = options.random.below(2 ** 32);
   }
 
@@ -121,8 +124,23 @@ export class Endpoints {
       const trial = ejections.takeTrial(call, nowMs);
       if (trial !== undefined) return trial;
     }
-    if (this.#sole !== undefined) return this.#sole;
-    const { tried, metadata } = call;
+    if (this.limits.isEngaged) return this.#pickWithinLimits(call, nowMs);
+    return this.#sole ?? this.#choose(call.tried, call, nowMs);
+  }
+
+  /** Those that have as many calls as they may count as tried. */
+  #pickWithinLimits(call: ClientCall, nowMs: number): Subchannel | undefined {
+    if (this.limits.isServiceFull) return undefined;
+    const full = [...this.#subchannels.values()].filter((subchannel) => this.limits.isFull(subchannel));
+    const picked = this.#choose([...full, ...(call.tried ?? [])], call, nowMs) ?? this.#choose(full, call, nowMs);
+    return picked !== undefined && full.includes(picked) ? undefined : picked;
+  }
+
+  #choose(
+    tried: readonly Subchannel[] | undefined,
+    { metadata }: ClientCall,
+    nowMs: number,
+  ): Subchannel | undefined {
     const { balancer, hashHeader } = this.#options;
     const keyText = hashHeader === undefined ? undefined : findField(metadata, hashHeader);
     const key = keyText === undefined ? undefined : hashKey(keyText);
@@ -150,6 +168,8 @@ export class Endpoints {
   /** The one place that hears of the end of every attempt that had an instance, whatever came of it. */
   attemptEnded(call: ClientCall, subchannel: Subchannel): void {
     subchannel.inFlight--;
+    subchannel.ended++;
+    if (call.error !== undefined || this.limits.isEngaged) this.#noteForLimits(call, subchannel);
     const { balancer, clock } = this.#options;
     if (this.#options.readsOrca && call.trailers !== undefined)
       this.#readOrca(call.trailers.fields, subchannel);
@@ -163,6 +183,22 @@ export class Endpoints {
     const outcome = attemptOutcome(call);
     learner?.ended?.(subchannel, nowMs, latencyMs, outcome);
     if (standing !== undefined) this.ejections.attemptEnded(call, standing, nowMs, latencyMs, outcome);
+  }
+
+  #noteForLimits(call: ClientCall, subchannel: Subchannel): void {
+    const wasEngaged = this.limits.isEngaged;
+    this.limits.attemptEnded(call, subchannel);
+    // There is room for one more, of those that came for a place in vain.
+    if (wasEngaged && this.#waiters.size > 0) this.#serveWaiters();
+  }
+
+  #serveWaiters(): void {
+    for (const waiter of [...this.#waiters.keys()]) {
+      const chosen = this.pick(waiter.call, this.#options.clock.now());
+      if (chosen === undefined) return;
+      this.#waiters.delete(waiter);
+      waiter.onInstance(chosen);
+    }
   }
 
   /** Another balancer for the calls to come. What stands on the instances, such as calls in flight, stays with them. */
@@ -181,9 +217,17 @@ export class Endpoints {
   wait(waiter: Waiter): void {
     this.start();
     if (this.#resting) this.#wake();
-    const giveUpAtMs = this.#options.clock.now() + waiter.call.policy.waitForReadyMs;
+    const { maxWaitMs } = this.limits;
+    if (this.#isFull() && maxWaitMs === 0) return waiter.onNoInstance(this.limits.refusal());
+    const waitMs = this.#isFull() ? maxWaitMs : waiter.call.policy.waitForReadyMs;
+    const giveUpAtMs = this.#options.clock.now() + waitMs;
     this.#waiters.set(waiter, giveUpAtMs);
     this.#armWaitTimer(giveUpAtMs);
+  }
+
+  /** There are instances, but all have as many calls as they may. */
+  #isFull(): boolean {
+    return this.limits.isEngaged && [...this.#subchannels.values()].some(({ state }) => state === "ready");
   }
 
   withdraw(waiter: Waiter): void {
@@ -397,6 +441,7 @@ export class Endpoints {
 
   #whyNone(waitForReadyMs: number): HeddleError {
     const { target } = this.#options;
+    if (this.#isFull()) return this.limits.refusal();
     const subchannels = [...this.#subchannels.values()];
     if (subchannels.length > 0) {
       const reasons = new Set(

@@ -12,6 +12,7 @@ import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { ClientProtocolName } from "./options.ts";
+import type { Throttles } from "./throttles.ts";
 
 export interface ClientParts {
   /** What is called, for texts. */
@@ -23,6 +24,7 @@ export interface ClientParts {
   readonly endpoints: Endpoints;
   /** What retries and hedges together may add to the calls. */
   readonly allowance: AttemptAllowance;
+  readonly throttles: Throttles;
   readonly authority: string;
   readonly userAgent: string;
   readonly protocol: ClientProtocolName;

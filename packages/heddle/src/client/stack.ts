@@ -7,10 +7,12 @@ import { cancel } from "./layers/cancel.ts";
 import { deadline } from "./layers/deadline.ts";
 import { hedge } from "./layers/hedge.ts";
 import { inherit } from "./layers/inherit.ts";
+import { limit } from "./layers/limit.ts";
 import { pick } from "./layers/pick.ts";
 import { record } from "./layers/record.ts";
 import { retry } from "./layers/retry.ts";
 import { send } from "./layers/send.ts";
+import { throttle } from "./layers/throttle.ts";
 
 // Two lines of the list are carried out elsewhere: `stub` by `stub.ts` and `invoke.ts`, `interceptors` by
 // `channel-transport.ts`.
@@ -34,6 +36,8 @@ export const clientStack: readonly ClientLayer[] = [
   inherit,
   deadline,
   cancel,
+  throttle,
+  limit,
   retry,
   hedge,
   // ── per attempt ──

@@ -54,6 +54,8 @@ export class Subchannel implements SessionEvents {
   unhealthy = false;
   /** Calls in flight from this client. */
   inFlight = 0;
+  /** Attempts that have ended here. */
+  ended = 0;
   /** How its calls have ended, where instances are ejected for that. */
   standing: Standing | undefined = undefined;
   state: SubchannelState = "idle";

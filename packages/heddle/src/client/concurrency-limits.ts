@@ -1,0 +1,136 @@
+/**
+ * The limits on calls under way to the instances of one channel, and to all of them together
+ * (`resilience/concurrency-limit.ts`). By default nobody has one before there is evidence of overload, and then
+ * `isEngaged` is false and nothing is looked at.
+ */
+import { Code } from "@connectrpc/connect";
+import { HeddleError } from "../call/errors.ts";
+import type { Subchannel } from "../connection/subchannel.ts";
+import {
+  ConcurrencyLimit,
+  limitSettings,
+  type LimitSettings,
+  OverloadEvidence,
+} from "../resilience/concurrency-limit.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { ClientCall } from "./call.ts";
+import { isOverloadAnswer } from "./overload.ts";
+
+/** What is limited: an instance, or the service. */
+interface Limited {
+  readonly evidence: OverloadEvidence;
+  limit: ConcurrencyLimit | undefined;
+}
+
+export class ConcurrencyLimits {
+  /** Somebody has a limit now. */
+  isEngaged = false;
+  readonly #target: string;
+  readonly #clock: Clock;
+  readonly #subchannels: ReadonlyMap<string, Subchannel>;
+  #settings: LimitSettings | undefined;
+  #instances = new WeakMap<Subchannel, Limited>();
+  #service: Limited = { evidence: new OverloadEvidence(), limit: undefined };
+
+  constructor(target: string, clock: Clock, subchannels: ReadonlyMap<string, Subchannel>) {
+    this.#target = target;
+    this.#clock = clock;
+    this.#subchannels = subchannels;
+  }
+
+  configure(options: Partial<LimitSettings> | false): void {
+    this.#settings = options === false ? undefined : limitSettings(options);
+    this.#instances = new WeakMap();
+    this.#service = this.#create();
+    this.isEngaged = this.#settings?.engage === "always";
+  }
+
+  /** How long a call may wait for room, in ms. */
+  get maxWaitMs(): number {
+    return this.#settings?.maxWaitMs ?? 0;
+  }
+
+  /** It may have no further call now. */
+  isFull(subchannel: Subchannel): boolean {
+    const { limit } = this.#of(subchannel);
+    return limit !== undefined && subchannel.inFlight >= limit.limit;
+  }
+
+  /** The service as a whole may have no further call now. */
+  get isServiceFull(): boolean {
+    const { limit } = this.#service;
+    return limit !== undefined && this.#inFlight >= limit.limit;
+  }
+
+  refusal(): HeddleError {
+    return new HeddleError("limitReached", { what: this.#target, count: this.#inFlight });
+  }
+
+  /** Told of attempts that failed, and of all while somebody has a limit. */
+  attemptEnded(call: ClientCall, subchannel: Subchannel): void {
+    if (this.#settings === undefined) return;
+    const dropped = call.error !== undefined && isDropped(call);
+    if (!dropped && !this.isEngaged) return;
+    const nowMs = this.#clock.now();
+    const isTimed = call.error === undefined && call.method.desc.methodKind === "unary";
+    const latencyMs = isTimed ? nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs) : -1;
+    let ended = 0;
+    for (const each of this.#subchannels.values()) ended += each.ended;
+    this.#note(this.#of(subchannel), nowMs, latencyMs, subchannel.inFlight + 1, dropped, subchannel.ended);
+    this.#note(this.#service, nowMs, latencyMs, this.#inFlight + 1, dropped, ended);
+    this.isEngaged = this.#service.limit !== undefined || this.#isAnyLimited();
+  }
+
+  #note(
+    limited: Limited,
+    nowMs: number,
+    latencyMs: number,
+    inFlight: number,
+    dropped: boolean,
+    ended: number,
+  ): void {
+    const settings = this.#settings as LimitSettings;
+    if (limited.limit !== undefined) {
+      limited.limit.ended(nowMs, latencyMs, inFlight, dropped);
+      if (limited.limit.isOver(nowMs)) limited.limit = undefined;
+    } else if (dropped && limited.evidence.dropped(nowMs, ended)) {
+      limited.limit = new ConcurrencyLimit(settings, inFlight, nowMs);
+    }
+  }
+
+  #of(subchannel: Subchannel): Limited {
+    let limited = this.#instances.get(subchannel);
+    if (limited === undefined) {
+      limited = this.#create();
+      this.#instances.set(subchannel, limited);
+    }
+    return limited;
+  }
+
+  #create(): Limited {
+    const settings = this.#settings;
+    const limit =
+      settings?.engage === "always"
+        ? new ConcurrencyLimit(settings, settings.initial, this.#clock.now())
+        : undefined;
+    return { evidence: new OverloadEvidence(), limit };
+  }
+
+  #isAnyLimited(): boolean {
+    for (const subchannel of this.#subchannels.values())
+      if (this.#instances.get(subchannel)?.limit !== undefined) return true;
+    return this.#settings?.engage === "always";
+  }
+
+  get #inFlight(): number {
+    let inFlight = 0;
+    for (const subchannel of this.#subchannels.values()) inFlight += subchannel.inFlight;
+    return inFlight;
+  }
+}
+
+/** It ran out of time on the instance, or was refused there for overload. */
+function isDropped(call: ClientCall): boolean {
+  if (call.error?.code === Code.DeadlineExceeded) return call.sentAtMs >= call.attemptStartedAtMs;
+  return isOverloadAnswer(call);
+}
