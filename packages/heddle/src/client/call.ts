@@ -144,6 +144,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   protected abstract finishAnswer(): void;
   abstract onData(bytes: Uint8Array, start: number, end: number, endStream: boolean): void;
   abstract onWritable(): void;
+  /** For calls that are bound to no connection and never end by themselves. */
+  onDraining?(): void;
 
   // Ways to end early.
 

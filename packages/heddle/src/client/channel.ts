@@ -26,6 +26,7 @@ import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
 import { configuredBalancer } from "./configured-balancer.ts";
 import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
+import { createHealthAsker } from "./ask-health.ts";
 import type { ClientParts } from "./layer.ts";
 import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
@@ -89,6 +90,7 @@ export class Channel {
       resolver,
       ...connections,
       onServiceConfig: (given) => this.#hearServiceConfig(given),
+      watchHealth: (subchannel, service) => askHealth(subchannel, service),
       http,
       http1Connections,
       tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
@@ -118,6 +120,8 @@ export class Channel {
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());
+    const askHealth = createHealthAsker(parts, this.methodOf);
+    this.#endpoints.health.configure(config?.healthCheck?.serviceName, []);
   }
 
   /** What holds for calls of the method. */
@@ -187,6 +191,7 @@ export class Channel {
     if (differ(before?.concurrencyLimit, config?.concurrencyLimit))
       this.#endpoints.limits.configure(config?.concurrencyLimit ?? {});
     if (differ(before?.throttling, config?.throttling)) this.#throttles.configure(config?.throttling ?? {});
+    this.#endpoints.health.configure(config?.healthCheck?.serviceName, this.#endpoints.subchannels.values());
     if (
       differ(before?.retryBudget, config?.retryBudget) ||
       differ(before?.retryThrottling, config?.retryThrottling)
@@ -204,6 +209,7 @@ export class Channel {
         policy,
         random: this.#runtime.random,
         zone: this.options.zone,
+        slowStartMs: this.options.slowStartMs,
         instances: () => this.#endpoints.subchannels.values(),
       }),
       asksAlways: policy === own && typeof own === "function",

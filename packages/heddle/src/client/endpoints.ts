@@ -24,6 +24,7 @@ import { attemptOutcome } from "./attempt-outcome.ts";
 import type { ClientCall } from "./call.ts";
 import { ConcurrencyLimits } from "./concurrency-limits.ts";
 import { Ejections } from "./ejections.ts";
+import { HealthWatches, type HealthWatchesOptions } from "./health-watch.ts";
 import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
 
 /** Somebody who needs an instance. */
@@ -53,6 +54,8 @@ export interface EndpointsOptions
   readonly subset: { readonly above: number; readonly size: number };
   /** Told when discovery says another way how calls are to be made; undefined: it says nothing of it. */
   readonly onServiceConfig: (serviceConfig: unknown) => void;
+  /** Begins to watch how a service of an instance is. */
+  readonly watchHealth: HealthWatchesOptions["watchHealth"];
   /** Without a call for so long, connections are given up until the next one, in ms. */
   readonly idleTimeoutMs: number;
 }
@@ -60,6 +63,7 @@ export interface EndpointsOptions
 export class Endpoints {
   readonly ejections: Ejections;
   readonly limits: ConcurrencyLimits;
+  readonly health: HealthWatches;
   #options: EndpointsOptions;
   #serviceConfig: unknown;
   readonly #set = createEndpointSet();
@@ -87,6 +91,7 @@ export class Endpoints {
     this.#options = options;
     this.ejections = new Ejections({ ...options, onChange: () => this.#updateReady() });
     this.limits = new ConcurrencyLimits(options.target.text, options.clock, this.#subchannels);
+    this.health = new HealthWatches({ ...options, onChange: () => this.#updateReady() });
     this.#subsetSeed = options.random.below(2 ** 32);
   }
 
@@ -156,7 +161,7 @@ export class Endpoints {
   hasReadyBesides(tried: readonly Subchannel[] | undefined): boolean {
     for (const subchannel of this.#subchannels.values()) {
       if (
-        subchannel.state === "ready" &&
+        this.#isReady(subchannel) &&
         this.#isAvailable(subchannel) &&
         tried?.includes(subchannel) !== true
       )
@@ -328,6 +333,7 @@ export class Endpoints {
       tls: tls ?? (endpoint.tls === true ? this.#tlsForHinted() : undefined),
       onState: ({ state }) => {
         if (state === "ready") this.ejections.reconnected(subchannel);
+        this.health.follow(subchannel);
         this.#updateReady();
       },
       onSilence: (_, session) => this.#onSilence(subchannel, session),
@@ -393,9 +399,14 @@ export class Endpoints {
     return !subchannel.unhealthy && !subchannel.silent && !this.ejections.isOut(subchannel);
   }
 
+  /** Connected, and serving where it is asked for that: no other can get calls, however few there are. */
+  #isReady(subchannel: Subchannel): boolean {
+    return subchannel.state === "ready" && this.health.faultOf(subchannel) === undefined;
+  }
+
   #updateReady(): void {
     if (this.#stop.signal.aborted) return;
-    const ready = [...this.#subchannels.values()].filter((subchannel) => subchannel.state === "ready");
+    const ready = [...this.#subchannels.values()].filter((subchannel) => this.#isReady(subchannel));
     this.ejections.resize(ready);
     const available = healthyOrAll(ready, (subchannel) => this.#isAvailable(subchannel));
     this.#sole = available.length === 1 && !this.#options.asksAlways ? available[0] : undefined;
@@ -445,7 +456,10 @@ export class Endpoints {
     const subchannels = [...this.#subchannels.values()];
     if (subchannels.length > 0) {
       const reasons = new Set(
-        subchannels.map(({ address, state, lastError }) => lastError || `${address} is ${state}`),
+        subchannels.map((subchannel) => {
+          const { address, state, lastError } = subchannel;
+          return this.health.faultOf(subchannel) ?? (lastError || `${address} is ${state}`);
+        }),
       );
       return new HeddleError("noneReady", {
         target: target.text,

@@ -30,6 +30,8 @@ export interface StreamOwner {
   onLost(reason: string, sent: boolean): void;
   /** The peer answers nothing although it was asked. The owner may let go of the stream and go elsewhere. */
   onSilent?(): void;
+  /** The connection takes no more streams; this one may go on. */
+  onDraining?(): void;
   /** The stream takes more data. */
   onWritable(): void;
 }

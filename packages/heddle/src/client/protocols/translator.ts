@@ -53,6 +53,10 @@ export abstract class Translator implements StreamOwner, StreamWriter {
     this.call.onSilent();
   }
 
+  onDraining(): void {
+    this.call.onDraining?.();
+  }
+
   onWritable(): void {
     this.call.onWritable();
   }
