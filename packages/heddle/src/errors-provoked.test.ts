@@ -26,6 +26,9 @@ import {
 } from "./connection/scripted-peer.test.ts";
 import { dial } from "./connection/dial.ts";
 import { Echo } from "./contract/echo-service.test.ts";
+import { registryOfServices } from "./contract/registry-of-services.ts";
+import { createBinding } from "./contract/rest/binding.ts";
+import { readRequest } from "./contract/rest/read-request.ts";
 import { startControlPlane } from "./control/plane/plane.ts";
 import { registryRefusal } from "./discovery/registry-error.ts";
 import { createMesh } from "./mesh.ts";
@@ -193,6 +196,14 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
       (async () =>
         createTransport({ target: "127.0.0.1:1", serviceConfig: { methods: [{ timeoutMs: -1 }] } }))(),
     ),
+  httpRuleInvalid: () =>
+    thrownBy(() =>
+      createBinding(Echo.method.say, {
+        pattern: { case: "get", value: "/v1/{id}" },
+        body: "",
+        responseBody: "",
+      }),
+    ),
   requestInvalid: async () => {
     await using transport = createTransport({ target: newAddress() });
     return await failure(createClient(Echo, transport).say({ value: "no bytes" as never }));
@@ -295,6 +306,12 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
   connectVersion: () =>
     requestByHand(requestHead({ "content-type": "application/proto", "connect-protocol-version": "2" })),
   httpMethod: () => requestByHand(requestHead({ ":method": "GET" })),
+  parameterInvalid: () =>
+    thrownBy(() => {
+      const pattern = { case: "get", value: "/v1/say" } as const;
+      const binding = createBinding(Echo.method.say, { pattern, body: "", responseBody: "" });
+      readRequest(binding, { captured: [], query: "id=7", body: undefined }, registryOfServices([Echo]));
+    }),
 
   protocolError: () => breakHttp2(frame(0, 0, 0)),
   flowControl: () => breakHttp2(frame(8, 0, 0, Uint8Array.of(0x7f, 0xff, 0xff, 0xff))),

@@ -106,6 +106,14 @@ export const CATALOGUE = {
     "service config of {where} is not valid: {reason}",
     "correct what is named; docs/reference/service-config.md has all fields, and `heddle config validate` checks a file",
   ),
+  httpRuleInvalid: entry(
+    "HDL-1009",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    "the HTTP rule of {method} cannot be served: {reason}",
+    "correct the method's option (google.api.http)",
+  ),
 
   // 21xx: finding an instance and reaching it.
   noInstance: entry(
@@ -321,6 +329,14 @@ export const CATALOGUE = {
     "peer",
     'version "{version}" of the Connect protocol is not spoken here, only 1',
     "send connect-protocol-version: 1, or connect=v1 in the query of a GET",
+  ),
+  parameterInvalid: entry(
+    "HDL-2313",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    'parameter "{parameter}" of {method} is not valid: {reason}',
+    "compare the parameter with the field of the request that it names",
   ),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.

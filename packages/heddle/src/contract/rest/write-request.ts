@@ -1,0 +1,185 @@
+/**
+ * The HTTP request that a request message is sent as: what a REST client needs. What `readRequest` makes of it is the
+ * same message; only an empty message that would stand in the query is lost, for a query has no form for it.
+ */
+import {
+  type DescField,
+  type DescMessage,
+  isFieldSet,
+  type JsonObject,
+  type Message,
+  type Registry,
+  toJson,
+} from "@bufbuild/protobuf";
+import { HeddleError, reasonText } from "../../call/errors.ts";
+import type { Binding, BoundVariable } from "./binding.ts";
+import { MAX_DEPTH, valueOf } from "./field-path.ts";
+import { fieldTextOf } from "./field-text.ts";
+import { isRawBody, rawBodyFields } from "./http-body.ts";
+import { isDots, type PathSegment } from "./path-template.ts";
+import { encodeSegment, encodeSegments } from "./path-text.ts";
+import { isEntered } from "./query-fields.ts";
+import type { BodyContent } from "./read-request.ts";
+
+export interface WrittenRequest {
+  readonly binding: Binding;
+  readonly httpMethod: string;
+  readonly path: string;
+  /** Without a question mark; empty when there is none. */
+  readonly query: string;
+  readonly body: BodyContent | undefined;
+}
+
+/**
+ * By the first of a method's bindings that the message fits: whose variables are set to what their templates match.
+ * Throws `requestInvalid` with what the first one misses when none fits, and for what neither path, query nor body has a form for.
+ */
+export function writeRequest(
+  bindings: readonly Binding[],
+  message: Message,
+  registry: Registry,
+): WrittenRequest {
+  let first: unknown;
+  for (const binding of bindings) {
+    let path: string;
+    try {
+      path = writePath(binding, message);
+    } catch (error) {
+      first ??= error;
+      continue;
+    }
+    try {
+      const httpMethod = binding.httpMethod === "*" ? "POST" : binding.httpMethod;
+      const query = binding.body.kind === "all" ? "" : writeQuery(binding, message);
+      return { binding, httpMethod, path, query, body: writeBody(binding, message, registry) };
+    } catch (error) {
+      throw invalid(binding, error);
+    }
+  }
+  throw invalid(bindings[0], first ?? new Error("it has no HTTP rule"));
+}
+
+function writePath(binding: Binding, message: Message): string {
+  const { segments, verb } = binding.template;
+  const parts: string[] = [];
+  for (let i = 0; i < segments.length; ) {
+    const variable = binding.variables.find(({ start }) => start === i);
+    if (variable === undefined) {
+      parts.push(writeOutside(segments[i++] as PathSegment));
+      continue;
+    }
+    const value = writeVariable(variable, message);
+    checkMatch(variable, segments.slice(variable.start, variable.end), value);
+    // `**` may be no segment at all.
+    if (value !== "") parts.push(variable.single ? encodeSegment(value) : encodeSegments(value));
+    i = variable.end;
+  }
+  return `/${parts.join("/")}${verb === undefined ? "" : `:${encodeSegment(verb)}`}`;
+}
+
+/** A wildcard that no variable captures has no value: any will do. */
+function writeOutside(segment: PathSegment): string {
+  return segment.kind === "literal" ? encodeSegment(segment.text) : "-";
+}
+
+function writeVariable({ name, path, text }: BoundVariable, message: Message): string {
+  let parent = message;
+  for (const field of path.slice(0, -1)) {
+    const inner = valueOf(parent, field);
+    if (inner === undefined) throw new Error(`${name} stands in the path and is not set`);
+    parent = inner as Message;
+  }
+  const field = path.at(-1) as DescField;
+  // Where absence and the zero value are the same, the zero is there.
+  const value = valueOf(parent, field) ?? (parent as unknown as Record<string, unknown>)[field.localName];
+  if (value === undefined || (field.oneof !== undefined && !isFieldSet(parent, field)))
+    throw new Error(`${name} stands in the path and is not set`);
+  return text.write(value);
+}
+
+/** Throws when the value is not what the variable's part of the template matches. */
+function checkMatch({ name, single }: BoundVariable, segments: readonly PathSegment[], value: string): void {
+  const parts = single ? [value] : value === "" ? [] : value.split("/");
+  const isMatch = segments.every((segment, i) => {
+    if (segment.kind === "rest") return parts.length - i < 2 || parts[i] !== "";
+    const part = parts[i];
+    return segment.kind === "one" ? part !== undefined && part !== "" : part === segment.text;
+  });
+  const isWhole = parts.length <= segments.length || segments.at(-1)?.kind === "rest";
+  if (!isMatch || !isWhole) {
+    const shown = segments
+      .map((segment) => SHOWN[segment.kind] ?? (segment as { text: string }).text)
+      .join("/");
+    throw new Error(`${name} stands in the path, and "${value}" is not of the form ${shown}`);
+  }
+  if (parts.some(isDots)) throw new Error(`${name} stands in the path, where "${value}" means another path`);
+}
+
+const SHOWN: Partial<Record<PathSegment["kind"], string>> = { one: "*", rest: "**" };
+
+function writeQuery(binding: Binding, message: Message): string {
+  const pairs: string[] = [];
+  const { body, method, variables } = binding;
+  const visit = (desc: DescMessage, inner: Message, prefix: readonly DescField[]): void => {
+    for (const field of desc.fields) {
+      const path = [...prefix, field];
+      if (prefix.length === 0 && body.kind === "field" && body.field === field) continue;
+      if (variables.some((variable) => isSamePath(variable.path, path))) continue;
+      const value = valueOf(inner, field);
+      if (value === undefined) continue;
+      const name = path.map((each) => each.name).join(".");
+      if (path.length > MAX_DEPTH) throw new Error(`${name} is nested more than ${MAX_DEPTH} deep`);
+      const text = fieldTextOf(field);
+      if (text === undefined) {
+        if (!isEntered(field)) throw new Error(`${name} is set, and has no form in a query`);
+        visit(field.message as DescMessage, value as Message, path);
+        continue;
+      }
+      for (const item of field.fieldKind === "list" ? (value as unknown[]) : [value])
+        pairs.push(`${name}=${encodeSegment(text.write(item))}`);
+    }
+  };
+  visit(method.input, message, []);
+  return pairs.join("&");
+}
+
+function isSamePath(a: readonly DescField[], b: readonly DescField[]): boolean {
+  return a.length === b.length && a.every((field, i) => field === b[i]);
+}
+
+function writeBody(binding: Binding, message: Message, registry: Registry): BodyContent | undefined {
+  const { body, method, variables } = binding;
+  if (body.kind === "none") return undefined;
+  const desc = body.kind === "field" ? body.field.message : method.input;
+  if (desc !== undefined && isRawBody(desc)) {
+    const raw = (body.kind === "field" ? valueOf(message, body.field) : message) as Message | undefined;
+    if (raw === undefined) return undefined;
+    const { contentType, data } = rawBodyFields(desc);
+    return {
+      kind: "raw",
+      contentType: (valueOf(raw, contentType) as string | undefined) ?? "",
+      data: (valueOf(raw, data) as Uint8Array | undefined) ?? new Uint8Array(0),
+    };
+  }
+  const json = toJson(method.input, message, { registry }) as JsonObject;
+  for (const { path } of variables) remove(json, path);
+  if (body.kind === "all") return { kind: "json", json };
+  const value = json[body.field.jsonName];
+  return value === undefined ? undefined : { kind: "json", json: value };
+}
+
+/** What stands in the path does not stand in the body as well. */
+function remove(json: JsonObject, path: readonly DescField[]): void {
+  let object: JsonObject | undefined = json;
+  for (const field of path.slice(0, -1)) object = object?.[field.jsonName] as JsonObject | undefined;
+  if (object !== undefined) delete object[(path.at(-1) as DescField).jsonName];
+}
+
+function invalid(binding: Binding | undefined, cause: unknown): HeddleError {
+  const method = binding && `${binding.method.parent.typeName}/${binding.method.name}`;
+  return new HeddleError(
+    "requestInvalid",
+    { method: method ?? "a method", reason: reasonText(cause) },
+    { cause },
+  );
+}
