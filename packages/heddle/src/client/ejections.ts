@@ -72,7 +72,8 @@ export class Ejections {
   resize(ready: readonly Subchannel[]): void {
     if (this.#detector === undefined) return;
     let unavailable = 0;
-    for (const { unhealthy, standing } of ready) if (unhealthy && standing?.state === "in") unavailable++;
+    for (const { unhealthy, silent, standing } of ready)
+      if ((unhealthy || silent) && standing?.state === "in") unavailable++;
     this.#detector.resize(ready.length, unavailable);
   }
 

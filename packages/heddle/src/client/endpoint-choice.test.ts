@@ -64,6 +64,29 @@ test("a zone with fewer instances than an even share takes no more than these ar
   assert.ok(own.requests.length > 100 && own.requests.length < 180, `${own.requests.length} of 300 stayed`);
 });
 
+test("a new instance gets its share little by little", async () => {
+  using old = answering("slow-start-old");
+  using fresh = answering("slow-start-new");
+  const { client, discovery } = createWorld({ balancer: "weighted_round_robin", slowStartMs: 10_000 });
+  using _ = client;
+  const endpoints = [old, fresh].map(({ address }) => createEndpoint({ address }));
+  discovery.tell(endpoints.slice(0, 1));
+  await client.ready(1);
+  discovery.tell(endpoints);
+  await client.ready(2);
+  const shareOfNew = async (): Promise<number> => {
+    const before = fresh.requests.length;
+    for (let i = 0; i < 110; i++) await client.echo.say({});
+    return fresh.requests.length - before;
+  };
+  assert.equal(await shareOfNew(), 10);
+  await client.pass(5000);
+  const halfWay = await shareOfNew();
+  assert.ok(halfWay > 30 && halfWay < 42, `${halfWay} of 110 half way`);
+  await client.pass(6000);
+  assert.equal(await shareOfNew(), 55);
+});
+
 test("of very many instances a client connects to its part, and follows when the part changes", async () => {
   using servers = new DisposableStack();
   const all = Array.from({ length: 12 }, (_, n) => servers.use(answering(`subset-${n}`)));

@@ -14,6 +14,7 @@ test("defaults are those of the documentation", () => {
     defaultTimeoutMs: 15_000,
     balancer: "default",
     hedging: false,
+    slowStartMs: 0,
     subset: { above: Number.POSITIVE_INFINITY, size: Number.POSITIVE_INFINITY },
     compressMinBytes: 1024,
     protocol: "auto",

@@ -46,14 +46,23 @@ export interface ClientOptions extends ConnectionOptions {
    */
   readonly zone?: string;
   /**
+   * Time in which the share of a new instance grows from a tenth to all of it, in ms, for caches that are cold and code that
+   * is not compiled yet. For policies that go by weights (`weighted_round_robin`, `weighted_least_request` and others);
+   * `default` sees itself who is slow. Default 0: at once. Envoy: `slow_start_window`.
+   */
+  readonly slowStartMs?: number;
+  /**
    * A client of a large service connects to a part of it: of more than `above` instances (default 100) to `size`
    * (default 50), drawn so that all clients together use all instances alike. `false`: always to all.
    * Default `false`. Envoy, gRPC A68: random subsetting.
    */
   readonly subset?: { readonly above?: number; readonly size?: number } | boolean;
-  /** Attempts in all for a call that may be repeated, 1 to switch repeating off. Default 3. gRPC: `maxAttempts`. */
+  /**
+   * Attempts in all for a call that may be repeated, 1 to switch repeating off. More than 5 are never made. Default 3.
+   * gRPC: `maxAttempts`.
+   */
   readonly maxAttempts?: number;
-  /** Bounds what retries may add to the traffic. Default: 10 % of calls plus 3 a second. */
+  /** Bounds what retries and hedges together may add to the traffic. Default: 10 % of calls plus 3 a second. */
   readonly retryBudget?: RetryBudgetOptions;
   /**
    * Sends unary calls that are slow to a second instance as well and takes the first answer, where the contract says
@@ -149,6 +158,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     defaultTimeoutMs: atLeast("defaultTimeoutMs", options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS, 1),
     balancer: knownBalancer(options.balancer ?? "default"),
     maxAttempts: atLeast("maxAttempts", options.maxAttempts ?? 3, 1),
+    slowStartMs: finiteAtLeast("slowStartMs", options.slowStartMs ?? 0, 0),
     subset: resolveSubset(options.subset ?? false),
     connections: resolveConnectionOptions(options),
     waitForReadyMs: finiteAtLeast("waitForReadyMs", options.waitForReadyMs ?? 3000, 0),
