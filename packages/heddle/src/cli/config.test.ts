@@ -68,6 +68,6 @@ test("what cannot be done says why", async () => {
   assert.match(missing.stderr, /nothing\.yaml cannot be read: ENOENT/);
   const away = await runCli(["config", "show", "--registry", "127.0.0.1:1"]);
   assert.equal(away.code, 3);
-  assert.match(away.stderr, /^heddle config: registry heddle:\/\/127\.0\.0\.1:1 cannot be reached/);
+  assert.match(away.stderr, /^heddle config: registry 127\.0\.0\.1:1 cannot be reached/);
   assert.equal((await runCli(["config", "frobnicate"])).code, 2);
 });
