@@ -332,6 +332,104 @@ test("a server that asks for no further attempts gets none", async () => {
   assert.equal(world.seen.length, 1);
 });
 
+/** gRPC's form, without quantile and without retries beside it. */
+const grpcHedging = (delay: string): Partial<ClientOptions> => ({
+  hedging: false,
+  serviceConfig: {
+    methodConfig: [
+      {
+        name: [{}],
+        hedgingPolicy: { maxAttempts: 3, hedgingDelay: delay, nonFatalStatusCodes: ["UNAVAILABLE"] },
+      },
+    ],
+  },
+});
+
+test("in gRPC's form a failure that is not fatal is followed by the next attempt at once", async () => {
+  using world = await createWorld(
+    3,
+    (request, index) => (index < 2 ? request.refuse(Code.Unavailable) : request.answer(message(2))),
+    grpcHedging("10s"),
+  );
+  await world.train();
+  const call = world.client.echo.say({});
+  await world.client.pass(100);
+  assert.deepEqual([...(await call).value], [2], "and for any method that it names");
+  assert.deepEqual(
+    world.client.records[0]?.attempts.map(({ status }) => status),
+    ["UNAVAILABLE", "UNAVAILABLE", "OK"],
+  );
+  assert.equal(new Set(world.client.records[0]?.attempts.map(({ instance }) => instance)).size, 3);
+});
+
+test("in gRPC's form all attempts leave, one delay after the other, and the last failure is the call's", async () => {
+  using world = await createWorld(4, () => {}, grpcHedging("0.1s"));
+  await world.train();
+  const { pending } = world.client.time;
+  const call = failureOf(world.client.echo.say({}));
+  await world.client.pass(350);
+  assert.equal(world.seen.length, 3);
+  for (const index of [1, 2, 0]) {
+    world.seen[index]?.refuse(Code.Unavailable, `it was ${index}`);
+    await world.client.pass(50);
+  }
+  const error = await call;
+  assert.equal(error.rawMessage, "it was 0");
+  assert.deepEqual(
+    recordOf(error)?.attempts.map(({ error }) => error),
+    ["it was 1", "it was 2", "it was 0"],
+  );
+  await assertIdle(world.client, pending);
+});
+
+test("in gRPC's form a server that says when is waited for, and one that says never ends it", async () => {
+  for (const [pushback, attempts] of [
+    ["400", 2],
+    ["-1", 1],
+    ["", 1],
+  ] as const) {
+    using world = await createWorld(
+      2,
+      (request, index) =>
+        index === 0
+          ? request.sendFields([...head, "grpc-status", "14", "grpc-retry-pushback-ms", pushback], true)
+          : request.answer(message(1)),
+      grpcHedging("0.05s"),
+    );
+    await world.train();
+    const { pending } = world.client.time;
+    const call = world.client.echo.say({}).catch(() => {});
+    await world.client.pass(390);
+    assert.equal(world.seen.length, 1);
+    await world.client.pass(100);
+    await call;
+    assert.equal(world.seen.length, attempts);
+    assert.equal(world.client.records[0]?.attempts.length, attempts);
+    await assertIdle(world.client, pending);
+  }
+});
+
+test("a cancellation while the next attempt is waited for ends the call, and the record has what was made", async () => {
+  using world = await createWorld(
+    2,
+    (request) => request.sendFields([...head, "grpc-status", "14", "grpc-retry-pushback-ms", "900"], true),
+    grpcHedging("0.05s"),
+  );
+  await world.train();
+  const { pending } = world.client.time;
+  const gone = new AbortController();
+  const call = failureOf(world.client.echo.say({}, { timeoutMs: 5000, signal: gone.signal }));
+  await world.client.pass(200);
+  gone.abort();
+  const error = await call;
+  assert.equal(error.code, Code.Canceled);
+  assert.deepEqual(
+    recordOf(error)?.attempts.map(({ status }) => status),
+    ["UNAVAILABLE"],
+  );
+  await assertIdle(world.client, pending);
+});
+
 test("a connection that dies under one attempt takes only that one along", async () => {
   using world = await createWorld(2, () => {});
   const { client } = world;
@@ -370,7 +468,12 @@ test("whatever servers do, in any order, hedged calls end exactly once and leave
       fc.array(step, { minLength: 1, maxLength: 12 }),
       fc.integer({ min: 1, max: 6 }),
       fc.option(fc.nat({ max: 300 }), { nil: undefined }),
-      async (steps, count, cancelAfterMs) => {
+      fc.constantFrom<Partial<ClientOptions>>({ hedging: { maxExtraLoad: 0.9 } }, grpcHedging("0.02s"), {
+        serviceConfig: {
+          methods: [{ retry: { perAttemptTimeoutMs: 50 }, hedge: { delayMs: 10, maxExtraLoad: 2 } }],
+        },
+      }),
+      async (steps, count, cancelAfterMs, options) => {
         using world = await createWorld(
           3,
           (request, index) => {
@@ -379,7 +482,7 @@ test("whatever servers do, in any order, hedged calls end exactly once and leave
               if (request.resetCode === undefined && !request.stream.localClosed) act[what](request);
             });
           },
-          { hedging: { maxExtraLoad: 0.9 } },
+          options,
         );
         const { client } = world;
         await world.train();
@@ -399,6 +502,6 @@ test("whatever servers do, in any order, hedged calls end exactly once and leave
         await assertIdle(client, Number.POSITIVE_INFINITY);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });

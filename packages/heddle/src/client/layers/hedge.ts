@@ -81,12 +81,11 @@ export const hedge: ClientLayer = {
         // One that lost: the layers below have let go of it, and nothing is left but its line in the record.
         if (this.#over) return this.#note(attempt);
         this.#running.splice(this.#running.indexOf(attempt), 1);
-        if (this.#isSettledBy(attempt)) return this.#settle(attempt);
+        if (this.#endsIt(attempt)) return this.#settle(attempt);
         this.#note(attempt);
         this.#lastFailed = attempt;
         if (isHeddleError(attempt.error) && attempt.error.retry === "unsent") this.#call.unsentAttempts++;
-        if (attempt !== this.#call) return;
-        this.#call.holder = this;
+        if (attempt === this.#call) this.#call.holder = this;
         if (this.#running.length > 0) return;
         this.#call.phase = "backing off";
         this.#timer?.keepAlive(true);
@@ -117,8 +116,11 @@ export const hedge: ClientLayer = {
         for (const attempt of this.#running.splice(0)) attempt.endAttempt(overtaken(attempt));
       }
 
-      /** Success, and failures that say the same of every attempt, settle it; others only when nothing can follow. */
-      #isSettledBy(attempt: UnaryCall): boolean {
+      /**
+       * Success ends the race, and so do failures that say the same of every attempt; others only when none runs and
+       * nothing is to follow.
+       */
+      #endsIt(attempt: UnaryCall): boolean {
         const { error } = attempt;
         const { policy, aborted } = this.#call;
         if (error === undefined || aborted) return true;
@@ -129,10 +131,11 @@ export const hedge: ClientLayer = {
         const pushbackMs = pushbackOf(attempt);
         if (isForbidden(pushbackMs)) this.#sendNoMore();
         // With a retry policy it is the layer outside that goes on when none runs any more; gRPC has one or the other.
-        if (policy.retry !== undefined) return this.#running.length === 0;
-        allowance.attemptFailed();
-        if (!isForbidden(pushbackMs)) this.#arm(pushbackMs ?? 0);
-        return this.#running.length === 0 && this.#timer === undefined;
+        else if (policy.retry === undefined) this.#arm(pushbackMs ?? 0);
+        const ends = this.#running.length === 0 && (policy.retry !== undefined || this.#timer === undefined);
+        // What ends it is counted outside, where that knows the policy or hears the server forbid it.
+        if (!ends || (policy.retry === undefined && !isForbidden(pushbackMs))) allowance.attemptFailed();
+        return ends;
       }
 
       #arm(delayMs: number): void {
@@ -183,6 +186,7 @@ export const hedge: ClientLayer = {
 
       #send(): void {
         this.#sent++;
+        if (this.#running.length === 0) this.#call.phase = "waiting for the answer";
         const attempt = new HedgeAttempt(this.#call, this);
         this.#call.attempts++;
         this.#running.push(attempt);
