@@ -7,6 +7,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { EncodingName } from "../wire/compression.ts";
+import type { BulkheadRule } from "./bulkhead-rule.ts";
 import type { ServerCall } from "./call.ts";
 import type { CorsPolicy } from "./cors.ts";
 import type { Gate } from "./gate.ts";
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly orcaTrailer: ((nowMs: number) => string) | undefined;
   /** Refuses what is too much; undefined when it is switched off. */
   readonly gate: Gate | undefined;
+  /** How many calls of some methods may run at a time. */
+  readonly bulkheads: readonly BulkheadRule[];
   readonly interceptors: readonly Interceptor[];
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;

@@ -18,6 +18,7 @@ import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { AdmissionOptions } from "../resilience/admission.ts";
+import { type BulkheadRule, checkBulkheads } from "./bulkhead-rule.ts";
 import type { ServerCall } from "./call.ts";
 import { type CorsOptions, createCorsPolicy } from "./cors.ts";
 import { createGate } from "./gate.ts";
@@ -102,6 +103,12 @@ export interface ServerOptions extends ServerConnectionOptions {
    * pause. See docs/guides/overload.md.
    */
   readonly admission?: AdmissionOptions | false;
+  /**
+   * Calls that may run at a time, by method or service; further ones are refused with HDL-2414 and go to another instance,
+   * so that one slow method does not take the whole process: `[{ names: [{ service: "shop.v1.Reports" }], maxConcurrent: 8 }]`.
+   * Of the rules that name a method the most exact one holds. Default: none.
+   */
+  readonly bulkheads?: readonly BulkheadRule[];
   /** Limits of HTTP/2 against a peer that misbehaves. */
   readonly http2?: Partial<Http2Limits>;
   /** Limits of HTTP/1.1 against a peer that misbehaves. */
@@ -189,6 +196,7 @@ class RunningServer implements Server {
       load,
       orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
       gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),
+      bulkheads: checkBulkheads(options.bulkheads ?? []),
       interceptors: options.interceptors ?? [],
       maxReceiveBytes: atLeast(
         "maxReceiveMessageBytes",

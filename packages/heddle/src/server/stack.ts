@@ -4,6 +4,7 @@
  */
 import type { ServerLayer } from "./layer.ts";
 import { admit } from "./layers/admit.ts";
+import { bulkhead } from "./layers/bulkhead.ts";
 import { cors } from "./layers/cors.ts";
 import { deadline } from "./layers/deadline.ts";
 import { load } from "./layers/load.ts";
@@ -40,6 +41,7 @@ export const serverStack: readonly ServerLayer[] = [
   load,
   deadline,
   admit,
+  bulkhead,
   context,
   interceptors,
   handle,

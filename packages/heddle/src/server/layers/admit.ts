@@ -6,8 +6,8 @@ import { parseTraceparent } from "../../call/trace.ts";
 import { COHORTS } from "../../resilience/admission.ts";
 import type { Random } from "../../runtime/random.ts";
 import type { ServerCall } from "../call.ts";
-import { DroppingReader } from "../http-refusal.ts";
 import type { ServerLayer } from "../layer.ts";
+import { refuseCall } from "../refuse-call.ts";
 
 /** Refuses what would wait too long or could not be done in time. Decided in `resilience/admission.ts`. */
 export const admit: ServerLayer = {
@@ -40,24 +40,8 @@ export const admit: ServerLayer = {
       if (!call.ended) link.up(call);
     };
 
-    /**
-     * The answer waits for the end of the request, which mostly has come with its head: an answer before it costs a
-     * reset of the stream, and so many resets look like an attack. Who streams is not waited for.
-     */
-    function refuse(call: ServerCall, error: HeddleError, pushbackMs: number): void {
-      call.pushbackMs = pushbackMs;
-      // Connect has no field of its own for it; gRPC and gRPC-Web write it with the status.
-      if (call.protocolName === "connect")
-        call.answerFields = [...call.answerFields, "grpc-retry-pushback-ms", String(pushbackMs)];
-      call.finish = settle;
-      const end = () => {
-        call.error ??= error;
-        settle(call);
-      };
-      const { methodKind } = call.method;
-      if (methodKind === "client_streaming" || methodKind === "bidi_streaming") end();
-      else call.reader = new DroppingReader(call, end);
-    }
+    const refuse = (call: ServerCall, error: HeddleError, pushbackMs: number) =>
+      refuseCall(call, error, pushbackMs, settle);
 
     function refuseOverload(call: ServerCall, nowMs: number): void {
       const delayMs = Math.round(admission.delayMs(nowMs));
