@@ -24,9 +24,11 @@ export interface ConnectionOptions {
    */
   readonly keepaliveTimeoutMs?: number;
   /**
-   * Silence of an instance, while calls are open, after which it is asked how busy it is, in ms; and as much again until
-   * it counts as silent: it gets no new calls, and those that may be repeated go elsewhere; the connection stays.
-   * Default 1 000; `Infinity` for never. Only instances of Heddle can be asked so often; for others there is `keepaliveMs`.
+   * Silence of an instance, while calls are open, after which it is asked how busy it is, in ms. When its answer is so late
+   * that by its answers so far this is one chance in 10^8 (φ accrual; mostly after another 0.8 of this time), it counts as
+   * silent: it gets no new calls, and those that may be repeated go elsewhere; the connection stays, and the first byte
+   * ends it. Default 1 000; `Infinity` for never. Only instances of Heddle can be asked so often; for others there is
+   * `keepaliveMs`.
    */
   readonly silenceMs?: number;
   /** Ask also while no call is open. Default false. gRPC: `KEEPALIVE_PERMIT_WITHOUT_CALLS`. */

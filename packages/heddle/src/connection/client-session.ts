@@ -185,6 +185,7 @@ export class ClientSession implements Session, UpkeepOwner {
     this.#probedAtMs = nowMs;
     this.#probeDueMs = nowMs + PROBE_LOST_MS;
     this.machine.probeLoad();
+    this.#upkeep.askedLoad(nowMs);
     this.#driver.flushSoon();
   }
 
@@ -301,7 +302,10 @@ export class ClientSession implements Session, UpkeepOwner {
       onPong: () => {},
       onLoadProbe: () => {},
       onLoadReport: (load, probed) => {
-        if (probed) this.#probeDueMs = this.#probedAtMs + LEAST_PROBE_DISTANCE_MS;
+        if (probed) {
+          this.#probeDueMs = this.#probedAtMs + LEAST_PROBE_DISTANCE_MS;
+          this.#upkeep.heardLoad(this.machine.nowMs);
+        }
         this.#options.onLoad(load, probed);
       },
       onConnectionError: (error) => this.#driver.end(error.rawMessage),

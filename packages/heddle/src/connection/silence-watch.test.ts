@@ -21,14 +21,41 @@ function run(
 const silentSince = (ms: number) => (): Signs => ({ receivedAtMs: ms, dataAtMs: ms, hasCalls: true });
 
 describe("SilenceWatch", () => {
-  it("asks after a silence, and calls the peer silent after as much again", () => {
-    assert.deepEqual(run(new SilenceWatch(1000), 0, 10_000, silentSince(0)), ["ask 1000", "silent 2020"]);
+  it("asks after a silence, and calls the peer silent when an answer is long overdue", () => {
+    assert.deepEqual(run(new SilenceWatch(1000), 0, 10_000, silentSince(0)), ["ask 1000", "silent 1993"]);
+  });
+
+  it("is as patient as the answers so far tell it to be", () => {
+    const silentAfter = (tookMs: readonly number[]) => {
+      const watch = new SilenceWatch(1000);
+      for (const [i, ms] of tookMs.entries()) {
+        watch.asked(i * 10_000);
+        watch.answered(i * 10_000 + ms);
+      }
+      const sinceMs = tookMs.length * 10_000;
+      const advised = run(watch, sinceMs, sinceMs + 60_000, silentSince(sinceMs));
+      return Number(advised[1]?.slice("silent ".length)) - Number(advised[0]?.slice("ask ".length));
+    };
+    const quick = silentAfter(Array<number>(100).fill(2));
+    assert.ok(quick > 600 && quick < 850, String(quick));
+    const pausing = silentAfter(Array.from({ length: 100 }, (_, i) => (i % 10 === 0 ? 700 : 5)));
+    assert.ok(pausing > 1200, String(pausing));
+  });
+
+  it("takes what others have asked for a question too: then it has not to ask itself", () => {
+    const watch = new SilenceWatch(1000);
+    watch.asked(5);
+    const advised = run(watch, 0, 10_000, silentSince(0));
+    assert.deepEqual(advised, ["silent 998"]);
+    const off = new SilenceWatch(Number.POSITIVE_INFINITY);
+    off.asked(5);
+    assert.equal(off.check(100_000, silentSince(0)()), "wait");
   });
 
   it("counts from the first call, not from what arrived before it", () => {
     const watch = new SilenceWatch(1000);
     run(watch, 0, 9_000, () => ({ receivedAtMs: 0, dataAtMs: 0, hasCalls: false }));
-    assert.deepEqual(run(watch, 9_500, 13_000, silentSince(0)), ["ask 10500", "silent 11520"]);
+    assert.deepEqual(run(watch, 9_500, 13_000, silentSince(0)), ["ask 10500", "silent 11493"]);
   });
 
   it("asks a peer that answers without data less and less often", () => {

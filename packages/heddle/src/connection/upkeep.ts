@@ -18,7 +18,7 @@ export interface UpkeepRules {
   readonly keepaliveMs: number;
   /** Further silence after which it is given up, in ms. */
   readonly keepaliveTimeoutMs: number;
-  /** Silence of a peer that reports its load, while calls are open, after which it is asked, and as much again until it counts as silent, in ms. `Infinity`: never. */
+  /** Silence of a peer that reports its load, while calls are open, after which it is asked, in ms; how long it may take to answer, `SilenceWatch` knows. `Infinity`: never. */
   readonly silenceMs: number;
   /** Ask also while no call is open. */
   readonly keepaliveWithoutCalls: boolean;
@@ -89,6 +89,16 @@ export class Upkeep {
     this.#activeAtMs = nowMs;
     this.#agesAtMs = nowMs + this.#rules.maxAgeMs * (1 - AGE_JITTER + 2 * AGE_JITTER * random.next());
     this.#check();
+  }
+
+  /** The peer was asked how busy it is. */
+  askedLoad(nowMs: number): void {
+    this.#silence.asked(nowMs);
+  }
+
+  /** It has said so, when asked. */
+  heardLoad(nowMs: number): void {
+    this.#silence.answered(nowMs);
   }
 
   /** A stream has begun. */
