@@ -54,6 +54,22 @@ async function thrownBy(body: () => unknown): Promise<unknown> {
   return await failure((async () => body())());
 }
 
+/** A server whose handler waits until it is released. */
+async function serveHeld(options: Partial<ServerOptions> = {}) {
+  const address = newAddress();
+  const held = Promise.withResolvers<object>();
+  const server = await createServer({
+    services: [implement(Echo, { say: () => held.promise })],
+    listen: address,
+    ...options,
+  });
+  return {
+    address,
+    release: () => held.resolve({}),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
 /** A call to a server that does what `script` says. */
 async function callScripted(
   script: (request: ScriptedStream) => void,
@@ -342,6 +358,36 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     const headers = { "heddle-criticality": "sheddable" };
     const client = createClient(Echo, transport);
     return await failure(Promise.all(Array.from({ length: 20 }, () => client.say({}, { headers }))));
+  },
+  limitReached: async () => {
+    await using server = await serveHeld();
+    await using transport = createTransport({
+      target: server.address,
+      serviceConfig: { methods: [{ maxConcurrent: 1 }] },
+    });
+    const client = createClient(Echo, transport);
+    const first = client.say({});
+    const error = await failure(client.say({}));
+    server.release();
+    await first;
+    return error;
+  },
+  throttled: async () => {
+    await using server = await serveHeld({ bulkheads: [{ maxConcurrent: 0 }] });
+    await using transport = createTransport({
+      target: server.address,
+      serviceConfig: { throttling: { minPerSecond: 0 } },
+    });
+    const client = createClient(Echo, transport);
+    for (;;) {
+      const error = await failure(client.say({}));
+      if (!(error instanceof ConnectError) || error.code !== Code.Unavailable) return error;
+    }
+  },
+  bulkheadFull: async () => {
+    await using server = await serveHeld({ bulkheads: [{ maxConcurrent: 0 }] });
+    await using transport = createTransport({ target: server.address });
+    return await failure(createClient(Echo, transport).say({}));
   },
   tooLate: async () => {
     const listen = newAddress();

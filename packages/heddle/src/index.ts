@@ -27,6 +27,7 @@ export type {
   InstanceStatus,
 } from "./client/status.ts";
 export type { AdmissionOptions } from "./resilience/admission.ts";
+export type { BulkheadRule } from "./server/bulkhead-rule.ts";
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
 export type { Runtime } from "./runtime/runtime.ts";
