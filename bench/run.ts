@@ -22,6 +22,13 @@ import {
 import { runDiscoverySuite } from "./discovery/suite.ts";
 import { type CodecResult, toMarkdown as toCodecMarkdown, toText as toCodecText } from "./codec/report.ts";
 import { runCodecSuite, toCodecRatios } from "./codec/suite.ts";
+import {
+  toMarkdown as toOverloadMarkdown,
+  toOverloadFigures,
+  toText as toOverloadText,
+} from "./overload/report.ts";
+import { contestantNames as overloadContestants } from "./overload/contestants.ts";
+import { runOverloadSuite } from "./overload/suite.ts";
 import { type Report, type RunResult, toMarkdown, toText, writeSection } from "./harness/report.ts";
 import { runRounds, toRatios } from "./harness/rounds.ts";
 import { loadSuite, type SuiteName } from "./harness/suite.ts";
@@ -53,7 +60,8 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
        npm run bench -- idle [--json] [--connections 10000]
        npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]
-       npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--write]`;
+       npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--write]
+       npm run bench -- overload [--quick] [--json] [--only heddle,naive] [--write]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -81,6 +89,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (suite === "idle") return runIdle(options);
   if (suite === "discovery") return runDiscovery(options, args);
   if (suite === "balance") return runBalance(options, args);
+  if (suite === "overload") return runOverload(options, args);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
 
@@ -207,15 +216,42 @@ async function runBalance(options: Options, args: readonly string[]): Promise<nu
   return 0;
 }
 
+async function runOverload(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && (options.quick || options.only !== undefined))
+    throw new UsageError("--write records a full run: leave the other choices out");
+  const names = chosenOf("contestant", overloadContestants, options.only);
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const timing = options.quick
+    ? { factors: [3], overloadMs: 4_000, recoveryMs: 6_000 }
+    : { factors: [2, 3], overloadMs: 10_000, recoveryMs: 15_000 };
+  const rows = await runOverloadSuite({ ...timing, contestants: names, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const figures = toOverloadFigures(rows);
+  const result = { suite: "overload" as const, node: process.version, date, command, machine, rows, figures };
+  print(options.json ? JSON.stringify(result) : toOverloadText(result));
+  if (options.write) await writeSection(toOverloadMarkdown(result));
+  return 0;
+}
+
+/** Those of a list of names; all without one. */
+function chosenOf<Name extends string>(
+  what: string,
+  known: readonly Name[],
+  list: string | undefined,
+): readonly Name[] {
+  if (list === undefined) return known;
+  return list.split(",").map((name) => {
+    const found = known.find((one) => one === name);
+    if (found === undefined)
+      throw new UsageError(`there is no ${what} "${name}"; there are ${known.join(", ")}`);
+    return found;
+  });
+}
+
 /** The studies of a list of names; all of them without one. */
 function toStudies(list: string | undefined): readonly StudyName[] {
-  if (list === undefined) return studyNames;
-  return list.split(",").map((name) => {
-    const known = studyNames.find((one) => one === name);
-    if (known === undefined)
-      throw new UsageError(`there is no study "${name}"; there are ${studyNames.join(", ")}`);
-    return known;
-  });
+  return chosenOf("study", studyNames, list);
 }
 
 /** The registries of a list of names; without one Heddle, and those whose programs are here. */
