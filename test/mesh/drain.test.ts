@@ -16,6 +16,7 @@ import { createEndpoint, createEndpointSet, parseTarget } from "heddle/discovery
 import { startControlPlane } from "heddle/control";
 import { createClient } from "@connectrpc/connect";
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp } from "node:net";
@@ -177,6 +178,47 @@ test("calls that outlast the deadline are cut, in words, and the mesh says which
     warnings[0] ?? "",
     /stopped with 5 calls unfinished after 150 ms of draining, which were cut: .*3 × heddle\.test\.v1\.EchoService\/Unary/,
   );
+});
+
+test("SIGTERM: a process finishes what it serves, and ends with 0; one that cannot says what it cut", async (t) => {
+  for (const [drainMs, ends] of [
+    [10_000, "answered"],
+    [100, "cut"],
+  ] as const) {
+    const program = `
+      import { createMesh, implement } from "heddle";
+      import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
+      const mesh = await createMesh({ registry: false, drainMs: ${drainMs} });
+      const unary = async () => {
+        console.log("serving");
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        return {};
+      };
+      const server = await mesh.serve(implement(EchoService, { unary }));
+      console.log(server.address);
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    const [address] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
+    const call = connectTo(t, address.trim(), { protocol: "connect", http: "1.1" })
+      .unary({})
+      .then(
+        () => "answered",
+        (error: unknown) => (/HDL-3002/.test(String(error)) ? "cut" : String(error)),
+      );
+    await once(child.stdout, "data");
+    child.kill("SIGTERM");
+    assert.equal(await call, ends);
+    assert.deepEqual(await once(child, "close"), [0, null]);
+    if (ends === "cut")
+      assert.match(errors, /stopped with 1 call unfinished after 100 ms .*EchoService\/Unary/);
+    else assert.equal(errors, "");
+  }
 });
 
 test("readiness set by the program reaches the registry and its watchers, and comes back", async (t) => {

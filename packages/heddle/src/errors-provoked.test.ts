@@ -428,6 +428,20 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     callServer(async () => {
       throw new TypeError("password=hunter2");
     }),
+  serverStopped: async () => {
+    const listen = newAddress();
+    const started = Promise.withResolvers<void>();
+    const say = () => {
+      started.resolve();
+      return new Promise<never>(() => {});
+    };
+    const server = await createServer({ services: [implement(Echo, { say })], listen });
+    await using transport = createTransport({ target: listen, maxAttempts: 1 });
+    const failed = failure(createClient(Echo, transport).say({}));
+    await started.promise;
+    await server.close({ drainMs: 0 });
+    return await failed;
+  },
 };
 
 for (const [name, provoke] of Object.entries(provocations)) {
