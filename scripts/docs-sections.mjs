@@ -3,6 +3,8 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeKind } from "../packages/heddle/src/policy/field.ts";
+import { serviceFields } from "../packages/heddle/src/policy/service-config-fields.ts";
 import { clientStack } from "../packages/heddle/src/client/stack.ts";
 import { serverStack } from "../packages/heddle/src/server/stack.ts";
 import { DEFAULT_LIMITS } from "../packages/heddle/src/wire/http2/limits.ts";
@@ -21,6 +23,9 @@ export const sections = {
       `${stackTable("client: what a request meets on its way out", clientStack)}\n\n` +
       stackTable("server: what it meets on its way in", serverStack),
     "bench:rpc": () => renderBench(read("bench/RESULTS.md")),
+  },
+  "docs/reference/service-config.md": {
+    fields: () => renderFields("The config", serviceFields),
   },
   "SECURITY.md": {
     limits: () => renderLimits(DEFAULT_LIMITS, read("packages/heddle/src/wire/http2/limits.ts")),
@@ -56,6 +61,40 @@ export function renderLimits(defaults, source) {
     return [`\`${name}\``, describeValue(value), prose.replace(/ ?Default [^.]*\./, "")];
   });
   return table([["limit", "default", "what it bounds, and the attack it answers"], ...rows]);
+}
+
+/** A table of fields, and then one for each field that has fields itself. The tables are what the parser goes by. */
+export function renderFields(title, fields) {
+  const rows = Object.entries(fields).map(([name, { is, does, otherwise, grpc, required }]) => [
+    `\`${name}\`${required ? " (needed)" : ""}`,
+    describeKind(is),
+    does,
+    otherwise,
+    grpc === undefined ? "" : `\`${grpc}\``,
+  ]);
+  const own = `### ${title}\n\n${table([["field", "holds", "what it does", "default", "gRPC"], ...rows])}`;
+  // Balancers last: they are many, and few people set anything of them.
+  const inner = Object.entries(fields)
+    .toSorted(([, a], [, b]) => Number(a.is.kind === "choice") - Number(b.is.kind === "choice"))
+    .flatMap(([name, { is }]) => fieldsWithin(name, is));
+  return [own, ...inner].join("\n\n");
+}
+
+function fieldsWithin(name, is) {
+  switch (is.kind) {
+    case "object":
+      return [renderFields(`\`${name}\``, is.fields)];
+    case "list":
+      return fieldsWithin(`${name}[]`, is.of);
+    case "optional":
+      return fieldsWithin(name, is.of);
+    case "choice":
+      return Object.entries(is.of)
+        .filter(([, settings]) => Object.keys(settings).length > 0)
+        .map(([choice, settings]) => renderFields(`\`${name}: ${choice}\``, settings));
+    default:
+      return [];
+  }
 }
 
 function describeValue(value) {

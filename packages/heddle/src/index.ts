@@ -28,6 +28,34 @@ export type {
 } from "./client/status.ts";
 export type { AdmissionOptions } from "./resilience/admission.ts";
 export type { BulkheadRule } from "./server/bulkhead-rule.ts";
+export type {
+  BalancerSettings,
+  FailurePercentageConfig,
+  HealthCheckConfig,
+  HedgeConfig,
+  LatencyOutlierConfig,
+  LimitConfig,
+  MethodConfig,
+  MethodName,
+  OutlierConfig,
+  RetryBudgetConfig,
+  RetryConfig,
+  RetryThrottlingConfig,
+  ServiceConfig,
+  SuccessRateConfig,
+  ThrottleConfig,
+} from "./policy/service-config.ts";
+export type {
+  GrpcBalancer,
+  GrpcHedgingPolicy,
+  GrpcMethodConfig,
+  GrpcRetryPolicy,
+  GrpcServiceConfig,
+} from "./policy/grpc-service-config.ts";
+export type { Fault } from "./policy/check-value.ts";
+export { fromGrpcServiceConfig } from "./policy/from-grpc-service-config.ts";
+export { parseServiceConfig, type ParsedServiceConfig } from "./policy/parse-service-config.ts";
+export { toGrpcServiceConfig, type WrittenServiceConfig } from "./policy/to-grpc-service-config.ts";
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
 export type { Runtime } from "./runtime/runtime.ts";

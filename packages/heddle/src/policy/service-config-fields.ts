@@ -243,18 +243,18 @@ export const serviceConfigFields = {
   outlierEjection: {
     is: { kind: "optional", of: { kind: "object", fields: outlierFields } },
     does: "Instances that fail are left out for a while; `false` for never.",
-    otherwise: "as the client's options say",
+    otherwise: "on, with the defaults below",
     grpc: "outlier_detection_experimental",
   },
   concurrencyLimit: {
     is: { kind: "optional", of: { kind: "object", fields: limitFields } },
     does: "How many calls may be under way, found out by measuring; `false` for no limit.",
-    otherwise: "as the client's options say",
+    otherwise: "on, with the defaults below",
   },
   throttling: {
     is: { kind: "optional", of: { kind: "object", fields: throttleFields } },
     does: "While the service rejects calls, some are failed here already; `false` for none.",
-    otherwise: "as the client's options say",
+    otherwise: "on, with the defaults below",
   },
   healthCheck: {
     is: { kind: "object", fields: healthCheckFields },
