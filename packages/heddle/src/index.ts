@@ -17,7 +17,7 @@ export type { CorsOptions } from "./server/cors.ts";
 export type { Http1Limits } from "./server/http1-limits.ts";
 export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsVersion } from "./connection/tls.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
-export type { ClientOptions } from "./client/options.ts";
+export type { ClientOptions, HedgingOptions } from "./client/options.ts";
 export type { ServerConnectionOptions } from "./server/connection-options.ts";
 export type { ConnectionOptions } from "./client/connection-options.ts";
 export type {
