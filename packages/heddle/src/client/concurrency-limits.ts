@@ -1,7 +1,9 @@
 /**
- * The limits on calls under way to the instances of one channel, and to all of them together
- * (`resilience/concurrency-limit.ts`). By default nobody has one before there is evidence of overload, and then
- * `isEngaged` is false and nothing is looked at.
+ * The limits on calls under way to the instances of one channel (`resilience/concurrency-limit.ts`). By default nobody has
+ * one before there is evidence of overload, and then `isEngaged` is false and nothing is looked at.
+ *
+ * What may be under way to the service is the sum of them, as soon as each has one. A measured limit for the service itself
+ * would count the calls that one stuck instance lets run out of time against all the others.
  */
 import { Code } from "@connectrpc/connect";
 import { HeddleError } from "../call/errors.ts";
@@ -16,7 +18,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { ClientCall } from "./call.ts";
 import { isOverloadAnswer } from "./overload.ts";
 
-/** What is limited: an instance, or the service. */
+/** What is known of an instance. */
 interface Limited {
   readonly evidence: OverloadEvidence;
   limit: ConcurrencyLimit | undefined;
@@ -30,7 +32,6 @@ export class ConcurrencyLimits {
   readonly #subchannels: ReadonlyMap<string, Subchannel>;
   #settings: LimitSettings | undefined;
   #instances = new WeakMap<Subchannel, Limited>();
-  #service: Limited = { evidence: new OverloadEvidence(), limit: undefined };
 
   constructor(target: string, clock: Clock, subchannels: ReadonlyMap<string, Subchannel>) {
     this.#target = target;
@@ -41,7 +42,6 @@ export class ConcurrencyLimits {
   configure(options: Partial<LimitSettings> | false): void {
     this.#settings = options === false ? undefined : limitSettings(options);
     this.#instances = new WeakMap();
-    this.#service = this.#create();
     this.isEngaged = this.#settings?.engage === "always";
   }
 
@@ -56,14 +56,10 @@ export class ConcurrencyLimits {
     return limit !== undefined && subchannel.inFlight >= limit.limit;
   }
 
-  /** The service as a whole may have no further call now. */
-  get isServiceFull(): boolean {
-    const { limit } = this.#service;
-    return limit !== undefined && this.#inFlight >= limit.limit;
-  }
-
   refusal(): HeddleError {
-    return new HeddleError("limitReached", { what: this.#target, count: this.#inFlight });
+    let count = 0;
+    for (const { inFlight } of this.#subchannels.values()) count += inFlight;
+    return new HeddleError("limitReached", { what: this.#target, count });
   }
 
   /** Told of attempts that failed, and of all while somebody has a limit. */
@@ -74,27 +70,23 @@ export class ConcurrencyLimits {
     const nowMs = this.#clock.now();
     const isTimed = call.error === undefined && call.method.desc.methodKind === "unary";
     const latencyMs = isTimed ? nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs) : -1;
-    let ended = 0;
-    for (const each of this.#subchannels.values()) ended += each.ended;
-    this.#note(this.#of(subchannel), nowMs, latencyMs, subchannel.inFlight + 1, dropped, subchannel.ended);
-    this.#note(this.#service, nowMs, latencyMs, this.#inFlight + 1, dropped, ended);
-    this.isEngaged = this.#service.limit !== undefined || this.#isAnyLimited();
+    this.#note(this.#of(subchannel), nowMs, latencyMs, subchannel, dropped);
+    this.isEngaged = this.#isAnyLimited();
   }
 
+  /** Its call that has just ended counts as one of those under way. */
   #note(
     limited: Limited,
     nowMs: number,
     latencyMs: number,
-    inFlight: number,
+    { inFlight, ended }: Subchannel,
     dropped: boolean,
-    ended: number,
   ): void {
-    const settings = this.#settings as LimitSettings;
     if (limited.limit !== undefined) {
-      limited.limit.ended(nowMs, latencyMs, inFlight, dropped);
+      limited.limit.ended(nowMs, latencyMs, inFlight + 1, dropped);
       if (limited.limit.isOver(nowMs)) limited.limit = undefined;
     } else if (dropped && limited.evidence.dropped(nowMs, ended)) {
-      limited.limit = new ConcurrencyLimit(settings, inFlight, nowMs);
+      limited.limit = new ConcurrencyLimit(this.#settings as LimitSettings, inFlight + 1, nowMs);
     }
   }
 
@@ -120,12 +112,6 @@ export class ConcurrencyLimits {
     for (const subchannel of this.#subchannels.values())
       if (this.#instances.get(subchannel)?.limit !== undefined) return true;
     return this.#settings?.engage === "always";
-  }
-
-  get #inFlight(): number {
-    let inFlight = 0;
-    for (const subchannel of this.#subchannels.values()) inFlight += subchannel.inFlight;
-    return inFlight;
   }
 }
 

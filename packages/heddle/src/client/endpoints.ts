@@ -135,7 +135,6 @@ export class Endpoints {
 
   /** Those that have as many calls as they may count as tried. */
   #pickWithinLimits(call: ClientCall, nowMs: number): Subchannel | undefined {
-    if (this.limits.isServiceFull) return undefined;
     const full = [...this.#subchannels.values()].filter((subchannel) => this.limits.isFull(subchannel));
     const picked = this.#choose([...full, ...(call.tried ?? [])], call, nowMs) ?? this.#choose(full, call, nowMs);
     return picked !== undefined && full.includes(picked) ? undefined : picked;

@@ -35,7 +35,7 @@ export const bulkhead: ServerLayer = {
         if (found === undefined || found.tryEnter()) return link.down(call);
         const { name: method } = call;
         const error = new HeddleError("bulkheadFull", { method, count: found.maxConcurrent });
-        refuseCall(call, error, leastPushbackMs * (1 + random.next()), settle);
+        refuseCall(call, error, Math.round(leastPushbackMs * (1 + random.next())), settle);
       },
       up(call) {
         bulkheadOf(call.routed.method)?.leave();
