@@ -120,7 +120,7 @@ export const balancerFields: Readonly<Record<string, Fields>> = {
   },
   maglev: {
     tableSize: {
-      is: { ...whole("", 2, 5_000_011), prime: true },
+      is: { ...whole("", 3, 5_000_011), prime: true },
       does: "Slots: a hundred times the instances and more.",
       otherwise: "65 537",
     },

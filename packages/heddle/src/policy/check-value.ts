@@ -5,7 +5,7 @@
 import { isJsonObject } from "../call/json-object.ts";
 import { nearest } from "../call/nearest.ts";
 import { statusName } from "../call/status.ts";
-import { describeKind, type Fields, type Kind, type NumberKind } from "./field.ts";
+import { type BoundsPair, describeKind, type Fields, type Kind, type NumberKind } from "./field.ts";
 import { statusCode, statusCodeNames } from "./status-code.ts";
 
 /** Names of fields and positions in lists, from the outside in. */
@@ -64,7 +64,9 @@ export function checkValue(value: unknown, is: Kind, path: Path, faults: Fault[]
       return value.map((item: unknown, index) => checkValue(item, is.of, [...path, index], faults));
     }
     case "object":
-      return isJsonObject(value) ? checkFields(value, is.fields, path, faults) : wrong();
+      if (!isJsonObject(value)) return wrong();
+      if (is.bounds !== undefined) checkBounds(value, is.bounds, path, faults);
+      return checkFields(value, is.fields, path, faults);
     case "choice":
       return checkChoice(value, is.of, path, faults);
   }
@@ -143,6 +145,23 @@ function isNumberOf({ min, max, above, whole, prime }: NumberKind, value: unknow
   if (whole === true && !Number.isInteger(value)) return false;
   if (prime === true && !isPrime(value)) return false;
   return (above === true ? value > min : value >= min) && value <= max;
+}
+
+function checkBounds(
+  value: Readonly<Record<string, unknown>>,
+  { least, most, otherwise }: BoundsPair,
+  path: Path,
+  faults: Fault[],
+): void {
+  const { [least]: low = otherwise[0], [most]: high = otherwise[1] } = value;
+  if (typeof low !== "number" || typeof high !== "number" || low <= high) return;
+  const isGiven = value[least] !== undefined;
+  faults.push({
+    path: [...path, isGiven ? least : most],
+    reason: isGiven
+      ? `it must not be more than ${most}, which is ${high}`
+      : `it must not be less than ${least}, which is ${low}`,
+  });
 }
 
 /** Of whole numbers up to some millions. */

@@ -25,13 +25,21 @@ export type Kind =
   /** gRPC's name of a status, or its number. */
   | { readonly kind: "code" }
   | { readonly kind: "list"; readonly of: Kind; readonly atLeast?: number }
-  | { readonly kind: "object"; readonly fields: Fields }
+  | { readonly kind: "object"; readonly fields: Fields; readonly bounds?: BoundsPair }
   /** `false`, or the other. */
   | { readonly kind: "optional"; readonly of: Kind }
   /** A number, or one of these words. */
   | { readonly kind: "number or word"; readonly number: NumberKind; readonly words: readonly string[] }
   /** The name of one of these, or an object with that name alone and its settings. */
   | { readonly kind: "choice"; readonly of: Readonly<Record<string, Fields>> };
+
+/** Two numbers of one object, of which the first may not be the larger one. */
+export interface BoundsPair {
+  readonly least: string;
+  readonly most: string;
+  /** What they are when they are absent. */
+  readonly otherwise: readonly [least: number, most: number];
+}
 
 export interface NumberKind {
   readonly kind: "number";

@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isHeddleError } from "../call/errors.ts";
-import { balancerPolicyNames } from "../balance/policies.ts";
-import { balancerFields } from "./balancer-fields.ts";
 import { faultText } from "./check-value.ts";
 import { parseServiceConfig, readServiceConfig } from "./parse-service-config.ts";
 import { ruleFor } from "./rule-for.ts";
@@ -114,6 +112,14 @@ test("faults name the place, what is wrong, unit and bounds, and what was meant"
     ],
     [JSON.parse('{"__proto__": 1}'), /^__proto__: there is no such field/],
     [{ methods: [{ retry: { constructor: 1 } }] }, /constructor: there is no such field/],
+    [
+      { concurrencyLimit: { minimum: 2000 } },
+      "concurrencyLimit.minimum: it must not be more than maximum, which is 1000",
+    ],
+    [
+      { concurrencyLimit: { maximum: 5 } },
+      "concurrencyLimit.maximum: it must not be less than minimum, which is 16",
+    ],
   ] as never;
   for (const [value, expected] of cases) {
     const [fault = "none", ...others] = faultsOf(value);
@@ -142,10 +148,6 @@ test("codes may be numbers or written in any case, and are names afterwards", ()
     methods: [{ retry: { retryableCodes: [14, "aborted", "UNKNOWN"] } }],
   });
   assert.deepEqual(config?.methods?.[0]?.retry, { retryableCodes: ["UNAVAILABLE", "ABORTED", "UNKNOWN"] });
-});
-
-test("every built-in balancer may be named", () => {
-  assert.deepEqual(Object.keys(balancerFields).toSorted(), balancerPolicyNames.toSorted());
 });
 
 test("the most exact rule holds, whole, wherever it stands", () => {

@@ -30,7 +30,7 @@ function arbitraryOf(is: Kind, name: string): Arbitrary<unknown> {
   switch (is.kind) {
     case "number": {
       const { min, max, above, whole, prime } = is;
-      if (prime) return fc.constantFrom(2, 251, 65_537);
+      if (prime) return fc.constantFrom(3, 251, 65_537);
       if (whole) return fc.integer({ min, max: Math.min(max, 0x7fffffff) });
       return fc.oneof(
         fc.integer({ min: Math.ceil(above ? min + 1e-9 : min), max: Math.min(max, 100_000) }),
@@ -50,7 +50,10 @@ function arbitraryOf(is: Kind, name: string): Arbitrary<unknown> {
     case "list":
       return fc.array(arbitraryOf(is.of, name), { minLength: is.atLeast ?? 0, maxLength: 3 });
     case "object":
-      return arbitraryFields(is.fields);
+      return arbitraryFields(is.fields).filter((value) => {
+        const { least, most, otherwise } = is.bounds ?? { least: "", most: "", otherwise: [0, 0] };
+        return Number(value[least] ?? otherwise[0]) <= Number(value[most] ?? otherwise[1]);
+      });
     case "optional":
       return fc.oneof(fc.constant(false), arbitraryOf(is.of, name));
     case "number or word":

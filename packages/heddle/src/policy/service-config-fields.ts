@@ -4,7 +4,7 @@
  */
 import { criticalities } from "../call/criticality.ts";
 import { balancerFields } from "./balancer-fields.ts";
-import { duration, type Field, type Fields, number, whole } from "./field.ts";
+import { duration, type Field, number, whole } from "./field.ts";
 import { outlierFields } from "./outlier-fields.ts";
 import { limitFields, throttleFields } from "./overload-fields.ts";
 import type {
@@ -216,7 +216,7 @@ export const healthCheckFields = {
   },
 } as const satisfies FieldsOf<HealthCheckConfig>;
 
-export const serviceConfigFields = {
+export const serviceFields: FieldsOf<ServiceConfig> = {
   balancer: {
     is: { kind: "choice", of: balancerFields },
     does: "Which ready instance gets the next attempt: a policy by name, or as an object with its settings.",
@@ -247,7 +247,14 @@ export const serviceConfigFields = {
     grpc: "outlier_detection_experimental",
   },
   concurrencyLimit: {
-    is: { kind: "optional", of: { kind: "object", fields: limitFields } },
+    is: {
+      kind: "optional",
+      of: {
+        kind: "object",
+        fields: limitFields,
+        bounds: { least: "minimum", most: "maximum", otherwise: [16, 1000] },
+      },
+    },
     does: "How many calls may be under way, found out by measuring; `false` for no limit.",
     otherwise: "on, with the defaults below",
   },
@@ -262,7 +269,4 @@ export const serviceConfigFields = {
     otherwise: "they are not asked",
     grpc: "healthCheckConfig",
   },
-} as const satisfies FieldsOf<ServiceConfig>;
-
-/** The same, for whoever looks fields up by name. */
-export const serviceFields: Fields = serviceConfigFields;
+};
