@@ -332,7 +332,8 @@ export class ClientSession implements Session, UpkeepOwner {
     if (this.#draining || this.#closed) return;
     this.#draining = true;
     this.#options.onDraining(reason);
-    for (const stream of [...this.machine.streams.values()]) (stream.owner as StreamOwner).onDraining?.();
+    for (const stream of Array.from(this.machine.streams.values()))
+      (stream.owner as StreamOwner).onDraining?.();
   }
 
   #closeWhenDrained(): void {

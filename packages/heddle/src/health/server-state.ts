@@ -115,7 +115,7 @@ export class ServerState {
     change();
     this.#wasReady ||= this.phase === "ready";
     if (this.#visible() === before) return;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of Array.from(this.#listeners)) listener();
   }
 
   #visible(): string {
