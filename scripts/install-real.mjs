@@ -39,6 +39,8 @@ const parts = {
   dns: () => installPackages({ "dnsmasq-base": ["/usr/sbin/dnsmasq", "--version"] }),
   zookeeper: () => installPackages({ zookeeper: ["test", "-e", "/usr/share/java/zookeeper.jar"] }),
 
+  redis: () => installPackages({ "redis-server": ["redis-server", "--version"] }),
+
   // Debian's is older than what Kubernetes needs.
   etcd: () =>
     goBuild("etcd", {

@@ -33,6 +33,7 @@ import { startControlPlane } from "./control/plane/plane.ts";
 import { registryRefusal } from "./discovery/registry-error.ts";
 import { createMesh } from "./mesh.ts";
 import { systemTimers } from "./runtime/timer.ts";
+import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
 import { implement } from "./server/implement.ts";
 import { createServer, type ServerOptions } from "./server/server.ts";
 import { CLIENT_PREFACE } from "./wire/http2/constants.ts";
@@ -399,6 +400,32 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     const client = createClient(Echo, transport);
     await Promise.all(Array.from({ length: 24 }, () => client.say({})));
     return await failure(client.say({}, { timeoutMs: 150 }));
+  },
+  keyReused: async () => {
+    const listen = newAddress();
+    const idempotency = { store: createMemoryIdempotencyStore() };
+    await using _ = await createServer({
+      services: [implement(Echo, { say: () => ({}) })],
+      listen,
+      idempotency,
+    });
+    await using transport = createTransport({ target: listen });
+    const client = createClient(Echo, transport);
+    const headers = { "idempotency-key": "one" };
+    await client.say({}, { headers });
+    return await failure(client.say({ value: Uint8Array.of(1) }, { headers }));
+  },
+  keyStoreFailed: async () => {
+    const listen = newAddress();
+    const claim = () => Promise.reject(new Error("the disk is full"));
+    const idempotency = { store: { ...createMemoryIdempotencyStore(), claim } };
+    await using _ = await createServer({
+      services: [implement(Echo, { say: () => ({}) })],
+      listen,
+      idempotency,
+    });
+    await using transport = createTransport({ target: listen });
+    return await failure(createClient(Echo, transport).say({}, { headers: { "idempotency-key": "one" } }));
   },
 
   registryUnreachable: async () => {

@@ -8,6 +8,20 @@ export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
 export type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
 export { implement, type Implementation, type MethodFunction } from "./server/implement.ts";
+export { idempotencyKeyOf, type IdempotencyOptions } from "./server/idempotency/once.ts";
+export type { Claim, Claimed, IdempotencyStore } from "./server/idempotency/idempotency-store.ts";
+export {
+  createMemoryIdempotencyStore,
+  type MemoryIdempotencyStoreOptions,
+} from "./server/idempotency/memory-store.ts";
+export {
+  openSqliteIdempotencyStore,
+  type SqliteIdempotencyStoreOptions,
+} from "./server/idempotency/sqlite-store.ts";
+export {
+  createRedisIdempotencyStore,
+  type RedisIdempotencyStoreOptions,
+} from "./server/idempotency/redis-store.ts";
 export { createServer, type DrainReport, type Server, type ServerOptions } from "./server/server.ts";
 export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
 export type { ServerHealth } from "./server/server-health.ts";

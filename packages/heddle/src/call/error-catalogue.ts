@@ -444,6 +444,22 @@ export const CATALOGUE = {
     "{method} was refused before its handler began: {count} calls of it are under way, as many as this server takes",
     "start more instances, or raise the server's maxConcurrent for it",
   ),
+  keyReused: entry(
+    "HDL-2415",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    "the idempotency key of {method} belongs to another request",
+    "make a new key for each request, and keep it only while the same request is repeated",
+  ),
+  keyStoreFailed: entry(
+    "HDL-2416",
+    Code.Unavailable,
+    "idempotent",
+    "peer",
+    "{method} was not run: the store of its answers failed: {reason}",
+    "look after the store; without it a call with a key might run twice",
+  ),
 
   // 25xx: the registry.
   registryUnreachable: entry(

@@ -1,12 +1,14 @@
 /**
  * From a typed request to a call on a channel: what stub and transport share.
  */
+import { randomUUID } from "node:crypto";
 import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
 import { invalidOption } from "../call/check-option.ts";
 import { messageTooLarge } from "../call/message-limits.ts";
-import { type Fields, toFields } from "../call/metadata.ts";
+import { type Fields, findField, toFields } from "../call/metadata.ts";
 import { toOutgoing } from "../connection/outgoing-message.ts";
 import { toRequestError } from "../contract/message-error.ts";
+import { IDEMPOTENCY_KEY_FIELD } from "../contract/idempotency-key.ts";
 import type { Method } from "../contract/method.ts";
 import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
@@ -37,7 +39,7 @@ export function invokeUnary(
   const init = {
     method,
     policy,
-    metadata: metadataOf(options),
+    metadata: metadataOf(options, method),
     timeoutMs: timeoutOf(policy, options),
     maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
@@ -64,7 +66,7 @@ export function invokeStreaming(
   const call = new StreamingCall({
     method,
     policy,
-    metadata: metadataOf(options),
+    metadata: metadataOf(options, method),
     timeoutMs: timeoutOf(policy, options),
     maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
@@ -121,9 +123,15 @@ function compressRequest(init: UnaryInit, encoding: EncodingName, { options }: C
   init.requestFlag = flag;
 }
 
-function metadataOf(options: InvokeOptions | undefined): Fields {
-  if (options?.headers === undefined) return NO_METADATA;
-  return toFields(options.headers instanceof Headers ? options.headers : new Headers(options.headers));
+function metadataOf(options: InvokeOptions | undefined, { keyField }: Method): Fields {
+  const fields = options?.headers === undefined ? NO_METADATA : givenFields(options.headers);
+  // One key for the call, whatever its attempts.
+  if (keyField === undefined || findField(fields, IDEMPOTENCY_KEY_FIELD) !== undefined) return fields;
+  return [...fields, IDEMPOTENCY_KEY_FIELD, randomUUID()];
+}
+
+function givenFields(headers: HeadersInit): Fields {
+  return toFields(headers instanceof Headers ? headers : new Headers(headers));
 }
 
 function timeoutOf(policy: MethodPolicy, options: InvokeOptions | undefined): number {

@@ -7,6 +7,7 @@ import { jsonMethod } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
 import { registryOfServices } from "../contract/registry-of-services.ts";
 import { ServiceTimes } from "../resilience/service-times.ts";
+import type { Once } from "./idempotency/once.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
 
 export interface Route {
@@ -29,8 +30,11 @@ export interface Router {
   readonly registry: Registry;
 }
 
-/** Throws `optionInvalid` when a service is given twice. */
-export function createRouter(implementations: readonly Implementation[]): Router {
+/** Throws `optionInvalid` when a service is given twice, and what `once` throws. */
+export function createRouter(
+  implementations: readonly Implementation[],
+  once: Once = (_method, handler) => handler,
+): Router {
   const routes = new Map<string, Route>();
   const services = new Set<string>();
   const jsonRoutes = new Map<string, Route>();
@@ -49,7 +53,7 @@ export function createRouter(implementations: readonly Implementation[]): Router
       const implemented = handler(desc);
       if (implemented === undefined) continue;
       const method = methodOf(desc);
-      routes.set(method.path, { method, handler: implemented, times: new ServiceTimes() });
+      routes.set(method.path, { method, handler: once(method, implemented), times: new ServiceTimes() });
     }
   }
   return {

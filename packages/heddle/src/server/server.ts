@@ -27,6 +27,7 @@ import { type HealthOptions, resolveHealthOptions } from "./health-options.ts";
 import { type Http1Limits, resolveHttp1Limits } from "./http1-limits.ts";
 import { Http1Server } from "./http1-server.ts";
 import type { HttpPage } from "./http-page.ts";
+import { createOnce, type IdempotencyOptions } from "./idempotency/once.ts";
 import type { Implementation } from "./implement.ts";
 import type { ServerParts } from "./layer.ts";
 import { type Listener, listen } from "./listener.ts";
@@ -109,6 +110,12 @@ export interface ServerOptions extends ServerConnectionOptions {
    * Of the rules that name a method the most exact one holds. Default: none.
    */
   readonly bulkheads?: readonly BulkheadRule[];
+  /**
+   * Where answers of calls with an idempotency key are kept, so that a repeated call does not run again. A key stands in
+   * the field that the contract marks, or in the metadata `idempotency-key` of any unary call. Default: nowhere; a
+   * service whose contract has keys is refused then. See docs/guides/idempotency.md.
+   */
+  readonly idempotency?: IdempotencyOptions;
   /** Limits of HTTP/2 against a peer that misbehaves. */
   readonly http2?: Partial<Http2Limits>;
   /** Limits of HTTP/1.1 against a peer that misbehaves. */
@@ -187,7 +194,10 @@ class RunningServer implements Server {
     const added = this.health.implementations.filter(
       ({ service }) => !this.services.includes(service.typeName),
     );
-    const router = createRouter([...options.services, ...added]);
+    const router = createRouter(
+      [...options.services, ...added],
+      createOnce(options.idempotency, this.#runtime.timers),
+    );
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
     const load = createLoadReporter(createEventLoopUtilization());
     this.#parts = {

@@ -12,8 +12,8 @@ import { handle } from "./layers/handle.ts";
 import { protocol } from "./layers/protocol.ts";
 import { route } from "./layers/route.ts";
 
-// Three lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `context` and
-// `interceptors` by what `handle` calls.
+// Four lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `context` and
+// `interceptors` by what `handle` calls, `once` around the handler (`idempotency/once.ts`).
 
 const http2: ServerLayer = {
   name: "http2",
@@ -33,6 +33,12 @@ const interceptors: ServerLayer = {
   order: "inside all of ours: they see only calls that were let in",
 };
 
+const once: ServerLayer = {
+  name: "once",
+  does: "gives a repeated call with an idempotency key the answer of the first one; absent, it costs nothing",
+  order: "inside interceptors: who may not call gets no stored answer either",
+};
+
 export const serverStack: readonly ServerLayer[] = [
   http2,
   cors,
@@ -44,5 +50,6 @@ export const serverStack: readonly ServerLayer[] = [
   bulkhead,
   context,
   interceptors,
+  once,
   handle,
 ];

@@ -25,6 +25,10 @@ export { createVirtualTime, type VirtualTime } from "../runtime/virtual-time.ts"
 export { createFaultProxy, type FaultProxy, type FaultProxyOptions, type Passed } from "./fault-proxy.ts";
 export { createFaults, type Faults, type FaultsOptions, type PassedOnWay } from "./faults.ts";
 export { freezeProcess, type FrozenProcess } from "./frozen-process.ts";
+export {
+  storeContract as idempotencyStoreContract,
+  type StoreUnderTest,
+} from "../server/idempotency/store-contract.ts";
 export type { InstanceFaults } from "./instance-faults.ts";
 export { createJumpingClock, type JumpingClock } from "./jumping-clock.ts";
 export type { Faults as DirectionFaults, Way } from "./way-faults.ts";
