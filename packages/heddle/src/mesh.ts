@@ -108,7 +108,7 @@ class RunningMesh implements Mesh {
       onChange: (configs) => {
         for (const [channel, name] of this.#channels) channel.setFileConfig(configFor(configs, name));
       },
-      onWarning: (message) => tell(this.#warn, oneLine(message)),
+      onWarning: (message) => this.#warn(message),
     });
     for (const note of this.#serviceConfigs.configs.notes) this.#warn(`${path}: ${note}`);
   }
@@ -126,8 +126,9 @@ class RunningMesh implements Mesh {
     return this.#registries.isConfigured || resolvers.some(({ scheme }) => scheme === "heddle");
   }
 
-  get #warn(): (message: string) => void {
-    return this.#options.onWarning ?? tellStandardError;
+  /** What is told may come from others, and who is told may throw. */
+  #warn(message: string): void {
+    tell(this.#options.onWarning ?? tellStandardError, oneLine(message));
   }
 
   get #drainMs(): number {
@@ -259,7 +260,7 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
       fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
-      onWarning: this.#warn,
+      onWarning: (message) => this.#warn(message),
     });
     if (isShared) this.#shared.set(target.text, channel);
     this.#channels.set(channel, asked.name);
