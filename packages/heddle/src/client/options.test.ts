@@ -62,6 +62,8 @@ test("what makes no sense is refused, and the error names the option", () => {
     ["maxSendMessageBytes", Number.NaN],
     ["balancer", "fastest"],
     ["retryBudget", { ratio: -1 }],
+    ["hedging", { maxExtraLoad: 0 }],
+    ["hedging", { maxExtraLoad: 1 }],
     ["sendCompression", "snappy"],
     ["compressMinBytes", -1],
     ["protocol", "thrift"],

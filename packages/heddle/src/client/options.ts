@@ -224,7 +224,7 @@ function knownHedging(hedging: HedgingOptions | false): HedgingOptions | false {
   if (hedging === false) return false;
   const { maxExtraLoad = defaultHedgePolicy.maxExtraLoad } = hedging;
   if (!(maxExtraLoad > 0 && maxExtraLoad < 1))
-    throw invalidOption("hedging.maxExtraLoad", "it is a share, more than 0 and less than 1");
+    throw invalidOption("hedging", "maxExtraLoad is a share, more than 0 and less than 1");
   return { maxExtraLoad };
 }
 
