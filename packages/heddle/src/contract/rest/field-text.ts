@@ -146,7 +146,7 @@ function enumText(desc: DescEnum): FieldText {
         const number = Number(readInteger(text, -(2n ** 31n), 2n ** 31n - 1n));
         if (desc.open || desc.value[number] !== undefined) return number;
       }
-      const meant = nearest(text, numbers.keys());
+      const meant = text.length > SHOWN_LENGTH ? undefined : nearest(text, numbers.keys());
       const known = meant === undefined ? `a name or a number of ${desc.typeName}` : `${meant}, perhaps`;
       throw unexpected(text, known);
     },

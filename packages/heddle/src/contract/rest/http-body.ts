@@ -2,17 +2,44 @@
  * `google.api.HttpBody`: a body that is not JSON, with its content type. It is known by its name, for an application has
  * its own generated code of it.
  */
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { setValue, valueOf } from "./field-path.ts";
 
-export function isRawBody(desc: DescMessage): boolean {
-  return desc.typeName === "google.api.HttpBody";
+/** A body as it is. */
+export interface RawBody {
+  readonly kind: "raw";
+  /** Empty when nothing is known of it. */
+  readonly contentType: string;
+  readonly data: Uint8Array;
 }
 
-/** Its fields, by their numbers. */
-export function rawBodyFields(desc: DescMessage): {
-  readonly contentType: DescField;
-  readonly data: DescField;
-} {
+/** The HttpBody that `field`, or the whole message without one, is; undefined when it is something else. */
+export function rawBodyOf(whole: DescMessage, field: DescField | undefined): DescMessage | undefined {
+  const desc = field === undefined ? whole : field.fieldKind === "message" ? field.message : undefined;
+  return desc?.typeName === "google.api.HttpBody" ? desc : undefined;
+}
+
+export function readRawBody(desc: DescMessage, { contentType, data }: RawBody): Message {
+  const fields = fieldsOf(desc);
+  const message = create(desc);
+  setValue(message, fields.contentType, contentType);
+  setValue(message, fields.data, data);
+  return message;
+}
+
+/** Its extensions do not travel over HTTP. */
+export function writeRawBody(desc: DescMessage, message: Message | undefined): RawBody {
+  const fields = fieldsOf(desc);
+  const value = (field: DescField) => (message === undefined ? undefined : valueOf(message, field));
+  return {
+    kind: "raw",
+    contentType: (value(fields.contentType) as string | undefined) ?? "",
+    data: (value(fields.data) as Uint8Array | undefined) ?? new Uint8Array(0),
+  };
+}
+
+/** By their numbers. */
+function fieldsOf(desc: DescMessage): { readonly contentType: DescField; readonly data: DescField } {
   const numbered = (number: number) => desc.fields.find((field) => field.number === number) as DescField;
   return { contentType: numbered(1), data: numbered(2) };
 }

@@ -41,15 +41,16 @@ const fieldsOf = new WeakMap<Binding, Map<string, QueryField>>();
 /** Names kept for one binding: a type that contains itself has any number of them. */
 const MAX_KNOWN = 1000;
 
+/** Comparing a longer one with all names costs more than it helps. */
+const LONGEST_MISSPELT = 60;
+
 function findField(binding: Binding, name: string): QueryField | string {
   const { body, method, variables } = binding;
   if (body.kind === "all") return "what is not in the path of this method stands in its body";
   const path = fieldPath(method.input, name);
   if (typeof path === "string") {
-    const meant = nearest(
-      name,
-      method.input.fields.map((field) => field.name),
-    );
+    const names = method.input.fields.map((field) => field.name);
+    const meant = name.length > LONGEST_MISSPELT ? undefined : nearest(name, names);
     return meant === undefined ? path : `${path}; ${meant}, perhaps`;
   }
   if (body.kind === "field" && path[0] === body.field) return "it stands in the body";

@@ -17,15 +17,12 @@ import { HeddleError, reasonText } from "../../call/errors.ts";
 import { toMessageError } from "../message-error.ts";
 import type { Binding, BoundVariable } from "./binding.ts";
 import { enter, setValue, valueOf } from "./field-path.ts";
-import { isRawBody, rawBodyFields } from "./http-body.ts";
+import { type RawBody, rawBodyOf, readRawBody } from "./http-body.ts";
 import { decodeSegments, decodeText } from "./path-text.ts";
 import { type QueryField, queryField } from "./query-fields.ts";
 
 /** A body as far as it is read without the contract. */
-export type BodyContent =
-  | { readonly kind: "json"; readonly json: JsonValue }
-  /** For `google.api.HttpBody`. */
-  | { readonly kind: "raw"; readonly contentType: string; readonly data: Uint8Array };
+export type BodyContent = { readonly kind: "json"; readonly json: JsonValue } | RawBody;
 
 export interface RequestParts {
   /** As the router has captured it. */
@@ -63,16 +60,14 @@ function readBody(binding: Binding, content: BodyContent | undefined, registry: 
   }
 }
 
-function readRaw({ body, method }: Binding, { contentType, data }: BodyContent & { kind: "raw" }): Message {
-  const desc = body.kind === "field" ? body.field.message : method.input;
-  if (desc === undefined || !isRawBody(desc)) throw new Error("its body is JSON");
-  const { contentType: type, data: bytes } = rawBodyFields(desc);
-  const raw = create(desc);
-  setValue(raw, type, contentType);
-  setValue(raw, bytes, data);
-  if (body.kind !== "field") return raw;
+function readRaw({ body, method }: Binding, content: RawBody): Message {
+  const field = body.kind === "field" ? body.field : undefined;
+  const desc = rawBodyOf(method.input, field);
+  if (desc === undefined) throw new Error("its body is JSON");
+  const raw = readRawBody(desc, content);
+  if (field === undefined) return raw;
   const message = create(method.input);
-  setValue(message, body.field, raw);
+  setValue(message, field, raw);
   return message;
 }
 

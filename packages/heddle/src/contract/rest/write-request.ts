@@ -15,7 +15,7 @@ import { HeddleError, reasonText } from "../../call/errors.ts";
 import type { Binding, BoundVariable } from "./binding.ts";
 import { MAX_DEPTH, valueOf } from "./field-path.ts";
 import { fieldTextOf } from "./field-text.ts";
-import { isRawBody, rawBodyFields } from "./http-body.ts";
+import { rawBodyOf, writeRawBody } from "./http-body.ts";
 import { isDots, type PathSegment } from "./path-template.ts";
 import { encodeSegment, encodeSegments } from "./path-text.ts";
 import { isEntered } from "./query-fields.ts";
@@ -150,21 +150,16 @@ function isSamePath(a: readonly DescField[], b: readonly DescField[]): boolean {
 function writeBody(binding: Binding, message: Message, registry: Registry): BodyContent | undefined {
   const { body, method, variables } = binding;
   if (body.kind === "none") return undefined;
-  const desc = body.kind === "field" ? body.field.message : method.input;
-  if (desc !== undefined && isRawBody(desc)) {
-    const raw = (body.kind === "field" ? valueOf(message, body.field) : message) as Message | undefined;
-    if (raw === undefined) return undefined;
-    const { contentType, data } = rawBodyFields(desc);
-    return {
-      kind: "raw",
-      contentType: (valueOf(raw, contentType) as string | undefined) ?? "",
-      data: (valueOf(raw, data) as Uint8Array | undefined) ?? new Uint8Array(0),
-    };
+  const field = body.kind === "field" ? body.field : undefined;
+  const raw = rawBodyOf(method.input, field);
+  if (raw !== undefined) {
+    const inner = field === undefined ? message : (valueOf(message, field) as Message | undefined);
+    return inner === undefined ? undefined : writeRawBody(raw, inner);
   }
   const json = toJson(method.input, message, { registry }) as JsonObject;
   for (const { path } of variables) remove(json, path);
-  if (body.kind === "all") return { kind: "json", json };
-  const value = json[body.field.jsonName];
+  if (field === undefined) return { kind: "json", json };
+  const value = json[field.jsonName];
   return value === undefined ? undefined : { kind: "json", json: value };
 }
 
