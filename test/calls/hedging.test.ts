@@ -47,7 +47,10 @@ for (const way of ways) {
       assert.deepEqual([echo?.instance, echo?.payload.length], ["quick", 3000]);
       return aborts > 0;
     }, "a handler that is told to stop");
-    const hedged = records.find(({ attempts }) => attempts.length > 1);
+    // On a busy machine the quick one may be hedged as well.
+    const hedged = records.find(
+      ({ attempts: [first] }) => first?.address === slow.address && first.hedge !== true,
+    );
     assert.deepEqual(
       hedged?.attempts.map(({ address, status, hedge }) => [address, status, hedge ?? false]),
       [

