@@ -35,6 +35,12 @@ import { loadSuite, type SuiteName } from "./harness/suite.ts";
 import { idleLimitBytes, runIdleSuite } from "./idle/suite.ts";
 import { describeMachine } from "./machine.ts";
 import { report as payloadReport } from "./payload/report.ts";
+import {
+  toMarkdown as toRestartMarkdown,
+  toRestartFigures,
+  toText as toRestartText,
+} from "./restart/report.ts";
+import { runRestartSuite } from "./restart/suite.ts";
 import { runMemorySuite } from "./rpc/memory.ts";
 import { report as rpcReport } from "./rpc/report.ts";
 import { report as streamReport } from "./stream/report.ts";
@@ -60,8 +66,9 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
        npm run bench -- idle [--json] [--connections 10000]
        npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]
-       npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--write]
-       npm run bench -- overload [--quick] [--json] [--only heddle,naive] [--write]`;
+       npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--threads 1] [--write]
+       npm run bench -- overload [--quick] [--json] [--only heddle,naive] [--write]
+       npm run bench -- restart [--quick] [--json] [--write]`;
 
 const full = { rounds: 5, warmUpMs: { min: 5_000, max: 12_000 }, settleMs: 300, measureMs: 3_000 };
 const quick = { rounds: 3, warmUpMs: { min: 3_000, max: 8_000 }, settleMs: 200, measureMs: 1_000 };
@@ -90,6 +97,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (suite === "discovery") return runDiscovery(options, args);
   if (suite === "balance") return runBalance(options, args);
   if (suite === "overload") return runOverload(options, args);
+  if (suite === "restart") return runRestart(options, args);
   throw new UsageError(suite ? `there is no suite "${suite}"` : "which suite?");
 }
 
@@ -104,6 +112,7 @@ function parse(args: readonly string[]) {
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         only: { type: "string" },
+        threads: { type: "string" },
         inflight: { type: "string" },
         streams: { type: "string" },
         bytes: { type: "string" },
@@ -202,51 +211,22 @@ async function runDiscovery(options: Options, args: readonly string[]): Promise<
 
 async function runBalance(options: Options, args: readonly string[]): Promise<number> {
   if (!options.sim) throw new UsageError("balance runs in simulated fleets: say --sim");
-  if (options.write && (options.quick || options.only !== undefined))
-    throw new UsageError("--write records a full run: leave the other choices out");
+  if (options.write && options.quick)
+    throw new UsageError("--write records full runs, of all studies or of those named: leave --quick out");
   const machine = describeMachine();
   const date = new Date().toISOString();
-  const seeds = options.quick ? 3 : 20;
-  const timing = options.quick ? { measureMs: 5_000 } : {};
-  const rows = await runBalanceSuite({ studies: toStudies(options.only), seeds, timing, onProgress: say });
-  const command = `npm run bench -- ${args.join(" ")}`;
-  const result = toBalanceResult({ node: process.version, date, command, machine }, rows, seeds);
-  print(options.json ? JSON.stringify(result) : toBalanceText(result));
-  if (options.write) await writeSection(toBalanceMarkdown(result));
-  return 0;
-}
-
-async function runOverload(options: Options, args: readonly string[]): Promise<number> {
-  if (options.write && (options.quick || options.only !== undefined))
-    throw new UsageError("--write records a full run: leave the other choices out");
-  const names = chosenOf("contestant", overloadContestants, options.only);
-  const date = new Date().toISOString();
-  const machine = describeMachine();
-  const timing = options.quick
-    ? { factors: [3], overloadMs: 4_000, recoveryMs: 6_000 }
-    : { factors: [2, 3], overloadMs: 10_000, recoveryMs: 15_000 };
-  const rows = await runOverloadSuite({ ...timing, contestants: names, onProgress: say });
-  const command = `npm run bench -- ${args.join(" ")}`;
-  const figures = toOverloadFigures(rows);
-  const result = { suite: "overload" as const, node: process.version, date, command, machine, rows, figures };
-  print(options.json ? JSON.stringify(result) : toOverloadText(result));
-  if (options.write) await writeSection(toOverloadMarkdown(result));
-  return 0;
-}
-
-/** Those of a list of names; all without one. */
-function chosenOf<Name extends string>(
-  what: string,
-  known: readonly Name[],
-  list: string | undefined,
-): readonly Name[] {
-  if (list === undefined) return known;
-  return list.split(",").map((name) => {
-    const found = known.find((one) => one === name);
-    if (found === undefined)
-      throw new UsageError(`there is no ${what} "${name}"; there are ${known.join(", ")}`);
-    return found;
+  const rows = await runBalanceSuite({
+    studies: toStudies(options.only),
+    seeds: options.quick ? 3 : undefined,
+    timing: options.quick ? { measureMs: 5_000 } : {},
+    ...(options.threads === undefined ? {} : { threads: toNumbers(options.threads)[0] as number }),
+    onProgress: say,
   });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result = toBalanceResult({ node: process.version, date, command, machine }, rows);
+  print(options.json ? JSON.stringify(result) : toBalanceText(result));
+  if (options.write) for (const section of toBalanceMarkdown(result)) await writeSection(section);
+  return 0;
 }
 
 /** The studies of a list of names; all of them without one. */
