@@ -2,7 +2,7 @@
  * A channel: everything behind the calls to one target. It owns the watch of discovery, the connections, the
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { BalancerPolicy } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
@@ -17,6 +17,7 @@ import type { Target } from "../discovery/target.ts";
 import { encodingNamed } from "../wire/compression.ts";
 import { parseServiceConfig, serviceConfigInvalid } from "../policy/parse-service-config.ts";
 import type { ServiceConfig } from "../policy/service-config.ts";
+import { unknownMethods } from "../policy/unknown-methods.ts";
 import { AttemptAllowance } from "../resilience/attempt-allowance.ts";
 import { MetastabilityGuard } from "../resilience/metastability-guard.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
@@ -58,6 +59,8 @@ export class Channel {
   readonly #runtime: Runtime;
   readonly #warn: (message: string) => void;
   readonly #configs: ServiceConfigSlots;
+  /** The contracts of its stubs. */
+  readonly #services = new Set<DescService>();
   #policies: MethodPolicies;
   #closed = false;
 
@@ -148,6 +151,13 @@ export class Channel {
     this.#applying(() => this.#configs.set("file", config));
   }
 
+  /** A stub of the service is made: rules for methods that it does not have are told. */
+  expect(service: DescService): void {
+    if (this.#services.has(service)) return;
+    this.#services.add(service);
+    this.#tellUnknownMethods(service);
+  }
+
   /** Starts discovery and connections before the first call does. */
   connect(): void {
     this.#endpoints.start();
@@ -185,6 +195,7 @@ export class Channel {
     const config = this.#configs.inUse?.config;
     if (this.#closed || !differ(before, config)) return;
     this.#policies = new MethodPolicies(this.options, config);
+    for (const service of this.#services) this.#tellUnknownMethods(service);
     if (differ(before?.balancer, config?.balancer)) this.#endpoints.use(this.#balancing(config));
     if (differ(before?.outlierEjection, config?.outlierEjection))
       this.#endpoints.ejections.configure(config?.outlierEjection ?? {});
@@ -197,6 +208,14 @@ export class Channel {
       differ(before?.retryThrottling, config?.retryThrottling)
     )
       this.#allowance.replace(this.#retryBounds(config));
+  }
+
+  #tellUnknownMethods({ typeName, methods }: DescService): void {
+    const { inUse } = this.#configs;
+    if (inUse === undefined) return;
+    const known = methods.map(({ name }) => name);
+    for (const sentence of unknownMethods(inUse.config, typeName, known))
+      this.#warn(`service config of ${this.target.text} from ${inUse.from}: ${sentence}`);
   }
 
   #balancing(

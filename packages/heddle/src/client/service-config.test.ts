@@ -202,6 +202,17 @@ test("running clients follow what discovery says, and what they cannot use leave
   assert.equal(world.channel.describe().serviceConfig, undefined);
 });
 
+test("a rule for a method that the contract does not have is told, with the one that may be meant", async () => {
+  using world = createWorld("unknown");
+  await world.ready();
+  const name = (method: string) => ({ service: "heddle.unit.Echo", method });
+  world.say({ methods: [{ names: [name("Sai"), name("Say"), { service: "other.v1.Echo", method: "X" }] }] });
+  await until(() => world.channel.describe().serviceConfig !== undefined, "the config");
+  assert.deepEqual(world.warnings, [
+    "service config of scripted:///orders from control plane: heddle.unit.Echo has no method Sai; did you mean Say?",
+  ]);
+});
+
 test("code goes before file, file before control plane, each whole", async () => {
   using world = createWorld("order");
   await world.ready();

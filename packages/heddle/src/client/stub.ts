@@ -27,6 +27,7 @@ import { invokeStreaming, invokeUnary } from "./invoke.ts";
 import type { UnaryCaller } from "./unary-call.ts";
 
 export function createStub<Service extends DescService>(service: Service, channel: Channel): Client<Service> {
+  channel.expect(service);
   const transport = channelTransport(channel);
   const client = createClient(service, transport) as Record<string, unknown>;
   for (const method of service.methods) {
