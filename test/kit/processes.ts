@@ -9,6 +9,8 @@ import { within } from "./within.ts";
 export interface Instance {
   readonly name: string;
   readonly address: string;
+  /** Such as SIGSTOP, for a process that stands still. */
+  signal(signal: NodeJS.Signals): void;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
 }
@@ -48,7 +50,7 @@ export async function startProgram(
   const kill = () => end(child);
   t.after(kill);
   const [line] = (await within(once(child.stdout, "data"), `the start of ${name}`, 30_000)) as [Buffer];
-  return { name, address: line.toString().trim(), kill };
+  return { name, address: line.toString().trim(), signal: (signal) => void child.kill(signal), kill };
 }
 
 async function end(child: ChildProcess): Promise<void> {
