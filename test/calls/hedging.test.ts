@@ -19,8 +19,8 @@ const ways: readonly Omit<TransportOptions, "target">[] = [
 ];
 
 for (const way of ways) {
-  const name = Object.values(way).join(", ") || "gRPC over HTTP/2";
-  test(`${name}: the second instance answers, the first handler is told to stop`, async (t) => {
+  const { protocol = "auto", http = "2", codec = "proto" } = way;
+  test(`${protocol}, HTTP/${http}, ${codec}: the second instance answers, the first handler is told to stop`, async (t) => {
     const witness = new Witness();
     const slow = await startEcho(t, {
       witness,

@@ -15,6 +15,7 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type ServiceError,
+  type ServerWritableStream,
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { type CallRecord, recordOf, type TransportOptions } from "heddle";
@@ -23,6 +24,7 @@ import { toDefinition } from "../kit/peers/grpc-js-words.ts";
 import { addressesOf, connectTo, startEcho } from "../kit/running.ts";
 import { until, within } from "../kit/within.ts";
 import { rejectsWith } from "./cases/errors.ts";
+import { collect } from "./streams.ts";
 
 const PUSHBACK = "grpc-retry-pushback-ms";
 const PREVIOUS = "grpc-previous-rpc-attempts";
@@ -152,6 +154,33 @@ test("a hedge of Heddle is answered by another grpc-js, and the first one sees t
     ],
   );
   assert.ok(quick.previous.includes("1"));
+});
+
+test("the head of a stream binds Heddle to its attempt; before it, grpc-js is asked again", async (t) => {
+  const server = new GrpcServer();
+  let asked = 0;
+  let withHead = false;
+  const serverStream = toDefinition(EchoService.method.idempotentServerStream);
+  const handle = (call: ServerWritableStream<object, object>) => {
+    asked++;
+    if (withHead) call.sendMetadata(new Metadata());
+    // After the head has left, or it would travel with the status.
+    setTimeout(() => call.emit("error", unavailable()), 20);
+  };
+  server.addService({ serverStream } as never, { serverStream: handle } as never);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  t.after(() => server.forceShutdown());
+  const client = connectTo(t, `127.0.0.1:${port}`);
+  await rejectsWith(collect(client.idempotentServerStream({})), Code.Unavailable, "not now");
+  assert.equal(asked, 3);
+  withHead = true;
+  const error = await rejectsWith(collect(client.idempotentServerStream({})), Code.Unavailable, "not now");
+  assert.equal(asked, 4);
+  assert.match(recordOf(error)?.stoppedBecause ?? "", /passed on already/);
 });
 
 // Heddle serves, grpc-js calls.
