@@ -229,6 +229,39 @@ async function runBalance(options: Options, args: readonly string[]): Promise<nu
   return 0;
 }
 
+async function runOverload(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && (options.quick || options.only !== undefined))
+    throw new UsageError("--write records a full run: leave the other choices out");
+  const names = chosenOf("contestant", overloadContestants, options.only);
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const timing = options.quick
+    ? { factors: [3], overloadMs: 4_000, recoveryMs: 6_000 }
+    : { factors: [2, 3], overloadMs: 10_000, recoveryMs: 15_000 };
+  const rows = await runOverloadSuite({ ...timing, contestants: names, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const figures = toOverloadFigures(rows);
+  const result = { suite: "overload" as const, node: process.version, date, command, machine, rows, figures };
+  print(options.json ? JSON.stringify(result) : toOverloadText(result));
+  if (options.write) await writeSection(toOverloadMarkdown(result));
+  return 0;
+}
+
+/** Those of a list of names; all without one. */
+function chosenOf<Name extends string>(
+  what: string,
+  known: readonly Name[],
+  list: string | undefined,
+): readonly Name[] {
+  if (list === undefined) return known;
+  return list.split(",").map((name) => {
+    const found = known.find((one) => one === name);
+    if (found === undefined)
+      throw new UsageError(`there is no ${what} "${name}"; there are ${known.join(", ")}`);
+    return found;
+  });
+}
+
 /** The studies of a list of names; all of them without one. */
 function toStudies(list: string | undefined): readonly StudyName[] {
   return chosenOf("study", studyNames, list);

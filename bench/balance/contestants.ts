@@ -1,5 +1,11 @@
 /** The policies of the studies by name: those of the simulator, and Prequal with one thing changed. */
-import { createLinear, createPrequal, type PrequalOptions } from "heddle/balance";
+import {
+  createDefault,
+  createLinear,
+  createPrequal,
+  type DefaultBalancerOptions,
+  type PrequalOptions,
+} from "heddle/balance";
 import { type SimulatedPolicy, simulatedPolicies } from "heddle/simulate";
 
 /**
@@ -19,6 +25,11 @@ export function toPolicy(name: string): SimulatedPolicy {
       return {
         name,
         create: ({ random }) => createPrequal({ hotQuantile: 0.75, ...(options as PrequalOptions), random }),
+      };
+    case "default":
+      return {
+        name,
+        create: ({ random }) => createDefault({ ...(options as DefaultBalancerOptions), random }),
       };
     case "linear":
       return { name, create: ({ random }) => createLinear({ ...options, random }) };

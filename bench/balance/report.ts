@@ -3,13 +3,12 @@ import { bootstrapMean, pairedDifference } from "heddle/simulate";
 import { circumstancesTable, type RunCircumstances } from "../harness/report.ts";
 import { alignedText, grouped, markdownTable, type Table } from "../harness/table.ts";
 import { loadRamp, nineRules } from "./paper.ts";
-import { type Study, type StudyName, studies } from "./studies.ts";
+import { type Study, type StudyName, studies, studyNames } from "./studies.ts";
 import type { Run } from "./suite.ts";
 import { meanOf, p90, p99, p999, perSeed, toVerdicts, type Verdict } from "./verdicts.ts";
 
 export interface BalanceResult extends RunCircumstances {
   readonly suite: "balance";
-  readonly seeds: number;
   readonly rows: readonly Run[];
   /** As `toBalanceRatios` has them. */
   readonly ratios: Readonly<Record<string, number>>;
@@ -18,16 +17,14 @@ export interface BalanceResult extends RunCircumstances {
   readonly eventsPerSecond: number;
 }
 
-export function toBalanceResult(
-  circumstances: RunCircumstances,
-  rows: readonly Run[],
-  seeds: number,
-): BalanceResult {
+export function toBalanceResult(circumstances: RunCircumstances, rows: readonly Run[]): BalanceResult {
   const total = (value: (run: Run) => number) => rows.reduce((sum, run) => sum + value(run), 0);
   return {
     suite: "balance",
-    ...circumstances,
-    seeds,
+    node: circumstances.node,
+    date: circumstances.date,
+    command: circumstances.command,
+    machine: circumstances.machine,
     rows,
     ratios: toBalanceRatios(rows),
     verdicts: toVerdicts(rows),
@@ -74,26 +71,38 @@ export function toText(result: BalanceResult): string {
   ].join("\n\n");
 }
 
-export function toMarkdown(result: BalanceResult): string {
-  const sections = toSections(result).map(({ title, table }) => `### ${title}\n\n${markdownTable(table)}`);
-  const verdicts: Table = [
-    ["holds", "what", "found"],
-    ...result.verdicts.map(({ name, holds, found }) => [holds ? "yes" : "**no**", name, found]),
-  ];
-  return `## balance: policies in simulated fleets
+/** A section for each study, so that one may be run and recorded again without the others. */
+export function toMarkdown(result: BalanceResult): string[] {
+  return studyNames.flatMap((study) => {
+    const rows = result.rows.filter((run) => run.study === study);
+    if (rows.length === 0) return [];
+    const own = toBalanceResult(result, rows);
+    const tables = toSections(own).map(({ title, table }) => `### ${title}\n\n${markdownTable(table)}`);
+    const verdicts: Table = [
+      ["holds", "what", "found"],
+      ...own.verdicts.map(({ name, holds, found }) => [holds ? "yes" : "**no**", name, found]),
+    ];
+    return [
+      `## balance-${study}: ${(studies[study] as Study).title}, simulated
 
 ${circumstancesTable(result)}
 
-${result.seeds} seeds; every policy of a cell meets the same worlds. Milliseconds: means over the seeds, with the bounds within
-which the mean lies with 95 % confidence (bootstrap); differences are taken seed by seed. A call that fails counts as
-its deadline, 5000 ms. ${grouped(result.eventsPerSecond)} events per second of processor time.
+${worldsOf(rows)}; every policy of a cell meets the same ones. Milliseconds: means over the worlds, with the bounds within which
+the mean lies with 95 % confidence (bootstrap); differences are taken world by world. A call that fails counts as its
+deadline, 5000 ms. ${grouped(own.eventsPerSecond)} events per second of processor time.
 
-${sections.join("\n\n")}
+${tables.join("\n\n")}
+${own.verdicts.length === 0 ? "" : `\n${markdownTable(verdicts)}\n`}`,
+    ];
+  });
+}
 
-### Verdicts
-
-${markdownTable(verdicts)}
-`;
+function worldsOf(rows: readonly Run[]): string {
+  const perCell = new Map<string, Set<number>>();
+  for (const { cell, seed } of rows) perCell.set(cell, (perCell.get(cell) ?? new Set()).add(seed));
+  const counts = new Set([...perCell.values()].map((seeds) => seeds.size));
+  if (counts.size === 1) return `${[...counts][0]} worlds`;
+  return `Worlds: ${[...perCell].map(([cell, seeds]) => `${seeds.size} of ${cell}`).join(", ")}`;
 }
 
 interface Section {

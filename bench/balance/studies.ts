@@ -19,6 +19,12 @@ export interface Study {
   /** By name, as it stands in tables and in keys of ratios. */
   readonly cells: Readonly<Record<string, Scenario>>;
   readonly policies: readonly string[];
+  /** Worlds of a full run. A cell may have a number of its own, small fleets being cheap. */
+  readonly seeds: number | Readonly<Record<string, number>>;
+}
+
+export function seedsOf({ seeds }: Study, cell: string): number {
+  return typeof seeds === "number" ? seeds : (seeds[cell] as number);
 }
 
 const rules = [
@@ -45,6 +51,8 @@ const contenders = [
 ];
 
 export const hotQuantiles = [0, 0.35, 0.6, 0.75, 0.84, 0.9, 0.99, 1];
+/** The same parameter of the default's cost. */
+export const costQuantiles = [0.6, 0.75, 0.9, 0.95];
 export const probeRates = [4, 2.83, 2, 1.41, 1, 0.71, 0.5];
 /** λ of the paper's Fig. 10: 13 values, evenly in the exponent. */
 export const rifShares = Array.from({ length: 13 }, (_, i) =>
@@ -60,38 +68,49 @@ export const ablations = [
   },
   { whole: "prequal", without: "prequal maxAgeMs=Infinity", cell: "many-clients" },
 ];
+/** Short enough that twenty worlds of everything take less than an hour of one core. */
+const bed = (scenario: Scenario): Scenario => ({ ...scenario, measureMs: 10_000 });
 const slowed = (load: number, changes: Partial<Scenario>): Scenario => ({ ...hobbledBed(load), ...changes });
 
 export const studies = {
   nine: {
     title: "nine rules (Fig. 7)",
-    cells: { "70": hobbledBed(0.7), "90": hobbledBed(0.9) },
+    cells: { "70": bed(hobbledBed(0.7)), "90": bed(hobbledBed(0.9)) },
     policies: [...rules, "peakEwma", "default", "oracle"],
+    seeds: 20,
   },
   ramp: {
     title: "load ramp (Fig. 6)",
     cells: Object.fromEntries(
       [0.75, 0.83, 0.93, 1.03, 1.14, 1.27, 1.41, 1.57, 1.74].map((load) => [
         String(load),
-        { ...testBed(load), warmUpMs: 45_000 },
+        { ...bed(testBed(load)), warmUpMs: 45_000 },
       ]),
     ),
     policies: ["weightedRoundRobin", "prequal", "default"],
+    seeds: 3,
   },
   probes: {
     title: "probes per call (Fig. 8)",
-    cells: { "150": testBed(1.5) },
+    cells: { "150": bed(testBed(1.5)) },
     policies: probeRates.map((rate) => `prequal removalsPerCall=0.25 probesPerCall=${rate}`),
+    seeds: 3,
   },
   quantiles: {
     title: "fast and slow machines (Fig. 9)",
-    cells: { "75": fastAndSlow() },
-    policies: [...hotQuantiles.map((quantile) => `prequal hotQuantile=${quantile}`), "default"],
+    cells: { "fast-slow": bed(fastAndSlow()), hobbled: bed(hobbledBed(0.9)) },
+    policies: [
+      ...hotQuantiles.map((quantile) => `prequal hotQuantile=${quantile}`),
+      ...costQuantiles.map((quantile) => `default hotQuantile=${quantile}`),
+      "default",
+    ],
+    seeds: 3,
   },
   linear: {
     title: "linear rules (Fig. 10)",
-    cells: { "94": hobbledBed(0.94) },
+    cells: { "94": bed(hobbledBed(0.94)) },
     policies: [...rifShares.map((share) => `linear rifShare=${share}`), "prequal"],
+    seeds: 3,
   },
   ablation: {
     title: "Prequal without one of its parts",
@@ -101,20 +120,21 @@ export const studies = {
       "many-clients": slowed(0.9, { name: "many clients", clients: 800, replicas: 20 }),
     },
     policies: [...new Set(ablations.flatMap(({ whole, without }) => [whole, without]))],
+    seeds: 5,
   },
   fleets: {
     title: "other fleets",
     cells: {
-      antagonists: hobbledBed(0.9),
-      "fast-slow": fastAndSlow(),
-      "fast-failing": fastFailing(),
-      "3x3": smallFleet(3),
-      "10x10": smallFleet(10),
-      skewed: skewedClients(),
+      "fast-slow": bed(fastAndSlow()),
+      "fast-failing": { ...fastFailing(), measureMs: 40_000 },
+      "3x3": { ...smallFleet(3), measureMs: 100_000 },
+      "10x10": { ...smallFleet(10), measureMs: 60_000 },
+      skewed: bed(skewedClients()),
       bursts: burstyTraffic(),
       node: nodeFleet(),
     },
     policies: contenders,
+    seeds: { "fast-slow": 8, "fast-failing": 10, "3x3": 20, "10x10": 10, skewed: 8, bursts: 8, node: 8 },
   },
   "probe-cost": {
     title: "what answering probes costs, of the mean work of a call",
@@ -125,6 +145,7 @@ export const studies = {
       ]),
     ),
     policies: ["roundRobin", "leastLoaded", "peakEwma", "prequal", "default"],
+    seeds: 5,
   },
 } as const satisfies Record<string, Study>;
 

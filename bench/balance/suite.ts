@@ -5,12 +5,14 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type Study, type StudyName, studies } from "./studies.ts";
+import { type Study, type StudyName, seedsOf, studies } from "./studies.ts";
 
 export interface BalanceOptions {
   readonly studies: readonly StudyName[];
-  /** How many worlds per cell, from seed 1 on. */
-  readonly seeds: number;
+  /** How many worlds per cell, from seed 1 on. Undefined: what the study says. */
+  readonly seeds: number | undefined;
+  /** Threads. Default: as many as there are cores. */
+  readonly threads?: number;
   readonly timing: Timing;
   /** Told what is being done now, for people. */
   readonly onProgress: (text: string) => void;
@@ -72,17 +74,17 @@ export async function runBalanceSuite(options: BalanceOptions): Promise<Run[]> {
       }
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await Promise.all(Array.from({ length: options.threads ?? availableParallelism() }, work));
   return runs.flat();
 }
 
 /** The jobs of one cell and seed stay together: a thread draws their world once. */
 function toWorlds({ studies: names, seeds, timing }: BalanceOptions): Job[][] {
   return names.flatMap((study) => {
-    const { cells, policies }: Study = studies[study];
-    return Object.keys(cells).flatMap((cell) =>
-      Array.from({ length: seeds }, (_, index) =>
-        policies.map((policy) => ({ study, cell, policy, seed: index + 1, timing })),
+    const known: Study = studies[study];
+    return Object.keys(known.cells).flatMap((cell) =>
+      Array.from({ length: seeds ?? seedsOf(known, cell) }, (_, index) =>
+        known.policies.map((policy) => ({ study, cell, policy, seed: index + 1, timing })),
       ),
     );
   });
