@@ -262,6 +262,22 @@ function chosenOf<Name extends string>(
   });
 }
 
+async function runRestart(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && options.quick) throw new UsageError("--write records a full run: leave --quick out");
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const plan = options.quick
+    ? { instances: 4, restarts: 2, steadyMs: 5_000 }
+    : { instances: 6, restarts: 20, steadyMs: 30_000 };
+  const run = await runRestartSuite({ ...plan, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const figures = toRestartFigures(run);
+  const result = { suite: "restart" as const, node: process.version, date, command, machine, run, figures };
+  print(options.json ? JSON.stringify(result) : toRestartText(result));
+  if (options.write) await writeSection(toRestartMarkdown(result));
+  return 0;
+}
+
 /** The studies of a list of names; all of them without one. */
 function toStudies(list: string | undefined): readonly StudyName[] {
   return chosenOf("study", studyNames, list);
