@@ -197,7 +197,7 @@ export class Endpoints {
   }
 
   #serveWaiters(): void {
-    for (const waiter of [...this.#waiters.keys()]) {
+    for (const waiter of this.#waiters.keys()) {
       const chosen = this.pick(waiter.call, this.#options.clock.now());
       if (chosen === undefined) return;
       this.#waiters.delete(waiter);

@@ -27,20 +27,20 @@ describe("concurrency limit", () => {
   it("grows to its maximum while answers take no longer", () => {
     const limit = new ConcurrencyLimit(always, 16, 0);
     const limits = play(limit, 5000, 5000, 0, 8);
-    assert.ok((limits[0] as number) > 60 && (limits[2] as number) > 250, `${limits}`);
+    assert.ok((limits[0] as number) > 60 && (limits[2] as number) > 250, limits.join());
     assert.equal(limits.at(-1), 1000);
   });
 
   it("finds what a server can do, near its width, and stays there", () => {
     const limit = new ConcurrencyLimit(always, 16, 0);
     const limits = play(limit, 5000, 100, 0, 120).slice(20);
-    assert.ok(Math.max(...limits) < 300 && Math.min(...limits) >= 90, `${limits}`);
+    assert.ok(Math.max(...limits) < 300 && Math.min(...limits) >= 90, limits.join());
   });
 
   it("begun in the middle of an overload it comes down to where calls are not dropped", () => {
     const limit = new ConcurrencyLimit(always, 1000, 0);
     const limits = play(limit, 5000, 100, 0, 60).slice(10);
-    assert.ok(Math.max(...limits) < 550 && Math.min(...limits) >= 90, `${limits}`);
+    assert.ok(Math.max(...limits) < 550 && Math.min(...limits) >= 90, limits.join());
   });
 
   it("does not move while it is not used", () => {

@@ -98,7 +98,10 @@ export function outlierSettings(options: OutlierOptions = {}): OutlierSettings {
   return settings;
 }
 
-function part<Part extends { readonly [Name in keyof Part]: number }>(given: Partial<Part> | false, defaults: Part): Part | false {
+function part<Part extends { readonly [Name in keyof Part]: number }>(
+  given: Partial<Part> | false,
+  defaults: Part,
+): Part | false {
   if (given === false) return false;
   const filled = { ...defaults, ...given };
   for (const [name, value] of Object.entries<number>(filled)) check(name, value, 0);
