@@ -125,6 +125,7 @@ test("what gRPC refuses is refused, with gRPC's names", () => {
     ],
     [{ loadBalancingPolicy: "best" }, /^loadBalancingPolicy: it must be one of pick_first/],
     [{ loadBalancingConfig: [{ outlier_detection_experimental: {} }] }, /childPolicy: it is missing/],
+    [{ loadBalancingConfig: nestedOutliers(3000) }, /it stands within outlier detection already$/],
     [
       method({ timeout: "1.5" }),
       /^methodConfig\[0\]\.timeout: it must be a time in seconds, above 0s, such as "1.5s", not "1.5"$/,
@@ -293,4 +294,10 @@ function read(value: unknown): ServiceConfig {
   const { config, faults = [] } = fromGrpcServiceConfig(value);
   assert.deepEqual(faults.map(faultText), []);
   return config as ServiceConfig;
+}
+
+function nestedOutliers(depth: number): readonly object[] {
+  let list: readonly object[] = [{ round_robin: {} }];
+  for (let level = 0; level < depth; level++) list = [{ outlier_detection: { childPolicy: list } }];
+  return list;
 }

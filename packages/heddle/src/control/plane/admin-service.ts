@@ -97,10 +97,10 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     async setServiceConfig({ name, config }) {
       checkName("name", name);
       if (config === undefined) throw invalid("config: it is missing; to have none, delete it");
-      const { faults, notes = [] } = parseServiceConfig(config);
-      if (faults !== undefined) throw invalid(`config: ${faultsText(faults)}`);
       if (JSON.stringify(config).length > MAX_CONFIG_LENGTH)
         throw invalid(`config: it is longer than ${MAX_CONFIG_LENGTH} characters`);
+      const { faults, notes = [] } = parseServiceConfig(config);
+      if (faults !== undefined) throw invalid(`config: ${faultsText(faults)}`);
       if (configs.get(name) === undefined && configs.size >= MAX_SERVICES)
         throw new ConnectError(`name: ${MAX_SERVICES} names have a config already`, Code.ResourceExhausted);
       await keeper.enter({ kind: "config", key: name, value: config });
