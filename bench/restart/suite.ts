@@ -104,7 +104,7 @@ class Member {
         MEMBER_SLOTS: String(SLOTS),
         MEMBER_WORK_MS: String(WORK_MS),
       },
-      stdio: ["ignore", "pipe", 2],
+      stdio: ["ignore", "pipe", "inherit"],
     });
     this.#child = child;
     const ended = once(child, "exit").then(() => Promise.reject(new Error(`${this.#name} ended early`)));

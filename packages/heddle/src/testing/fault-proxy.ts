@@ -102,7 +102,7 @@ export class RunningProxy extends WayFaults implements FaultProxy {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const connection of [...this.standing]) connection.close();
+    for (const connection of this.standing) connection.close();
     await (await this.#listening?.catch(() => undefined))?.close();
   }
 

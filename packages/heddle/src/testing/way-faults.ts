@@ -166,7 +166,7 @@ export class WayFaults implements Way {
   }
 
   reset(): this {
-    for (const connection of [...this.standing]) connection.reset();
+    for (const connection of this.standing) connection.reset();
     return this;
   }
 
