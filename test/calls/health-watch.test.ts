@@ -1,14 +1,18 @@
 /** Clients that ask instances whether they serve, on the connections that their calls go over (gRPC A17). */
 import "../kit/trap.ts";
-import { Code, ConnectError, implement, type ServiceImpl, type TransportOptions } from "heddle";
+import {
+  Code,
+  ConnectError,
+  createServer,
+  Health,
+  HealthStatus as Status,
+  implement,
+  type ServiceImpl,
+  type TransportOptions,
+} from "heddle";
 import grpc from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import {
-  Health,
-  HealthCheckResponse_ServingStatus as Status,
-} from "../../packages/heddle/src/gen/grpc/health/v1/health_pb.ts";
-import { createServer } from "heddle";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { rejectsWith } from "../interop/cases/errors.ts";
 import { addressesOf, connectTo, startEcho } from "../kit/running.ts";

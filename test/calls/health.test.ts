@@ -1,15 +1,19 @@
 /** What a server says of its health, over real sockets: by gRPC's health protocol and by its pages. */
 import "../kit/trap.ts";
-import { Code, createServer, createTransport, implement, type Server } from "heddle";
+import {
+  Code,
+  createServer,
+  createTransport,
+  Health,
+  HealthStatus as Status,
+  implement,
+  type Server,
+} from "heddle";
 import { type Client, createClient } from "@connectrpc/connect";
 import grpc from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { get } from "node:http";
 import { type TestContext, test } from "node:test";
-import {
-  Health,
-  HealthCheckResponse_ServingStatus as Status,
-} from "../../packages/heddle/src/gen/grpc/health/v1/health_pb.ts";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { rejectsWith } from "../interop/cases/errors.ts";
 import { startEcho } from "../kit/running.ts";

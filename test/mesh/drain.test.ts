@@ -7,6 +7,7 @@ import {
   createMesh,
   createServer,
   createTransport,
+  Health,
   implement,
   isHeddleError,
   openRegistry,
@@ -21,7 +22,6 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { test } from "node:test";
-import { Health } from "../../packages/heddle/src/gen/grpc/health/v1/health_pb.ts";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { connectTo } from "../kit/running.ts";
 import { until, within } from "../kit/within.ts";

@@ -24,6 +24,8 @@ export {
 } from "./server/idempotency/redis-store.ts";
 export { createServer, type DrainReport, type Server, type ServerOptions } from "./server/server.ts";
 export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
+// gRPC's health service, which every server answers, for those who ask with a client of their own.
+export { Health, HealthCheckResponse_ServingStatus as HealthStatus } from "./gen/grpc/health/v1/health_pb.ts";
 export type { ServerHealth } from "./server/server-health.ts";
 export type { ServerPhase, ServingStatus } from "./health/server-state.ts";
 export type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instance-check.ts";

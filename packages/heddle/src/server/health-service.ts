@@ -16,9 +16,6 @@ import { HeddleError } from "../call/errors.ts";
 import type { ServerState, ServingStatus } from "../health/server-state.ts";
 import { type Implementation, implement } from "./implement.ts";
 
-/** Full name of the health service. */
-export const HEALTH_SERVICE: string = Health.typeName;
-
 export interface HealthService {
   readonly implementation: Implementation;
   /** Ends the watches, once each has heard how things stand. */
