@@ -3,7 +3,7 @@
  * it, and a misspelt name with the one that was meant: whoever edits a config in a hurry should need one look.
  */
 import { isJsonObject } from "../call/json-object.ts";
-import { nearest } from "../call/nearest.ts";
+import { meantBy } from "./meant-by.ts";
 import { statusName } from "../call/status.ts";
 import { type BoundsPair, describeKind, type Fields, type Kind, type NumberKind } from "./field.ts";
 import { statusCode, statusCodeNames } from "./status-code.ts";
@@ -94,7 +94,7 @@ export function checkFields(
 
 /** What is said of a name that is not known, with the one that may have been meant. */
 export function unknownField(name: string, known: readonly string[]): string {
-  const meant = nearest(name, known);
+  const meant = meantBy(name, known);
   return `there is no such field; ${meant === undefined ? `there are ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }
 
@@ -106,7 +106,7 @@ export function show(value: unknown): string {
 }
 
 function unknownWord(value: unknown, words: readonly string[]): string {
-  const meant = typeof value === "string" ? nearest(value, words) : undefined;
+  const meant = typeof value === "string" ? meantBy(value, words) : undefined;
   return `it must be one of ${words.join(", ")}, not ${show(value)}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }
 

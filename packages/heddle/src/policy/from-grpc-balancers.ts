@@ -2,7 +2,7 @@
  * Reads which balancer gRPC's service config names: the first one of a list that is known, alone or within outlier
  * detection. Sources: gRFC A24, A42, A48, A58 (policies) and A50 (outlier detection), https://github.com/grpc/proposal.
  */
-import { nearest } from "../call/nearest.ts";
+import { meantBy } from "./meant-by.ts";
 import { balancerFields } from "./balancer-fields.ts";
 import { checkValue, type Path, show } from "./check-value.ts";
 import type { GrpcReader, Json } from "./grpc-reader.ts";
@@ -40,7 +40,7 @@ export function readGrpcBalancers(
     return;
   }
   const known = Object.keys(grpcBalancers);
-  const meant = names.map((name) => nearest(name, known)).find((name) => name !== undefined);
+  const meant = names.map((name) => meantBy(name, known)).find((name) => name !== undefined);
   reader.fault(
     path,
     `there is no policy in it that is known here; known are ${[...known, ...GRPC_OUTLIER_NAMES].join(", ")}${meant === undefined ? "" : `; did you mean ${meant}?`}`,

@@ -58,6 +58,7 @@ function readMethods(reader: GrpcReader, given: unknown): MethodConfig[] {
     .map((rule, index) =>
       readMethod(reader, reader.object(rule, ["methodConfig", index]), ["methodConfig", index]),
     );
+  if (reader.faults.length > 0) return rules;
   checkMethodNames(
     rules.map(({ names = [] }, index) => ({ names, path: ["methodConfig", index], field: "name" })),
     reader.faults,

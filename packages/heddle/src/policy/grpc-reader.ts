@@ -2,7 +2,7 @@
  * What reading gRPC's JSON is made of: values that are checked one by one, faults and notes that are gathered.
  */
 import { isJsonObject } from "../call/json-object.ts";
-import { nearest } from "../call/nearest.ts";
+import { meantBy } from "./meant-by.ts";
 import { checkValue, type Fault, type Path, pathText, show } from "./check-value.ts";
 import { fromGrpcDuration } from "./grpc-duration.ts";
 
@@ -50,7 +50,7 @@ export class GrpcReader {
   noteOthers(given: Json, known: readonly string[], path: Path): void {
     for (const name of Object.keys(given)) {
       if (known.includes(name)) continue;
-      const meant = nearest(name, known);
+      const meant = meantBy(name, known);
       this.notes.push(
         `${pathText([...path, name])} has no effect here${meant === undefined ? "" : `; did you mean ${meant}?`}`,
       );

@@ -2,7 +2,7 @@
  * Rules for methods that a service does not have: no fault of the config, which may be older or newer than the contract,
  * but a name that is misspelt has no effect, and nobody would notice.
  */
-import { nearest } from "../call/nearest.ts";
+import { meantBy } from "./meant-by.ts";
 import type { ServiceConfig } from "./service-config.ts";
 
 /** A sentence for each name in the config that this service does not have. */
@@ -18,7 +18,7 @@ export function unknownMethods(
         name.service === service && (name.method ?? "") !== "" && !known.includes(name.method as string),
     )
     .map(({ method = "" }) => {
-      const meant = nearest(method, known);
+      const meant = meantBy(method, known);
       return `${service} has no method ${method}${meant === undefined ? "" : `; did you mean ${meant}?`}`;
     });
 }
