@@ -5,13 +5,13 @@
 import {
   type DescField,
   type DescMessage,
-  isFieldSet,
   type JsonObject,
   type Message,
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
 import { HeddleError, reasonText } from "../../call/errors.ts";
+import { isImplicit } from "../codec/field-form.ts";
 import type { Binding, BoundVariable } from "./binding.ts";
 import { MAX_DEPTH, valueOf } from "./field-path.ts";
 import { fieldTextOf } from "./field-text.ts";
@@ -91,9 +91,10 @@ function writeVariable({ name, path, text }: BoundVariable, message: Message): s
   }
   const field = path.at(-1) as DescField;
   // Where absence and the zero value are the same, the zero is there.
-  const value = valueOf(parent, field) ?? (parent as unknown as Record<string, unknown>)[field.localName];
-  if (value === undefined || (field.oneof !== undefined && !isFieldSet(parent, field)))
-    throw new Error(`${name} stands in the path and is not set`);
+  const value = isImplicit(field)
+    ? (parent as unknown as Record<string, unknown>)[field.localName]
+    : valueOf(parent, field);
+  if (value === undefined) throw new Error(`${name} stands in the path and is not set`);
   return text.write(value);
 }
 
