@@ -72,6 +72,9 @@ export function checkValue(value: unknown, is: Kind, path: Path, faults: Fault[]
   }
 }
 
+/** Whoever has more of them knows enough: a config that is none at all has one in each line. */
+export const MAX_FAULTS = 1000;
+
 export function checkFields(
   value: Readonly<Record<string, unknown>>,
   fields: Fields,
@@ -80,6 +83,7 @@ export function checkFields(
 ): Record<string, unknown> {
   const checked: Record<string, unknown> = {};
   for (const [name, given] of Object.entries(value)) {
+    if (faults.length >= MAX_FAULTS) break;
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field === undefined)
       faults.push({ path: [...path, name], reason: unknownField(name, Object.keys(fields)) });

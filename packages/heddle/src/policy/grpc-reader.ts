@@ -3,7 +3,7 @@
  */
 import { isJsonObject } from "../call/json-object.ts";
 import { meantBy } from "./meant-by.ts";
-import { checkValue, type Fault, type Path, pathText, show } from "./check-value.ts";
+import { checkValue, type Fault, MAX_FAULTS, type Path, pathText, show } from "./check-value.ts";
 import { fromGrpcDuration } from "./grpc-duration.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -59,6 +59,7 @@ export class GrpcReader {
 
   /** Of one place only the first is kept: what follows is mostly about the same. */
   fault(path: Path, reason: string): void {
+    if (this.faults.length >= MAX_FAULTS) return;
     const place = pathText(path);
     if (this.#faulty.has(place)) return;
     this.#faulty.add(place);
