@@ -1,6 +1,6 @@
 /** Service configs from the control plane and from a file, followed by clients that run. */
 import "../kit/trap.ts";
-import { Code, ConnectError, createMesh, type Mesh } from "heddle";
+import { Code, ConnectError, createMesh, isHeddleError, type Mesh } from "heddle";
 import { startControlPlane } from "heddle/control";
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -115,4 +115,20 @@ test("a file goes before the control plane, is followed while it is edited, and 
   assert.ok(await fits(mesh));
   writeFileSync(path, "services: {}\n");
   await until(() => inUse()?.from === "control plane", "what the control plane says");
+});
+
+test("HEDDLE_SERVICE_CONFIG names the file, and one that is wrong ends the start", async (t) => {
+  const path = join(temporaryFolder(t), "configs.json");
+  process.env["HEDDLE_SERVICE_CONFIG"] = path;
+  t.after(() => delete process.env["HEDDLE_SERVICE_CONFIG"]);
+  writeFileSync(path, JSON.stringify({ services: { "*": { balancer: "random" } } }));
+  const server = await startEcho(t);
+  await using mesh = await createMesh({ registry: false });
+  await mesh.client(EchoService, { target: server.address }).unary({});
+  assert.deepEqual(mesh.channels()[0]?.serviceConfig, { from: "file", config: { balancer: "random" } });
+  writeFileSync(path, JSON.stringify({ services: { "*": { balancer: "randum" } } }));
+  await assert.rejects(
+    createMesh({ registry: false }),
+    (error) => isHeddleError(error) && error.heddleCode === "HDL-1008",
+  );
 });
