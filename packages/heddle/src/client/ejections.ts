@@ -2,8 +2,9 @@
  * Outlier ejection for the instances of one channel: tells the detector how attempts end, wakes up when somebody's time
  * is over, and gives the call that decides on a return. Who is out is left out of the balancer's set by `Endpoints`.
  *
- * The call that tries an instance may fail where any other would not have. So it is one that may be repeated, if such
- * a call comes soon; after a while it is any first attempt.
+ * The call that tries an instance may fail where any other would not have. So the instance is asked for its load first, and
+ * says then whether it still fails; and the call is one that may be repeated, if such a call comes soon. After a while it is
+ * any first attempt.
  */
 import { Code } from "@connectrpc/connect";
 import type { Subchannel } from "../connection/subchannel.ts";
@@ -29,6 +30,8 @@ export class Ejections {
   readonly #options: EjectionsOptions;
   readonly #standings = new Map<Subchannel, Standing>();
   readonly #trials = new Map<Standing, ClientCall>();
+  /** Those that are due and have been asked how they are. */
+  readonly #asked = new Set<Standing>();
   #detector: OutlierDetector | undefined;
   #timer: Timer | undefined;
   /** The instance that waits for the call which decides on its return. */
@@ -43,6 +46,7 @@ export class Ejections {
     this.#detector =
       options === false ? undefined : new OutlierDetector(outlierSettings(options), this.#options.random);
     this.#trials.clear();
+    this.#asked.clear();
     const subchannels = [...this.#standings.keys()];
     this.#standings.clear();
     for (const subchannel of subchannels) {
@@ -63,6 +67,7 @@ export class Ejections {
     const standing = this.#standings.get(subchannel);
     if (standing === undefined) return;
     this.#standings.delete(subchannel);
+    this.#asked.delete(standing);
     this.#trials.delete(standing);
     this.#detector?.leave(standing);
     this.#arm();
@@ -115,6 +120,7 @@ export class Ejections {
     if (subchannel?.state !== "ready" || standing === undefined || this.#detector === undefined)
       return undefined;
     if (call.tried !== undefined || call.isHedge) return undefined;
+    if (nowMs < standing.untilMs + ANSWER_MS) return undefined;
     const { baseEjectionMs } = this.#detector.settings;
     if (!isGoodTrial(call) && nowMs < standing.untilMs + baseEjectionMs) return undefined;
     this.#trials.set(standing, call);
@@ -131,6 +137,7 @@ export class Ejections {
 
   #changed(): void {
     this.#arm();
+    this.#ask();
     this.#options.onChange();
   }
 
@@ -146,6 +153,17 @@ export class Ejections {
     this.trialDue = standing === undefined ? undefined : this.#subchannelOf(standing);
   }
 
+  /** How those are whose trial is due. */
+  #ask(): void {
+    for (const [subchannel, standing] of this.#standings) {
+      if (standing.state !== "due") this.#asked.delete(standing);
+      else if (!this.#asked.has(standing)) {
+        this.#asked.add(standing);
+        subchannel.probeLoad(this.#options.clock.now());
+      }
+    }
+  }
+
   #pass(): void {
     this.#timer = undefined;
     if (this.#detector?.pass(this.#options.clock.now()) === true) this.#changed();
@@ -157,6 +175,9 @@ export class Ejections {
     return undefined;
   }
 }
+
+/** Time for the answer of one that is asked. Who does not report its load is tried after it as well. */
+const ANSWER_MS = 20;
 
 /** It may be made again if it fails, and ends before long. */
 function isGoodTrial({ policy, method }: ClientCall): boolean {

@@ -169,6 +169,19 @@ describe("outlier ejection", () => {
     assert.equal(detector.reported(nth(standings, 3), 0, 0.05, 0.05), false, "of hardly any calls");
   });
 
+  it("spends no call on one that is due and says that it still fails", () => {
+    const { detector, standings, fail } = createSet(3);
+    fail(0, 0);
+    detector.reported(nth(standings, 0), 500, 100, 90);
+    assert.equal(detector.dueMs, 1000, "not before its time is over");
+    detector.pass(1000);
+    assert.equal(detector.reported(nth(standings, 0), 1001, 100, 90), true);
+    assert.deepEqual([detector.trialDue, detector.dueMs], [undefined, 3001]);
+    detector.pass(3001);
+    assert.equal(detector.reported(nth(standings, 0), 3002, 100, 10), false);
+    assert.equal(detector.trialDue, standings[0]);
+  });
+
   it("one that has reconnected is back at once, one failure from leaving", () => {
     const { detector, standings, fail, states } = createSet(3);
     fail(0, 0);

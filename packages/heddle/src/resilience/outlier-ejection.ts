@@ -11,7 +11,8 @@
  *   a database is gone, or the requests are wrong. To eject would take capacity that is missed when all is well again.
  * - **Relief.** When an instance that failed recovers, the cause may be gone for all: the others are tried at once,
  *   however long they were to stay out. So may half of a set be out without standing idle for 30 s afterwards.
- * - **Its own word.** An instance that reports that most of its calls fail is out without a call being spent on it.
+ * - **Its own word.** An instance that reports that most of its calls fail is out without a call being spent on it, and
+ *   one that is due for its trial and still says so stays out.
  *
  * Times come as arguments. A call that ends well costs a few additions.
  */
@@ -80,7 +81,10 @@ export class OutlierDetector {
     return dueMs;
   }
 
-  /** Whom the next call may try; undefined: nobody. */
+  /**
+   * Whom the next call may try; undefined: nobody. It should be asked for a report first: a call is not spent on one that
+   * says that it still fails.
+   */
   get trialDue(): Standing | undefined {
     for (const standing of this.#standings) if (standing.state === "due") return standing;
     return undefined;
@@ -124,7 +128,12 @@ export class OutlierDetector {
     // The rates fade together. When hardly anything is left of them they say nothing.
     const isFailing = requestsPerSecond > fadedPerSecond && errorsPerSecond > requestsPerSecond / 2;
     standing.reportsFailure = isFailing;
-    if (!isFailing || standing.state !== "in" || !standing.believesReports) return false;
+    if (!isFailing || !standing.believesReports) return false;
+    if (standing.state === "due") {
+      this.#sendOut(standing, nowMs, standing.because);
+      return true;
+    }
+    if (standing.state !== "in") return false;
     let alike = 0;
     for (const { reportsFailure } of this.#standings) if (reportsFailure) alike++;
     if (alike * 2 > this.#size || !this.#workedElsewhereLast(standing)) return false;

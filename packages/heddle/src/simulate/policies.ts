@@ -12,6 +12,7 @@ import { createPrequal } from "../balance/prequal.ts";
 import { createRandom } from "../balance/random.ts";
 import { createRoundRobin } from "../balance/round-robin.ts";
 import { createUtilizationWeighted } from "../balance/utilization-weighted.ts";
+import { createEjecting } from "./ejecting.ts";
 import { oracle } from "./oracle.ts";
 import type { SimulatedPolicy } from "./simulated-policy.ts";
 
@@ -40,8 +41,12 @@ export const simulatedPolicies = {
   peakEwma: { name: "peakEwma", create: ({ random }) => createPeakEwma({ random }) },
   /** As in Fig. 7 of the paper: Q_RIF 0.75, fixed. */
   prequal: { name: "prequal", create: ({ random }) => createPrequal({ random, hotQuantile: 0.75 }) },
-  /** What a client uses when nobody chooses. */
-  default: { name: "default", create: ({ random }) => createDefault({ random }) },
+  /** What a client uses when nobody chooses, with the ejection around it that each client has. */
+  default: {
+    name: "default",
+    create: ({ random }) =>
+      createEjecting({ random, inner: createDefault({ random, avoidFailing: false }) }),
+  },
   oracle,
 } as const satisfies Record<string, SimulatedPolicy>;
 
