@@ -10,6 +10,8 @@ import {
   toText as toBalanceText,
 } from "./balance/report.ts";
 import { type StudyName, studyNames } from "./balance/studies.ts";
+import { toMarkdown as toRealMarkdown, toRealResult, toText as toRealText } from "./balance/real/report.ts";
+import { runRealSuite } from "./balance/real/suite.ts";
 import { runBalanceSuite } from "./balance/suite.ts";
 import { type FixtureName, fixtureNames, isFixtureName } from "./codec/fixtures.ts";
 import { contenderNames, isThere, type ContenderName } from "./discovery/contenders.ts";
@@ -67,6 +69,7 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- idle [--json] [--connections 10000]
        npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]
        npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--threads 1] [--write]
+       npm run bench -- balance --real [--quick] [--json] [--write]
        npm run bench -- overload [--quick] [--json] [--only heddle,naive] [--write]
        npm run bench -- restart [--quick] [--json] [--write]`;
 
@@ -109,6 +112,7 @@ function parse(args: readonly string[]) {
       options: {
         quick: { type: "boolean", default: false },
         sim: { type: "boolean", default: false },
+        real: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         only: { type: "string" },
@@ -210,7 +214,9 @@ async function runDiscovery(options: Options, args: readonly string[]): Promise<
 }
 
 async function runBalance(options: Options, args: readonly string[]): Promise<number> {
-  if (!options.sim) throw new UsageError("balance runs in simulated fleets: say --sim");
+  if (options.sim === options.real)
+    throw new UsageError("balance runs in simulated fleets or against real processes: say --sim or --real");
+  if (options.real) return runBalanceReal(options, args);
   if (options.write && options.quick)
     throw new UsageError("--write records full runs, of all studies or of those named: leave --quick out");
   const machine = describeMachine();
@@ -226,6 +232,21 @@ async function runBalance(options: Options, args: readonly string[]): Promise<nu
   const result = toBalanceResult({ node: process.version, date, command, machine }, rows);
   print(options.json ? JSON.stringify(result) : toBalanceText(result));
   if (options.write) for (const section of toBalanceMarkdown(result)) await writeSection(section);
+  return 0;
+}
+
+async function runBalanceReal(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && options.quick) throw new UsageError("--write records a full run: leave --quick out");
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const plan = options.quick
+    ? { rounds: 1, warmUpMs: 2_000, measureMs: 5_000 }
+    : { rounds: 5, warmUpMs: 3_000, measureMs: 12_000 };
+  const runs = await runRealSuite({ ...plan, onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result = toRealResult({ node: process.version, date, command, machine }, runs);
+  print(options.json ? JSON.stringify(result) : toRealText(result));
+  if (options.write) await writeSection(toRealMarkdown(result));
   return 0;
 }
 
