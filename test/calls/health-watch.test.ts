@@ -3,6 +3,7 @@ import "../kit/trap.ts";
 import {
   Code,
   ConnectError,
+  createMesh,
   createServer,
   Health,
   HealthStatus as Status,
@@ -77,6 +78,19 @@ async function startAsked(
   t.after(() => server.close({ drainMs: 100 }));
   return { server, client: connectTo(t, server.address, { ...ASKS, ...options }) };
 }
+
+test("a channel says which of its instances do not serve, and why", async (t) => {
+  const a = await startEcho(t, { instance: "a" });
+  a.health.ready(false);
+  await using mesh = await createMesh({ registry: false });
+  const client = mesh.client(EchoService, { target: a.address, ...ASKS, waitForReadyMs: 20 });
+  await rejectsWith(client.unary({}), Code.Unavailable);
+  const now = () => mesh.channels()[0]?.instances[0];
+  await until(() => /says that it is NOT_SERVING$/.test(now()?.lastError ?? ""), "its word");
+  assert.equal(now()?.state, "transient_failure");
+  a.health.ready(true);
+  await until(() => now()?.state === "ready", "ready");
+});
 
 test("one that does not know the question serves, and is not asked again", async (t) => {
   let asked = 0;

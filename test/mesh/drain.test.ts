@@ -288,6 +288,7 @@ test("check: grpc, and http: the registry finds what the server says of itself",
     stop.abort();
   }
   await using mesh = await createMesh({ registry: false, shutdownSignals: [] });
+  await assert.rejects(createMesh({ registry: false, drainGraceMs: -1 }), /drainGraceMs/);
   await assert.rejects(mesh.serve([], { check: "ping" as never }), /check\.kind/);
   await assert.rejects(mesh.serve([], { check: { kind: "http", path: "x" } }), /check\.path/);
   await assert.rejects(mesh.serve([], { check: { kind: "tcp", intervalMs: 5 } }), /check\.intervalMs/);

@@ -5,6 +5,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import { randomBytes } from "node:crypto";
+import { finiteAtLeast } from "./call/check-option.ts";
 import { HeddleError } from "./call/errors.ts";
 import { oneLine } from "./call/one-line.ts";
 import { tell } from "./call/tell.ts";
@@ -58,6 +59,7 @@ export interface Mesh extends AsyncDisposable {
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const identity = resolveIdentity(options, process.env, () => randomBytes(3).toString("hex"));
   const { runtime = systemRuntime, stateFolder, onWarning = tellStandardError } = options;
+  finiteAtLeast("drainGraceMs", options.drainGraceMs ?? 0, 0);
   const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
   const mesh = new RunningMesh(options, identity, registries);
   const path = options.serviceConfigFile ?? process.env["HEDDLE_SERVICE_CONFIG"];

@@ -25,7 +25,7 @@ import type { ClientCall } from "./call.ts";
 import { ConcurrencyLimits } from "./concurrency-limits.ts";
 import { Ejections } from "./ejections.ts";
 import { HealthWatches, type HealthWatchesOptions } from "./health-watch.ts";
-import { bestState, type ChannelStatus, describeSubchannel } from "./status.ts";
+import { bestState, type ChannelStatus, describeSubchannel, type InstanceStatus } from "./status.ts";
 
 /** Somebody who needs an instance. */
 export interface Waiter {
@@ -111,7 +111,11 @@ export class Endpoints {
   describe(): ChannelStatus {
     const { clock } = this.#options;
     const epochMs = clock.wallMs() - clock.now();
-    const instances = [...this.#subchannels.values()].map((each) => describeSubchannel(each, epochMs));
+    const instances = [...this.#subchannels.values()].map((each): InstanceStatus => {
+      const fault = each.state === "ready" ? this.health.faultOf(each) : undefined;
+      const instance = describeSubchannel(each, epochMs);
+      return fault === undefined ? instance : { ...instance, state: "transient_failure", lastError: fault };
+    });
     const closed = this.#stop.signal.aborted;
     return {
       target: this.#options.target.text,
@@ -125,7 +129,7 @@ export class Endpoints {
   /** An instance for the next attempt, one that the call has not tried if possible; undefined when none is ready. */
   pick(call: ClientCall, nowMs: number): Subchannel | undefined {
     const { ejections } = this;
-    if (ejections.trialDue !== undefined) {
+    if (ejections.trialDue !== undefined && this.#isReady(ejections.trialDue)) {
       const trial = ejections.takeTrial(call, nowMs);
       if (trial !== undefined) return trial;
     }
@@ -136,7 +140,8 @@ export class Endpoints {
   /** Those that have as many calls as they may count as tried. */
   #pickWithinLimits(call: ClientCall, nowMs: number): Subchannel | undefined {
     const full = [...this.#subchannels.values()].filter((subchannel) => this.limits.isFull(subchannel));
-    const picked = this.#choose([...full, ...(call.tried ?? [])], call, nowMs) ?? this.#choose(full, call, nowMs);
+    const picked =
+      this.#choose([...full, ...(call.tried ?? [])], call, nowMs) ?? this.#choose(full, call, nowMs);
     return picked !== undefined && full.includes(picked) ? undefined : picked;
   }
 
@@ -159,11 +164,7 @@ export class Endpoints {
   /** Whether a further attempt of a call would have an instance to itself. */
   hasReadyBesides(tried: readonly Subchannel[] | undefined): boolean {
     for (const subchannel of this.#subchannels.values()) {
-      if (
-        this.#isReady(subchannel) &&
-        this.#isAvailable(subchannel) &&
-        tried?.includes(subchannel) !== true
-      )
+      if (this.#isReady(subchannel) && this.#isAvailable(subchannel) && tried?.includes(subchannel) !== true)
         return true;
     }
     return false;
