@@ -5,7 +5,7 @@
  * Traffic flows through all of it at a steady rate, whether answers come or not, as from callers that do not know each other.
  */
 import "../kit/trap.ts";
-import { createMesh, type Interceptor } from "heddle";
+import { createMesh, type Interceptor, recordOf } from "heddle";
 import { startControlPlane } from "heddle/control";
 import { createSeededRandom } from "heddle/testing";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -115,12 +115,13 @@ test("overload: one instance can do ten calls a second and gets its share of two
   );
   const refused = crowd.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
   assert.ok(refused.length > 0);
-  for (const error of refused)
-    assert.ok(
-      error instanceof ConnectError &&
-        [Code.DeadlineExceeded, Code.ResourceExhausted, Code.Unavailable].includes(error.code),
-      String(error),
-    );
+  const known = [Code.DeadlineExceeded, Code.ResourceExhausted, Code.Unavailable];
+  for (const error of refused) {
+    assert.ok(error instanceof ConnectError && known.includes(error.code), String(error));
+    const attempt = recordOf(error)?.attempts.at(-1);
+    assert.equal(attempt?.instance, fleet.get("a").address);
+    assert.ok(attempt.error, JSON.stringify(attempt));
+  }
 });
 
 test("bad deploy: the new version refuses everything at once, and so looks idle", async (t) => {
