@@ -3,7 +3,7 @@
  * balancer, the retry budget, and one linked stack that all its calls walk.
  */
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import type { BalancerPolicy } from "../balance/policies.ts";
+import type { BalancerFactory } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
@@ -261,7 +261,7 @@ function authorityOf(target: Target): string {
 }
 
 /** Other policies want to know how many calls are in flight, which ORCA does not say. */
-function readsOrca(balancer: NonNullable<ServiceConfig["balancer"]> | BalancerPolicy): boolean {
+function readsOrca(balancer: NonNullable<ServiceConfig["balancer"]> | BalancerFactory): boolean {
   const name = typeof balancer === "object" ? Object.keys(balancer)[0] : balancer;
   return name === "client_side_weighted_round_robin";
 }
