@@ -80,8 +80,12 @@ const after = (ms: number) => {
   return () => performance.now() >= endMs;
 };
 
-for (const balancer of ["default", "round_robin"] as const) {
-  test(`one of ten that fails at once is out within 200 ms, and 99 % of what it would fail is avoided (${balancer})`, async (t) => {
+// A policy that goes by latency avoids what has failed, so that five failures in a row take it longer to gather.
+for (const [balancer, withinMs] of [
+  ["default", 2000],
+  ["round_robin", 200],
+] as const) {
+  test(`one of ten that fails at once is out within ${withinMs} ms, and 99 % of what it would fail is avoided (${balancer})`, async (t) => {
     const fleet = await startFleet(t, 10, []);
     const client = connect(t, fleet, { balancer });
     await client.ready();
@@ -109,7 +113,7 @@ for (const balancer of ["default", "round_robin"] as const) {
     t.diagnostic(
       `out after ${outAfterMs.toFixed(0)} ms; ${wrong} of ${total} calls met it; after that ${failed} of ${calls} failed`,
     );
-    assert.ok(outAfterMs < 200, `${outAfterMs} ms`);
+    assert.ok(outAfterMs < withinMs, `${outAfterMs} ms`);
     assert.ok(wrong <= (total / 10) * 0.01, `${wrong} of ${total} calls met it`);
     assert.deepEqual(
       client.ejected().map(({ state }) => state),

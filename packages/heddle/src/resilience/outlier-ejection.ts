@@ -107,6 +107,7 @@ export class OutlierDetector {
     if (verdict === "ok") {
       this.#lastOkEvent = ++this.#events;
       standing.ok++;
+      standing.believesReports = false;
       if (latencyMs >= 0) {
         standing.timed++;
         standing.latencyMs += latencyMs;
@@ -127,9 +128,10 @@ export class OutlierDetector {
   reported(standing: Standing, nowMs: number, requestsPerSecond: number, errorsPerSecond: number): boolean {
     // The rates fade together. When hardly anything is left of them they say nothing.
     const isFailing = requestsPerSecond > fadedPerSecond && errorsPerSecond > requestsPerSecond / 2;
+    const isNew = standing.noteErrors(nowMs, errorsPerSecond);
     standing.reportsFailure = isFailing;
     if (!isFailing || !standing.believesReports) return false;
-    if (standing.state === "due") {
+    if (standing.state === "due" && isNew) {
       this.#sendOut(standing, nowMs, standing.because);
       return true;
     }

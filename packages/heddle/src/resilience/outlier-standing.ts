@@ -18,9 +18,13 @@ export class Standing {
   failuresInARow = 0;
   /** When the first of them was, by the detector's count of events. */
   streakEvent = 0;
-  /** It says that most of its calls fail. Not believed after a trial that went well, until a call of ours has failed. */
+  /** It says that most of its calls fail. Not believed after a call of ours that went well, until one has failed. */
   reportsFailure = false;
   believesReports = true;
+
+  /** Calls that failed there a second, as last reported, and when. */
+  #errorsPerSecond = 0;
+  #reportedMs = 0;
 
   ok = 0;
   okBefore = 0;
@@ -50,6 +54,18 @@ export class Standing {
     return (this.latencyMs + this.latencyBeforeMs) / (this.timed + this.timedBefore);
   }
 
+  /**
+   * Its report of errors per second. Whether some are new since the last one: what nobody adds to fades, with the time over
+   * which servers average (`balance/load-meter.ts`), and says how it was and not how it is.
+   */
+  noteErrors(nowMs: number, errorsPerSecond: number): boolean {
+    const left = Math.exp((this.#reportedMs - nowMs) / averagedOverMs);
+    const isNew = errorsPerSecond > this.#errorsPerSecond * left * 1.01 + 0.5 / (averagedOverMs / 1000);
+    this.#errorsPerSecond = errorsPerSecond;
+    this.#reportedMs = nowMs;
+    return isNew;
+  }
+
   /** Half an interval is over. */
   turn(): void {
     this.okBefore = this.ok;
@@ -62,3 +78,5 @@ export class Standing {
     this.latencyMs = 0;
   }
 }
+
+const averagedOverMs = 10_000;
