@@ -26,6 +26,7 @@ export const targetNames = [
   "compression",
   "texts",
   "http1",
+  "rest",
   "calls",
 ] as const;
 

@@ -3,12 +3,9 @@
  * is a field; words are `optional`, `repeated`, `map <key> <value>` and `oneof <name>`, before a scalar, or a message or
  * an enum of the contract, or a full name.
  */
-import assert from "node:assert/strict";
-import { test } from "node:test";
 import {
   create,
   createFileRegistry,
-  type DescField,
   type DescMethod,
   type FileRegistry,
   type MessageInitShape,
@@ -194,36 +191,3 @@ function named(name: string) {
 function jsonName(name: string): string {
   return name.replace(/_+(.)/g, (_, letter: string) => letter.toUpperCase());
 }
-
-test("a contract told in a few lines is one", () => {
-  const contract = contractOf({
-    enums: { State: { STATE_UNSPECIFIED: 0, ON: 1 } },
-    messages: {
-      Thing: {
-        thing_id: "string",
-        count: "optional int32",
-        tags: "repeated string",
-        state: "State",
-        labels: "map string string",
-        a: "oneof one string",
-        b: "oneof one Thing",
-        at: "google.protobuf.Timestamp",
-      },
-    },
-    services: {
-      Things: { Get: { in: "Thing", out: "stream Thing", http: { pattern: { case: "get", value: "/" } } } },
-    },
-  });
-  const fields = contract.getMessage("test.Thing")?.fields as readonly DescField[];
-  assert.deepEqual(
-    fields.map(({ fieldKind }) => fieldKind),
-    ["scalar", "scalar", "list", "enum", "map", "scalar", "message", "message"],
-  );
-  assert.equal(fields[0]?.jsonName, "thingId");
-  assert.deepEqual(
-    fields.slice(0, 2).map(({ presence }) => presence),
-    [Presence.IMPLICIT, Presence.EXPLICIT],
-  );
-  assert.equal(fields[5]?.oneof?.name, "one");
-  assert.equal(methodNamed(contract, "Things.Get").methodKind, "server_streaming");
-});
