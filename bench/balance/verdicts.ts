@@ -160,13 +160,14 @@ function judgeLinear(runs: readonly Run[]): Verdict[] {
 }
 
 function judgeAblation(runs: readonly Run[]): Verdict[] {
-  return ablations.map(({ whole, without, cell }) => {
+  return ablations.map(({ whole, without, cell, matters }) => {
     const tails = [p99, p999].map((tail) =>
       pairedDifference(perSeed(runs, cell, without, tail), perSeed(runs, cell, whole, tail)),
     );
+    const isWorse = tails.some(({ low }) => low > 0);
     return {
-      name: `T10 ${without} is worse with ${cell}`,
-      holds: tails.some(({ low }) => low > 0),
+      name: `T10 ${without} ${matters ? "is worse than" : "is no worse than"} ${whole} with ${cell}`,
+      holds: isWorse === matters,
       found: tails
         .map(
           ({ mean, low, high }, i) =>

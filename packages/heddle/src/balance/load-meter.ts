@@ -47,7 +47,8 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
   /** Of the calls in flight. */
   let sumOfArrivalsMs = 0;
   const requests = createRate(rateMs);
-  const errors = createRate(rateMs);
+  /** Share of the last ones that failed: by number, for the rates fade alike and would keep the share of better days. */
+  let failedShare = 0;
 
   /**
    * The newest fresh ones with a tag near `rif`, into `chosen`: how many there are. With fewer than three the reach is
@@ -109,8 +110,10 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
         sumOfArrivalsMs -= nowMs - Math.max(0, latencyMs);
       }
       // What has been done counts, not what has been asked for: by arrivals the busiest would look the most productive.
-      if (outcome !== "cancelled") requests.count(nowMs);
-      if (outcome === "failed") errors.count(nowMs);
+      if (outcome !== "cancelled") {
+        requests.count(nowMs);
+        failedShare += ((outcome === "failed" ? 1 : 0) - failedShare) / shareOf;
+      }
       if (outcome !== "ok" || !(latencyMs >= 0)) return;
       const i = samples++ % history;
       latencies[i] = latencyMs;
@@ -121,18 +124,20 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     report(nowMs) {
       const near = chooseNear(nowMs, requestsInFlight);
       const finishedMs = near > 0 ? median(chosen, near) : scaleNearest(nowMs, requestsInFlight);
+      const requestsPerSecond = requests.perSecond(nowMs);
       return {
         requestsInFlight,
         latencyMs: samples === 0 ? -1 : Math.max(finishedMs, meanAge(nowMs) / 2),
         utilization: this.utilization,
-        requestsPerSecond: requests.perSecond(nowMs),
-        errorsPerSecond: errors.perSecond(nowMs),
+        requestsPerSecond,
+        errorsPerSecond: failedShare * requestsPerSecond,
       };
     },
   };
 }
 
 const leastSamples = 3;
+const shareOf = 32;
 
 /** Of the first `count` values, which it sorts: few, hence by insertion. */
 function median(values: Float64Array, count: number): number {

@@ -153,7 +153,10 @@ export function simulateOverload(scenario: OverloadScenario): OverloadOutcome {
     const deadlineAtMs = retries === "naive" ? Number.POSITIVE_INFINITY : batchAtMs + attempt.leftMs;
     if (attempt.isGivenUp || nowMs >= deadlineAtMs) return refusalMs;
     if (admission !== undefined) {
-      if (!admission.isCalm(nowMs) && !admission.admits(nowMs, call.rank, call.cohort)) {
+      if (
+        !admission.isCalm(nowMs) &&
+        !admission.admits(nowMs, call.rank, call.cohort, deadlineAtMs - nowMs)
+      ) {
         refused++;
         const waitFor = Math.max(100, admission.delayMs(nowMs)) * (0.5 + decisions.next());
         answer(attempt, "refused", call.attempts > 1 ? -1 : waitFor, refusalMs);

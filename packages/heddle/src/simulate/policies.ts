@@ -44,8 +44,7 @@ export const simulatedPolicies = {
   /** What a client uses when nobody chooses, with the ejection around it that each client has. */
   default: {
     name: "default",
-    create: ({ random }) =>
-      createEjecting({ random, inner: createDefault({ random, avoidFailing: false }) }),
+    create: ({ random }) => createEjecting({ random, inner: createDefault({ random, avoidFailing: false }) }),
   },
   oracle,
 } as const satisfies Record<string, SimulatedPolicy>;
