@@ -124,7 +124,7 @@ for (const [balancer, withinMs] of [
 
 test("when it works again a single call brings it back", async (t) => {
   const fleet = await startFleet(t, 3, [1]);
-  const client = connect(t, fleet);
+  const client = connect(t, fleet, { balancer: "round_robin" });
   await client.ready();
   await until(async () => {
     await client.call();
