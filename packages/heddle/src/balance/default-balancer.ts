@@ -95,8 +95,9 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
 
     ended(candidate, nowMs, latencyMs, outcome) {
       noteTime(nowMs);
-      loadScore.ended(candidate, nowMs, latencyMs, outcome);
-      probedScore.ended(candidate, nowMs, latencyMs, outcome);
+      // Only the one that is gone by: the other would have to learn anew after a change anyway, and does so in no time.
+      if (goesByProbes()) probedScore.ended(candidate, nowMs, latencyMs, outcome);
+      else loadScore.ended(candidate, nowMs, latencyMs, outcome);
     },
 
     reported(candidate, nowMs, report, probed) {
@@ -107,8 +108,8 @@ export function createDefault<C extends Candidate>(options: DefaultBalancerOptio
       heard.unanswered = 0;
       heard.hasSpoken = true;
       anyHeard = true;
-      loadScore.reported(candidate, nowMs, report, probed);
-      probedScore.reported(candidate, nowMs, report, probed);
+      if (isSmall()) loadScore.reported(candidate, nowMs, report, probed);
+      else probedScore.reported(candidate, nowMs, report, probed);
     },
 
     probeTargets(nowMs) {

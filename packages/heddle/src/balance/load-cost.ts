@@ -41,7 +41,7 @@ export interface LoadCost {
 
 /** The costs of one client, and what it has heard of all its instances together. */
 export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCostOptions = {}): LoadCost {
-  const rifs = createRifWindow();
+  const rifs = createRifWindow(rifsKept);
   let usualRif = 1;
   /** Of all instances, each report counting alike. */
   let typicalMs = 0;
@@ -75,6 +75,8 @@ export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCos
   };
 }
 
+/** A burst that is over before this many reports have come changes little of what is usual. */
+const rifsKept = 512;
 /** Reports over which the typical latency is averaged. */
 const typicalOf = 256;
 /** One of three instances that drowns makes a third of the reports: what it says is not what is usual. */
