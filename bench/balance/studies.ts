@@ -96,11 +96,11 @@ export const studies = {
     cells: Object.fromEntries(
       [0.75, 0.83, 0.93, 1.03, 1.14, 1.27, 1.41, 1.57, 1.74].map((load) => [
         String(load),
-        { ...bed(testBed(load)), warmUpMs: 45_000 },
+        { ...bed(testBed(load)), warmUpMs: 30_000 },
       ]),
     ),
     policies: ["weightedRoundRobin", "prequal", "default"],
-    seeds: 3,
+    seeds: 2,
   },
   probes: {
     title: "probes per call (Fig. 8)",
@@ -152,7 +152,7 @@ export const studies = {
       node: nodeFleet(),
     },
     policies: contenders,
-    seeds: { "fast-slow": 8, "fast-failing": 10, "3x3": 20, "10x10": 10, skewed: 8, bursts: 8, node: 8 },
+    seeds: { "fast-slow": 5, "fast-failing": 8, "3x3": 16, "10x10": 8, skewed: 5, bursts: 6, node: 5 },
   },
   "probe-cost": {
     title: "what answering probes costs, of the mean work of a call",
