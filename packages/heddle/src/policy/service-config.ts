@@ -200,7 +200,7 @@ export interface LatencyOutlierConfig {
  */
 export interface LimitConfig {
   /**
-   * Since when there is a limit. `overload`: since a call ran out of time or was refused for overload, until all has been
+   * Since when there is a limit. `overload`: since a tenth of the calls ran out of time, until all has been
    * well for a while, so that nothing is limited in a system that is well. `always`. Default `overload`.
    */
   readonly engage?: "overload" | "always";

@@ -2,7 +2,7 @@
  * How many calls may be under way to one server, found out by measuring: while answers take longer than they usually do
  * there is a queue, and the limit shrinks; while they do not, it grows. After Netflix's Gradient2 (concurrency-limits)
  * with Envoy's √limit as the room for growth, which comes back from 16 to 1000 in 6 s and not in minutes, and a tenth
- * less for each window in which calls ran out of time or were refused for overload.
+ * less for each window in which calls ran out of time.
  *
  * A limit by latency alone is wrong where latency has other reasons: a slow method, a large message, a cold cache, and
  * each step from few callers to many. So by default there is none until the server is known to be overloaded
@@ -67,7 +67,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * A call ended; `inFlight` were under way with it. `dropped`: it ran out of time, or was refused for overload.
+   * A call ended; `inFlight` were under way with it. `dropped`: it ran out of time.
    * `latencyMs` below 0: its time says nothing.
    */
   ended(nowMs: number, latencyMs: number, inFlight: number, dropped: boolean): void {
