@@ -129,7 +129,8 @@ export class Endpoints {
   /** An instance for the next attempt, one that the call has not tried if possible; undefined when none is ready. */
   pick(call: ClientCall, nowMs: number): Subchannel | undefined {
     const { ejections } = this;
-    if (ejections.trialDue !== undefined && this.#isReady(ejections.trialDue)) {
+    // A call that tries one that is silent would wait with it: the first byte that it sends makes it worth one.
+    if (ejections.trialDue?.silent === false && this.#isReady(ejections.trialDue)) {
       const trial = ejections.takeTrial(call, nowMs);
       if (trial !== undefined) return trial;
     }
