@@ -16,7 +16,6 @@ import {
 } from "../resilience/concurrency-limit.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { ClientCall } from "./call.ts";
-import { isOverloadAnswer } from "./overload.ts";
 
 /** What is known of an instance. */
 interface Limited {
@@ -115,8 +114,10 @@ export class ConcurrencyLimits {
   }
 }
 
-/** It ran out of time on the instance, or was refused there for overload. */
-function isDropped(call: ClientCall): boolean {
-  if (call.error?.code === Code.DeadlineExceeded) return call.sentAtMs >= call.attemptStartedAtMs;
-  return isOverloadAnswer(call);
+/**
+ * It ran out of time on the instance. A refusal is no drop: the server that refuses has chosen by how much calls matter and
+ * is not kept waiting, and a limit on top would turn away here what is critical together with the rest.
+ */
+function isDropped({ error, sentAtMs, attemptStartedAtMs }: ClientCall): boolean {
+  return error?.code === Code.DeadlineExceeded && sentAtMs >= attemptStartedAtMs;
 }
