@@ -87,7 +87,7 @@ async function startCallers(t: TestContext, naive: boolean): Promise<Callers> {
       return (answered * 1000) / forMs;
     },
     async begun() {
-      const { echo } = await client.unary({}, { headers: { "heddle-criticality": "critical_plus" } });
+      const { echo } = await client.unary({});
       return Number(echo?.instance);
     },
   };
@@ -137,4 +137,19 @@ test("three naive retries keep a server down without admission when the burst is
   const told = JSON.stringify({ burst, later, last });
   t.diagnostic(told);
   assert.ok(sum(last) < 0.5 * (last["critical"]?.sent ?? 0), told);
+});
+
+test("a server that keeps up refuses nothing: at 60 % of its capacity, and with 256 quick calls in flight", async (t) => {
+  const callers = await startCallers(t, false);
+  const capacity = await callers.saturation();
+  const counts = await callers.send({ critical: 0.6 * capacity }, 4000);
+  t.diagnostic(JSON.stringify(counts));
+  assert.equal(counts["critical"]?.good, counts["critical"]?.sent);
+  const untilMs = performance.now() + 2000;
+  let answered = 0;
+  const quick = async () => {
+    for (; performance.now() < untilMs; answered++) await callers.begun();
+  };
+  await Promise.all(Array.from({ length: 256 }, quick));
+  t.diagnostic(`${answered} quick calls`);
 });

@@ -20,7 +20,7 @@ function createLoop(options: AdmissionOptions = {}) {
         nowMs += TICK_MS + turnMs;
         for (const [rank, count] of calls.entries()) {
           for (let i = 0; i < count; i++) {
-            if (!admission.isCalm(nowMs) && !admission.admits(nowMs, rank, i % COHORTS)) continue;
+            if (!admission.isCalm(nowMs) && !admission.admits(nowMs, rank, i % COHORTS, 60_000)) continue;
             admitted[rank] = (admitted[rank] as number) + 1;
             admission.ended();
           }
@@ -62,8 +62,8 @@ test("a queue that stands: the sheddable go first", () => {
 
 test("the critical wait for the end of patience even if there is nothing else", () => {
   const loop = createLoop({ patienceMs: 1000 });
-  assert.equal(loop.run(900, 130, [0, 100, 0, 0])[CRITICAL], 1);
-  assert.ok((loop.run(2000, 130, [0, 100, 0, 0])[CRITICAL] as number) < 0.9);
+  assert.equal(loop.run(900, 260, [0, 100, 0, 0])[CRITICAL], 1);
+  assert.ok((loop.run(3000, 260, [0, 100, 0, 0])[CRITICAL] as number) < 0.9);
 });
 
 test("a late turn in the middle of which calls begin is seen before it ends", () => {
@@ -72,9 +72,9 @@ test("a late turn in the middle of which calls begin is seen before it ends", ()
   admission.tick(TICK_MS);
   const verdicts = Array.from({ length: 1000 }, (_, ms) => {
     const nowMs = 2 * TICK_MS + ms;
-    return admission.isCalm(nowMs) || admission.admits(nowMs, SHEDDABLE, 0);
+    return admission.isCalm(nowMs) || admission.admits(nowMs, SHEDDABLE, 0, 60_000);
   });
-  assert.equal(verdicts.indexOf(false), 121, "20 ms late, and a fifth of the patience after that");
+  assert.equal(verdicts.indexOf(false), 121, "20 ms late, and a tenth of the patience after that");
   assert.equal(verdicts.lastIndexOf(true), 120);
 });
 
@@ -93,4 +93,12 @@ test("calls that compute for long make a turn long, and are given a longer queue
   loop.run(2000, 60, [0, 1, 0, 0]);
   assert.ok(loop.admission.targetMs > 200, String(loop.admission.targetMs));
   assert.equal(loop.admission.isShedding, false);
+});
+
+test("what matters most, alone, makes no level be refused that may wait longer than it does", () => {
+  const loop = createLoop();
+  loop.run(3000, 60, [100, 0, 0, 0]);
+  assert.equal(loop.admission.isShedding, true);
+  assert.equal(loop.admission.admits(loop.nowMs, SHEDDABLE, 0, 60_000), false);
+  assert.equal(loop.admission.admits(loop.nowMs, CRITICAL, COHORTS - 1, 60_000), true);
 });

@@ -21,12 +21,13 @@ import { criticalities } from "../call/criticality.ts";
 export interface AdmissionOptions {
   /**
    * How late the event loop may be before `sheddable` calls count as waiting, in ms. Default 20, as in DAGOR; four
-   * times what a call computes where that is more. `critical` calls may wait five times as long.
+   * times what a call computes where that is more. `critical` calls may wait ten times as long.
    */
   readonly targetDelayMs?: number;
   /**
-   * How long it must have been late without a pause before `critical` calls are refused, in ms. Default 500. The
-   * other levels follow: `sheddable` after a fifth of it, `sheddable_plus` two fifths, `critical_plus` twice.
+   * How long it must have been late without a pause before `critical` calls are refused, in ms. Default 1000; half of
+   * the time that calls have left where that is less. The
+   * other levels follow: `sheddable` after a tenth of it, `sheddable_plus` a fifth, `critical_plus` twice.
    */
   readonly patienceMs?: number;
 }
@@ -56,6 +57,8 @@ export class Admission {
   /** Calls that a window may begin. */
   #allowance = 0;
   #windowAtMs = 0;
+  /** What calls usually have left, in ms. */
+  #leftMs = MOST_LEFT_MS;
   #wasLate = false;
   #worstDelayMs = 0;
   #quietWindows = 0;
@@ -68,7 +71,7 @@ export class Admission {
   #lateCalls = 0;
   #finishedAtTick = 0;
 
-  constructor({ targetDelayMs = 20, patienceMs = 500 }: AdmissionOptions = {}) {
+  constructor({ targetDelayMs = 20, patienceMs = 1000 }: AdmissionOptions = {}) {
     this.#targetMs = targetDelayMs;
     this.#patienceMs = patienceMs;
   }
@@ -124,8 +127,12 @@ export class Admission {
     this.#finished++;
   }
 
-  /** Whether to take a call of the level `rank` (0 `critical_plus` … 3 `sheddable`) and a cohort below `COHORTS`. */
-  admits(nowMs: number, rank: number, cohort: number): boolean {
+  /**
+   * Whether to take a call of the level `rank` (0 `critical_plus` … 3 `sheddable`) and a cohort below `COHORTS` that has
+   * so much time left.
+   */
+  admits(nowMs: number, rank: number, cohort: number, leftMs: number): boolean {
+    this.#leftMs += (Math.min(leftMs, MOST_LEFT_MS) - this.#leftMs) * LEFT_SMOOTHING;
     const delayMs = nowMs - this.#tickDueMs;
     this.#noteDelay(nowMs, delayMs);
     if (!this.#isShedding) {
@@ -156,7 +163,8 @@ export class Admission {
 
   /** The queue has stood for long enough, and is not becoming shorter, although all that matters less is refused. */
   #isOutOfPatience(nowMs: number, rank: number): boolean {
-    const patienceMs = Math.max(this.#patienceMs, PATIENCE_CALLS * this.#costMs);
+    const waitMs = Math.min(this.#patienceMs, this.#leftMs * PATIENCE_OF_TIME);
+    const patienceMs = Math.max(waitMs, PATIENCE_CALLS * this.#costMs);
     return nowMs - this.#patientSinceMs >= patienceMs * (PATIENCE_SHARES[rank] as number);
   }
 
@@ -254,7 +262,11 @@ export class Admission {
     const next = Math.ceil(before / COHORTS) - 1;
     let least = before;
     if (before % COHORTS !== 0 || this.#isOutOfPatience(nowMs, next)) least = next * COHORTS;
-    while (least > 0 && this.#usuallyBetween(least - COHORTS, least) < NOTHING) least -= COHORTS;
+    // A level of which nothing comes is passed when its own patience has run out, and the next one's goes on.
+    while (least > 0 && this.#usuallyBetween(least - COHORTS, least) < NOTHING) {
+      if (!this.#isOutOfPatience(nowMs, least / COHORTS - 1)) break;
+      least -= COHORTS;
+    }
     let sum = 0;
     let cut = 0;
     while (cut < RANKS) {
@@ -282,9 +294,13 @@ const LAST = criticalities.length - 1;
 const WINDOW_MS = 100;
 
 /** By level, of the target: a short queue is reason enough to refuse what may be missing, and no other. */
-const DELAY_SHARES = [10, 5, 1.5, 1];
+const DELAY_SHARES = [20, 10, 1.5, 1];
 /** By level, of `patienceMs`. */
-const PATIENCE_SHARES = [2, 1, 0.4, 0.2];
+const PATIENCE_SHARES = [2, 1, 0.2, 0.1];
+/** Of the time that calls have left: a queue that takes half of it makes them fail. */
+const PATIENCE_OF_TIME = 0.5;
+const MOST_LEFT_MS = 60_000;
+const LEFT_SMOOTHING = 0.05;
 /** A queue must have stood for as long as so many calls take: with few and long ones chance makes queues too. */
 const PATIENCE_CALLS = 40;
 /** A queue that has become so much shorter is being worked off. */

@@ -54,7 +54,10 @@ export const admit: ServerLayer = {
     function isAdmitted(call: ServerCall, nowMs: number): boolean {
       if (!gate?.watches(nowMs)) return true;
       const rank = criticalityRank(call.criticality) ?? DEFAULT_RANK;
-      return admission.admits(nowMs, rank, cohortOf(call, random)) || isAboutHealth(call);
+      return (
+        admission.admits(nowMs, rank, cohortOf(call, random), call.deadlineAtMs - nowMs) ||
+        isAboutHealth(call)
+      );
     }
 
     return {
