@@ -100,8 +100,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly handshakeTimeoutMs?: number;
   /**
    * When calls are refused because there are too many, the least critical first, and when because they cannot be done
-   * in the time they have left; `false` for never. Default: when work has waited over 20 ms for half a second without a
-   * pause. See docs/guides/overload.md.
+   * in the time they have left; `false` for never. Default: `sheddable` calls when work has waited over 20 ms for
+   * a tenth of a second without a pause, `critical` ones over 200 ms for a second. See docs/guides/overload.md.
    */
   readonly admission?: AdmissionOptions | false;
   /**
