@@ -39,6 +39,9 @@ const parts = {
   dns: () => installPackages({ "dnsmasq-base": ["/usr/sbin/dnsmasq", "--version"] }),
   zookeeper: () => installPackages({ zookeeper: ["test", "-e", "/usr/share/java/zookeeper.jar"] }),
 
+  // What `npm run bench -- balance --real` compares with.
+  nginx: () => installPackages({ nginx: ["/usr/sbin/nginx", "-v"] }),
+
   redis: () => installPackages({ "redis-server": ["redis-server", "--version"] }),
 
   // Debian's is older than what Kubernetes needs.

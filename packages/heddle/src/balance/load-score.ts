@@ -146,6 +146,8 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
       targets.length = 0;
       const atCallPaceMs = Math.max(leastProbeEveryMs, cost.typicalMs / probesPerLatency);
       const { members } = set;
+      // One by itself gets the calls whatever it would say.
+      if (members.length < 2) return targets;
       for (let i = 0; i < members.length; i++) {
         const { candidate, weight, state } = members[i] as Member<C, Known>;
         const ageMs = nowMs - Math.max(state.reportedMs, state.askedMs);
