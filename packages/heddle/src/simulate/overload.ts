@@ -251,8 +251,8 @@ export function simulateOverload(scenario: OverloadScenario): OverloadOutcome {
   }
 
   const seconds = Math.ceil(forMs / 1000);
-  const callsPerSecond = new Array<number>(seconds).fill(0);
-  const goodPerSecond = new Array<number>(seconds).fill(0);
+  const callsPerSecond = Array.from({ length: seconds }, () => 0);
+  const goodPerSecond = Array.from({ length: seconds }, () => 0);
   const came = criticalities.map(() => 0);
   const good = criticalities.map(() => 0);
   for (const call of calls) {

@@ -28,7 +28,7 @@ export { freezeProcess, type FrozenProcess } from "./frozen-process.ts";
 export {
   storeContract as idempotencyStoreContract,
   type StoreUnderTest,
-} from "../server/idempotency/store-contract.ts";
+} from "../server/idempotency/store-suite.ts";
 export type { InstanceFaults } from "./instance-faults.ts";
 export { createJumpingClock, type JumpingClock } from "./jumping-clock.ts";
 export type { Faults as DirectionFaults, Way } from "./way-faults.ts";

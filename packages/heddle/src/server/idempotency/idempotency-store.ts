@@ -3,7 +3,7 @@
  * again. Instances of a service that share a store share its memory: a retry mostly goes to another instance.
  *
  * All methods must be atomic for a key. What they throw fails the call (HDL-2416): running without the store would be
- * running twice. One suite holds for every store: `store-contract.ts`.
+ * running twice. One suite holds for every store: `store-suite.ts`.
  */
 export interface IdempotencyStore extends AsyncDisposable {
   /**

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { createMemoryIdempotencyStore } from "./memory-store.ts";
 import { openSqliteIdempotencyStore } from "./sqlite-store.ts";
-import { type StoreUnderTest, storeContract } from "./store-contract.ts";
+import { type StoreUnderTest, storeContract } from "./store-suite.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "heddle-once-"));
 after(() => rm(folder, { recursive: true }));

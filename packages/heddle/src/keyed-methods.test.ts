@@ -11,16 +11,16 @@ import {
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createTransport } from "../../client/transport.ts";
-import { methodOf } from "../../contract/method.ts";
+import { createTransport } from "./client/transport.ts";
+import { methodOf } from "./contract/method.ts";
 import {
   file_heddle_options_v1_idempotency,
   idempotency_key,
-} from "../../gen/heddle/options/v1/idempotency_pb.ts";
-import { implement } from "../implement.ts";
-import { createServer } from "../server.ts";
-import { createMemoryIdempotencyStore } from "./memory-store.ts";
-import { idempotencyKeyOf } from "./once.ts";
+} from "./gen/heddle/options/v1/idempotency_pb.ts";
+import { implement } from "./server/implement.ts";
+import { createServer } from "./server/server.ts";
+import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
+import { idempotencyKeyOf } from "./server/idempotency/once.ts";
 
 function marked(): FieldOptions {
   const options = create(FieldOptionsSchema);

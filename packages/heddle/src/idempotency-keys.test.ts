@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createTransport, type TransportOptions } from "../../client/transport.ts";
-import { Echo } from "../../contract/echo-service.test.ts";
-import { implement } from "../implement.ts";
-import { createServer, type ServerOptions } from "../server.ts";
-import { createMemoryIdempotencyStore } from "./memory-store.ts";
-import { idempotencyKeyOf } from "./once.ts";
+import { createTransport, type TransportOptions } from "./client/transport.ts";
+import { Echo } from "./contract/echo-service.test.ts";
+import { implement } from "./server/implement.ts";
+import { createServer, type ServerOptions } from "./server/server.ts";
+import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
+import { idempotencyKeyOf } from "./server/idempotency/once.ts";
 
 type Say = (
   request: { value: Uint8Array },
@@ -74,7 +74,10 @@ test("those that come meanwhile wait for the first", async () => {
     const calls = Array.from({ length: 5 }, () => call("k"));
     await assert.rejects(call("k", "", { timeoutMs: 50 }), { code: Code.DeadlineExceeded });
     gate.resolve();
-    assert.deepEqual(await Promise.all(calls), new Array(5).fill("done"));
+    assert.deepEqual(
+      await Promise.all(calls),
+      Array.from({ length: 5 }, () => "done"),
+    );
     assert.equal(running, 1);
   });
 });

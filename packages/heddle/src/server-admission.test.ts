@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { criticalityOf } from "../call/criticality.ts";
-import { createTransport, type TransportOptions } from "../client/transport.ts";
-import { Echo } from "../contract/echo-service.test.ts";
-import { implement } from "./implement.ts";
-import { createServer } from "./server.ts";
+import { criticalityOf } from "./call/criticality.ts";
+import { createTransport, type TransportOptions } from "./client/transport.ts";
+import { Echo } from "./contract/echo-service.test.ts";
+import { implement } from "./server/implement.ts";
+import { createServer } from "./server/server.ts";
 
 let names = 0;
 const quick = { targetDelayMs: 1, patienceMs: 100 };
@@ -40,7 +40,11 @@ test("an overloaded server refuses what may be missing and takes what may not, i
   const levels = Array.from({ length: 40 }, (_, i) => (i % 4 === 3 ? "critical_plus" : "sheddable"));
   for (const protocol of ["grpc", "grpc-web", "connect"] as const) {
     const { sheddable = [], critical_plus: critical } = await callMany(levels, { protocol });
-    assert.deepEqual(critical, new Array(10).fill(undefined), protocol);
+    assert.deepEqual(
+      critical,
+      Array.from({ length: 10 }, () => undefined),
+      protocol,
+    );
     assert.ok(sheddable.filter((code) => code === Code.Unavailable).length > 10, protocol);
     assert.ok(
       sheddable.every((code) => code === undefined || code === Code.Unavailable),
