@@ -175,7 +175,7 @@ test("closing tells those who wait, refuses new calls, and leaves no timer", asy
   assert.equal(client.time.pending, 0);
 });
 
-test("an instance that the registry finds unhealthy gets calls only while no other is ready", async () => {
+test("an instance that the registry finds unhealthy gets calls only when too few others are ready", async () => {
   using good = answering("endpoints-healthy");
   using ill = answering("endpoints-unhealthy");
   const { client, discovery } = createWorld({ balancer: "round_robin" });
