@@ -6,6 +6,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { readConnectQuery } from "../call/connect-query.ts";
 import { HeddleError } from "../call/errors.ts";
 import type { ServerCall } from "./call.ts";
+import { chooseRest } from "./choose-rest.ts";
 import type { HttpPage } from "./http-page.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
@@ -48,6 +49,10 @@ function choose(call: ServerCall, parts: ServerParts): Choice {
   const { method, contentType } = head;
   const path = pathOf(head.path);
   const route = parts.router.find(path);
+  if (route === undefined && parts.rest !== undefined && !parts.pages.has(path)) {
+    const choice = chooseRest(call, parts, parts.rest, path);
+    if (choice !== undefined) return choice;
+  }
   const protocol = protocolOf(call, route);
   if (protocol !== undefined) return { protocol, request: protocol.readRequest(head, parts) };
   const page = parts.pages.get(path);

@@ -15,8 +15,11 @@ export interface HttpPage {
 
 export interface HttpAnswer {
   readonly status: number;
+  /** Empty for an answer without a body. */
   readonly contentType: string;
   readonly body: string | Uint8Array;
+  /** More fields of the head, names in lower case. Default none. */
+  readonly fields?: readonly string[];
 }
 
 /** Answers once the request has come to its end; `done` is called when the answer has been written. */
@@ -39,8 +42,9 @@ async function answer(page: HttpPage, call: ServerCall, parts: ServerParts, done
     given = { status: 500, contentType: "text/plain; charset=utf-8", body: "the page failed\n" };
   }
   if (call.ended || call.over) return done();
-  const { status, contentType, body } = given;
-  call.sendHead(status, ["content-type", contentType, ...call.answerFields]);
+  const { status, contentType, body, fields = [] } = given;
+  const type = contentType === "" ? [] : ["content-type", contentType];
+  call.sendHead(status, [...type, ...fields, ...call.answerFields]);
   call.sendBody(typeof body === "string" ? new TextEncoder().encode(body) : body);
   call.sendEnd();
   call.flush();

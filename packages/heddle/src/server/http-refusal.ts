@@ -7,6 +7,7 @@
  */
 import { encodeGrpcMessage } from "../call/grpc-message.ts";
 import type { HeddleError } from "../call/errors.ts";
+import { PROBLEM_TYPE, writeProblem } from "../contract/rest/problem.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 
 /** Bytes of a request that are read and dropped when its answer is known; a client that sends more is not waited for. */
@@ -40,11 +41,20 @@ export interface HttpRefusal {
   /** Fields besides the content type. */
   readonly fields: readonly string[];
   readonly error: () => HeddleError;
+  /** Told as a problem (RFC 9457), to who speaks REST. Default: a sentence. */
+  readonly asProblem?: boolean;
 }
 
-export function writeHttpRefusal(call: ServerCall, { status, fields }: HttpRefusal): void {
-  const { error } = call;
+export function writeHttpRefusal(call: ServerCall, { status, fields, asProblem }: HttpRefusal): void {
+  const { error, parts } = call;
   if (error === undefined || call.over) return;
+  if (asProblem === true) {
+    call.sendHead(status, ["content-type", PROBLEM_TYPE, ...fields, ...call.answerFields]);
+    const problem = writeProblem(error, status, parts.router.registry);
+    call.sendBody(new TextEncoder().encode(JSON.stringify(problem)));
+    call.sendEnd();
+    return call.flush();
+  }
   call.sendHead(status, [
     "content-type",
     "text/plain; charset=utf-8",

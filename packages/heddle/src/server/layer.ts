@@ -13,6 +13,7 @@ import type { CorsPolicy } from "./cors.ts";
 import type { Gate } from "./gate.ts";
 import type { HttpPage } from "./http-page.ts";
 import type { LoadReporter } from "./load-reporter.ts";
+import type { RestRoutes } from "./rest-routes.ts";
 import type { Router } from "./router.ts";
 
 export interface ServerParts {
@@ -20,6 +21,8 @@ export interface ServerParts {
   readonly random: Random;
   readonly wheel: TimerWheel;
   readonly router: Router;
+  /** Which methods are called over plain HTTP as well; undefined for none. */
+  readonly rest: RestRoutes | undefined;
   /** How busy the server is. */
   readonly load: LoadReporter;
   /** The same for callers that read ORCA; undefined when they are not told. */

@@ -1,6 +1,7 @@
 /**
  * What a protocol is to the server: how the head of a request reads, how its messages come, and how an answer is
- * written. gRPC, gRPC-Web and the two forms of Connect are such objects; they hold no state, for that is in the call.
+ * written. gRPC, gRPC-Web and the two forms of Connect are such objects, which hold no state, for that is in the call; REST is
+ * one for each path.
  *
  * Above them, handlers, deadlines, interceptors and streaming are the same code for all protocols; below them,
  * `ServerCall` is the same for every version of HTTP.
@@ -29,7 +30,7 @@ export interface ProtocolRequest {
 }
 
 export interface ServerProtocol {
-  readonly name: "grpc" | "grpc-web" | "connect";
+  readonly name: "grpc" | "grpc-web" | "connect" | "rest";
   /** Reads the head of a request in this protocol. Its result is kept with the head, so it must depend on nothing else. */
   readRequest(head: RequestHead, parts: ServerParts): ProtocolRequest;
   /** A reader for the one request of a unary or server-streaming call. It calls `onRequest` once, or aborts the call. */

@@ -38,6 +38,7 @@ import {
   type ServerUpkeepRules,
 } from "./connection-options.ts";
 import { createOrcaTrailer } from "./orca.ts";
+import { createRestRoutes, type RestOptions } from "./rest-routes.ts";
 import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
@@ -61,6 +62,11 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly compressMinBytes?: number;
   /** Lets web pages of other origins call (gRPC-Web and Connect). Default: none may. */
   readonly cors?: CorsOptions;
+  /**
+   * REST, on the same port: methods that have an annotation `google.api.http` are called by it; `conventions` gives the
+   * others a path as well; `false` for none. Default: those with an annotation.
+   */
+  readonly rest?: RestOptions | false;
   /** Refuse Connect requests that do not say which version of the protocol they speak. Default false. */
   readonly requireConnectProtocolVersion?: boolean;
   /** What a plain GET gets, for tools that speak HTTP and no protocol of ours. Default: nothing, which is 404. */
@@ -203,6 +209,7 @@ class RunningServer implements Server {
     this.#parts = {
       ...this.#runtime,
       router,
+      rest: options.rest === false ? undefined : createRestRoutes(options.services, options.rest ?? {}),
       load,
       orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
       gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),

@@ -94,6 +94,7 @@ const table: readonly (readonly [says: string, request: string, expected: string
   ["* is any method", "BREW /v1/any/x", "* /v1/any/*"],
   ["and goes behind the method itself", "PUT /v1/any/thing", "PUT /v1/any/thing"],
   ["but takes what that path does not have", "GET /v1/any/thing", "* /v1/any/*"],
+  ["OPTIONS is for the server to answer", "OPTIONS /v1/any/thing", "405 DELETE, GET, HEAD, PATCH, POST, PUT"],
   ["HEAD is answered by GET", "HEAD /v1/shelves/7", "GET /v1/shelves/{id} | 7"],
   ["a path that is there, with another method", "PUT /v1/shelves/1/books/2", "405 DELETE, GET, HEAD"],
   ["all methods of all rules that match the path", "POST /v1/shelves/best", "405 GET, HEAD"],

@@ -156,15 +156,20 @@ class Search {
     const binding =
       methods.get(this.#method) ??
       (this.#method === "HEAD" ? methods.get("GET") : undefined) ??
-      methods.get("*");
+      // What a path has is asked of the server, and not of a handler.
+      (this.#method === "OPTIONS" ? undefined : methods.get("*"));
     if (binding === undefined) {
-      for (const name of methods.keys()) this.allowed.add(name);
+      for (const name of methods.keys())
+        for (const each of name === "*" ? COMMON : [name]) this.allowed.add(each);
       if (methods.has("GET")) this.allowed.add("HEAD");
       return undefined;
     }
     return binding;
   }
 }
+
+/** What a binding for any method is said to allow. */
+const COMMON: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 
 function shown({ httpMethod, template }: Binding): string {
   return `${httpMethod} ${template.text}`;

@@ -1,0 +1,58 @@
+/**
+ * What becomes of a request whose path is no RPC's and no page's: a call by the REST binding that it leads to, or a
+ * refusal as HTTP has it, told as a problem.
+ */
+import { HeddleError } from "../call/errors.ts";
+import { findField } from "../call/metadata.ts";
+import type { ServerCall } from "./call.ts";
+import type { Choice } from "./choose-protocol.ts";
+import type { HttpRefusal } from "./http-refusal.ts";
+import type { ServerParts } from "./layer.ts";
+import { chooseType } from "./protocols/accept.ts";
+import { queryOf } from "./protocols/connect-request.ts";
+import { answerTypes, RestExchange } from "./protocols/rest.ts";
+import { isJson, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
+import type { RestRoutes } from "./rest-routes.ts";
+
+/** Undefined when no binding has the path. */
+export function chooseRest(
+  { head }: ServerCall,
+  parts: ServerParts,
+  { router }: RestRoutes,
+  path: string,
+): Choice | undefined {
+  const { method, contentType, contentLength } = head;
+  const found = router.find(method, path);
+  if (found.kind === "unknown") return undefined;
+  if (found.kind === "malformed") {
+    const params = { parameter: path.slice(0, 100), method: "a path", reason: found.reason };
+    return refusal(400, [], () => new HeddleError("parameterInvalid", params));
+  }
+  if (found.kind === "method") {
+    const allow = ["allow", [...found.allowed, "OPTIONS"].toSorted().join(", ")];
+    if (method === "OPTIONS") {
+      const answer = { status: 204, contentType: "", body: "", fields: allow };
+      return { page: { path, answer: () => answer } };
+    }
+    return refusal(405, allow, () => new HeddleError("httpMethod", { httpMethod: method, path }));
+  }
+  const target: RestTarget = { ...found, query: queryOf(head.path) };
+  const offered = answerTypes(target);
+  const accept = findField(head.fields, "accept");
+  const answerType = offered === undefined ? "" : chooseType(accept, offered);
+  if (answerType === undefined) {
+    const params = { contentType: accept ?? "", path, reason: `its answer is ${offered?.join(", or ")}` };
+    return refusal(406, [], () => new HeddleError("contentType", params));
+  }
+  // Whoever sends a type with an empty body means no harm.
+  if (takesJson(target) && contentType !== "" && contentLength !== 0 && !isJson(contentType)) {
+    const params = { contentType, path, reason: "JSON is application/json" };
+    return refusal(415, ["accept", "application/json"], () => new HeddleError("contentType", params));
+  }
+  const protocol = new RestExchange(target, answerType);
+  return { protocol, request: protocol.readRequest(head, parts) };
+}
+
+function refusal(status: number, fields: readonly string[], error: () => HeddleError): HttpRefusal {
+  return { status, fields, error, asProblem: true };
+}

@@ -1,0 +1,99 @@
+/**
+ * Reads the request of a REST call: its path and its query, and its body where it has one.
+ */
+import type { JsonValue, Message } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { HeddleError } from "../../call/errors.ts";
+import { messageTooLarge } from "../../call/message-limits.ts";
+import { toMessageError } from "../../contract/message-error.ts";
+import type { Method } from "../../contract/method.ts";
+import type { Binding } from "../../contract/rest/binding.ts";
+import { rawBodyOf } from "../../contract/rest/http-body.ts";
+import { type BodyContent, readRequest } from "../../contract/rest/read-request.ts";
+import { GrowingBody } from "../../wire/growing-body.ts";
+import type { RequestReader, ServerCall } from "../call.ts";
+
+/** What the path of a request said, and its query. */
+export interface RestTarget {
+  readonly binding: Binding;
+  readonly captured: readonly string[];
+  readonly query: string;
+}
+
+/** Calls `onRequest` once, or aborts the call. */
+export class RestReader implements RequestReader {
+  readonly #call: ServerCall;
+  readonly #method: Method;
+  readonly #target: RestTarget;
+  readonly #onRequest: (call: ServerCall, request: Message) => void;
+  #body: GrowingBody | undefined = undefined;
+
+  constructor(
+    call: ServerCall,
+    method: Method,
+    target: RestTarget,
+    onRequest: (call: ServerCall, request: Message) => void,
+  ) {
+    this.#call = call;
+    this.#method = method;
+    this.#target = target;
+    this.#onRequest = onRequest;
+  }
+
+  onData(bytes: Uint8Array, start: number, end: number): void {
+    const call = this.#call;
+    call.take(end - start);
+    if (call.ended || start === end) return;
+    this.#body ??= new GrowingBody();
+    const limit = call.parts.maxReceiveBytes;
+    const length = this.#body.length + end - start;
+    if (length > limit)
+      call.abort(messageTooLarge(Math.max(length, call.head.contentLength), limit, "received"));
+    else this.#body.push(bytes, start, end);
+  }
+
+  onEnd(): void {
+    const call = this.#call;
+    if (call.ended) return;
+    let request: Message;
+    try {
+      const body = this.#body && readContent(call, this.#target.binding, this.#body.whole());
+      request = readRequest(this.#target.binding, { ...this.#target, body }, call.parts.router.registry);
+    } catch (error) {
+      // Whoever writes JSON by hand learns from the status that it is the message: 400.
+      return call.abort(toMessageError(error, this.#method.name, Code.InvalidArgument));
+    }
+    this.#onRequest(call, request);
+  }
+}
+
+function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): BodyContent {
+  const { contentType } = call.head;
+  const plain = call.requestEncoding?.decompress(bytes, call.parts.maxReceiveBytes) ?? bytes;
+  if (binding.body.kind === "none") throw new Error("it has no body");
+  if (isRaw(binding)) return { kind: "raw", contentType, data: plain };
+  // Without a type it could be a form of another site, which browsers send without asking.
+  if (!isJson(contentType))
+    throw new HeddleError("contentType", {
+      contentType,
+      path: call.head.path,
+      reason: "JSON is application/json",
+    });
+  return { kind: "json", json: JSON.parse(STRICT_UTF8.decode(plain)) as JsonValue };
+}
+
+/** Whether its body, where it has one, is JSON. */
+export function takesJson({ binding }: RestTarget): boolean {
+  return binding.body.kind !== "none" && !isRaw(binding);
+}
+
+function isRaw({ body, method }: Binding): boolean {
+  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
+}
+
+export function isJson(contentType: string): boolean {
+  return JSON_TYPE.test(contentType);
+}
+
+const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const JSON_TYPE = /^application\/json\s*(?:$|;\s*charset="?utf-?8"?\s*$)/i;

@@ -1,0 +1,46 @@
+/**
+ * Which methods of a server are called over plain HTTP as well, and how: those with an annotation `google.api.http`, and
+ * if it is asked for all others by convention.
+ */
+import type { DescMethod } from "@bufbuild/protobuf";
+import { type Binding, bindingsOf, createBindings } from "../contract/rest/binding.ts";
+import { type BindingRouter, createBindingRouter } from "../contract/rest/binding-router.ts";
+import { standardRule } from "../contract/rest/standard-methods.ts";
+import type { Implementation } from "./implement.ts";
+
+export interface RestOptions {
+  /**
+   * Methods without an annotation get a path by the conventions of Google's API guides: `GetOrder` of `shop.v1` is
+   * `GET /v1/orders/{order_id}`. Default false.
+   */
+  readonly conventions?: boolean;
+  /** Fields that have their zero value stand in answers too, where zero is the same as absence. Default false. */
+  readonly emitZeroValues?: boolean;
+}
+
+export interface RestRoutes {
+  readonly router: BindingRouter;
+  readonly emitZeroValues: boolean;
+}
+
+/** Undefined when no method is called like this. Throws `httpRuleInvalid`. */
+export function createRestRoutes(
+  implementations: readonly Implementation[],
+  { conventions = false, emitZeroValues = false }: RestOptions,
+): RestRoutes | undefined {
+  const bindings: Binding[] = [];
+  for (const { service, handler } of implementations) {
+    for (const desc of service.methods) {
+      // A stream of requests has no form in HTTP that every client can write: the other protocols carry it.
+      if (takesStream(desc) || handler(desc) === undefined) continue;
+      const annotated = bindingsOf(desc);
+      if (annotated.length > 0) bindings.push(...annotated);
+      else if (conventions) bindings.push(...createBindings(desc, standardRule(desc)));
+    }
+  }
+  return bindings.length === 0 ? undefined : { router: createBindingRouter(bindings), emitZeroValues };
+}
+
+function takesStream({ methodKind }: DescMethod): boolean {
+  return methodKind === "client_streaming" || methodKind === "bidi_streaming";
+}
