@@ -54,6 +54,14 @@ test("an end that is destroyed ends the other", async () => {
   await once(theirs, "end");
 });
 
+test("an end that is reset resets the other", async () => {
+  const { ours, theirs } = open("reset");
+  theirs.resume();
+  (ours as Duplex & { resetAndDestroy(): void }).resetAndDestroy();
+  await assert.rejects(once(theirs, "end"), { code: "ECONNRESET" });
+  assert.ok(theirs.destroyed && ours.destroyed);
+});
+
 test("a name is taken once", () => {
   assert.ok(listenInMemory("once", () => {}));
   assert.ok(!listenInMemory("once", () => {}));
