@@ -30,7 +30,7 @@ export interface RealRun {
 }
 
 export const fleet = { instances: 10, slow: 2, slowdown: 8, slots: 4, meanMs: 40, load: 0.7, callers: 3 };
-export const timeoutMs = 5_000;
+export const timeoutMs = 3_000;
 
 /** Calls a second that the fleet can serve, slow instances counted as what they are. */
 export function capacityPerSecond(): number {
