@@ -22,6 +22,7 @@ export {
   createRedisIdempotencyStore,
   type RedisIdempotencyStoreOptions,
 } from "./server/idempotency/redis-store.ts";
+export type { RestOptions } from "./server/rest-routes.ts";
 export { createServer, type DrainReport, type Server, type ServerOptions } from "./server/server.ts";
 export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
 // gRPC's health service, which every server answers, for those who ask with a client of their own.

@@ -3,7 +3,7 @@
  * is wrong with the request; and a message that was read is written to a request that is read and written as the same.
  */
 import assert from "node:assert/strict";
-import { type DescMethod, type JsonValue } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { isHeddleError } from "../../../packages/heddle/src/call/errors.ts";
 import { bindingsOf, createBindings } from "../../../packages/heddle/src/contract/rest/binding.ts";
@@ -11,6 +11,7 @@ import { createBindingRouter } from "../../../packages/heddle/src/contract/rest/
 import { contractOf, methodNamed } from "../../../packages/heddle/src/contract/rest/contract-of.test.ts";
 import { type BodyContent, readRequest } from "../../../packages/heddle/src/contract/rest/read-request.ts";
 import { standardRule } from "../../../packages/heddle/src/contract/rest/standard-methods.ts";
+import { parseStrictJson } from "../../../packages/heddle/src/contract/rest/strict-json.ts";
 import { writeRequest } from "../../../packages/heddle/src/contract/rest/write-request.ts";
 import { mutateBytes } from "../mutate.ts";
 import type { Dice } from "../dice.ts";
@@ -119,7 +120,7 @@ function refusable<T>(reasons: readonly string[], run: () => T): T | undefined {
 function parse(text: string): BodyContent | Error | undefined {
   if (text === "") return undefined;
   try {
-    return { kind: "json", json: JSON.parse(text) as JsonValue };
+    return { kind: "json", json: parseStrictJson(text) };
   } catch (error) {
     assert.ok(error instanceof Error);
     return error;

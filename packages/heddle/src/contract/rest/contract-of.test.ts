@@ -113,9 +113,8 @@ export function methodNamed(contract: FileRegistry, name: string): DescMethod {
 }
 
 function methodOptions(spec: MethodText) {
-  const options = create(MethodOptionsSchema, {
-    ...(spec.idempotency === undefined ? {} : { idempotencyLevel: spec.idempotency }),
-  });
+  const options = create(MethodOptionsSchema);
+  if (spec.idempotency !== undefined) options.idempotencyLevel = spec.idempotency;
   if (spec.http !== undefined) setExtension(options, http, create(HttpRuleSchema, spec.http));
   return options;
 }

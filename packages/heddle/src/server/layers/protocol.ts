@@ -8,7 +8,7 @@ import { refuseUnsendable } from "../unsendable.ts";
 /** Understands the head of the request. What comes back up, an answer or an error, is written here. */
 export const protocol: ServerLayer = {
   name: "protocol",
-  does: "tells gRPC, gRPC-Web and Connect apart, reads timeout, form and compression; writes answer and status",
+  does: "tells gRPC, gRPC-Web, Connect and REST apart, reads timeout, form and compression; writes answer and status",
   order: "outermost of the call: every outcome, also a refusal, becomes an answer here",
   create: (parts, link) => {
     function up(call: ServerCall): void {

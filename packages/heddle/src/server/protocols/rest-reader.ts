@@ -1,7 +1,7 @@
 /**
  * Reads the request of a REST call: its path and its query, and its body where it has one.
  */
-import type { JsonValue, Message } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { HeddleError } from "../../call/errors.ts";
 import { messageTooLarge } from "../../call/message-limits.ts";
@@ -10,6 +10,7 @@ import type { Method } from "../../contract/method.ts";
 import type { Binding } from "../../contract/rest/binding.ts";
 import { rawBodyOf } from "../../contract/rest/http-body.ts";
 import { type BodyContent, readRequest } from "../../contract/rest/read-request.ts";
+import { parseStrictJson } from "../../contract/rest/strict-json.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
 
@@ -79,7 +80,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Bod
       path: call.head.path,
       reason: "JSON is application/json",
     });
-  return { kind: "json", json: JSON.parse(STRICT_UTF8.decode(plain)) as JsonValue };
+  return { kind: "json", json: parseStrictJson(STRICT_UTF8.decode(plain)) };
 }
 
 /** Whether its body, where it has one, is JSON. */

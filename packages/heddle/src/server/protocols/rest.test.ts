@@ -334,6 +334,15 @@ for (const [version, over] of [
         ["POST /v1/orders", json({ nothing: 1 }), 400, /nothing/],
         ["POST /v1/orders", { ...json(""), body: "{" }, 400, /JSON/],
         ["POST /v1/orders", { ...json(""), body: Uint8Array.of(0x22, 0xff, 0x22) }, 400, /cannot be decoded/],
+        [
+          "POST /v1/orders",
+          { ...json(""), body: '{"note":"a","note":"b"}' },
+          400,
+          /key "note" is there twice/,
+        ],
+        ["POST /v1/orders", { ...json(""), body: "[".repeat(90) }, 400, /JSON/],
+        ["POST /v1/orders", json({ total: "9".repeat(40) }), 400, /total/],
+        ["POST /v1/orders", json({ note: 5 }), 400, /note/],
         ["DELETE /v1/orders/7", json({}), 400, /it has no body/],
         ["PUT /v1/orders/7", json({}), 405, /HTTP method PUT/],
         [
