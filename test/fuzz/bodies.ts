@@ -28,7 +28,15 @@ export function randomBody(dice: Dice): Body {
   const codec = json ? "json" : "proto";
   const path = `${service}/${method}`;
   const fields = dice.chance(30) ? randomFields(dice) : [];
-  switch (dice.below(5)) {
+  switch (dice.below(6)) {
+    // REST, by the paths that convention gives the methods.
+    case 5: {
+      const verb = dice.pick(["unary", "serverStream", "idempotentUnary", "nothing"]);
+      const noun = dice.pick(["echo", "unaries", "streams", "", "%2e%2e", "a/b:c"]);
+      const query = dice.pick(["", "", "?payload=AA", "?x=%ff&&=", "?payload=%"]);
+      const contentType = dice.pick(["application/json", "application/json", "text/plain", ""]);
+      return { path: `/v1/${noun}:${verb}${query}`, contentType, fields, bytes: message(dice, true) };
+    }
     case 0: {
       const gzip = dice.chance(30);
       const bytes = gzip ? gzipSync(message(dice, json)) : message(dice, json);

@@ -46,6 +46,7 @@ export class Served {
       services,
       listen: `memory:${this.#name}`,
       cors: { origins: ["https://shop.example"] },
+      rest: { conventions: true },
       onHandlerError: () => {},
     });
     const server = await this.#server;

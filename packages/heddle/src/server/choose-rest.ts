@@ -4,6 +4,7 @@
  */
 import { HeddleError } from "../call/errors.ts";
 import { findField } from "../call/metadata.ts";
+import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerCall } from "./call.ts";
 import type { Choice } from "./choose-protocol.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
@@ -14,7 +15,7 @@ import { answerTypes, RestExchange } from "./protocols/rest.ts";
 import { isJson, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 
-/** Undefined when no binding has the path. */
+/** Undefined when no binding has the path, and the request speaks a protocol that has its own words for that. */
 export function chooseRest(
   { head }: ServerCall,
   parts: ServerParts,
@@ -23,7 +24,11 @@ export function chooseRest(
 ): Choice | undefined {
   const { method, contentType, contentLength } = head;
   const found = router.find(method, path);
-  if (found.kind === "unknown") return undefined;
+  if (found.kind === "unknown") {
+    if (speaksRpc(head)) return undefined;
+    const unknown = { path: path.slice(0, 200), served: parts.router.servedNear(path) };
+    return refusal(404, [], () => new HeddleError("methodUnknown", unknown));
+  }
   if (found.kind === "malformed") {
     const params = { parameter: path.slice(0, 100), method: "a path", reason: found.reason };
     return refusal(400, [], () => new HeddleError("parameterInvalid", params));
@@ -52,6 +57,13 @@ export function chooseRest(
   const protocol = new RestExchange(target, answerType);
   return { protocol, request: protocol.readRequest(head, parts) };
 }
+
+/** Connect's clients name its version; without that, JSON to a path that nobody answers is a page's or a person's. */
+function speaksRpc({ contentType, fields }: RequestHead): boolean {
+  return RPC_TYPE.test(contentType) || findField(fields, "connect-protocol-version") !== undefined;
+}
+
+const RPC_TYPE = /^application\/(?:grpc|proto|connect\+)/i;
 
 function refusal(status: number, fields: readonly string[], error: () => HeddleError): HttpRefusal {
   return { status, fields, error, asProblem: true };

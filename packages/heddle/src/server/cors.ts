@@ -28,8 +28,8 @@ export interface CorsOptions {
 export interface CorsPolicy {
   /** What the head of an answer says to a page of `origin`; undefined is a request that has none. */
   answer(origin: string | undefined): Fields;
-  /** The answer to a preflight of `origin`; undefined when it is not allowed. */
-  preflight(origin: string): Fields | undefined;
+  /** The answer to a preflight of `origin`; undefined when it is not allowed. `methods` are those that pages may use. */
+  preflight(origin: string, methods?: readonly string[]): Fields | undefined;
 }
 
 /** Throws `optionInvalid`. */
@@ -70,13 +70,13 @@ export function createCorsPolicy(options: CorsOptions): CorsPolicy {
       const granted = grant(origin);
       return granted === undefined ? vary : [...granted, "access-control-expose-headers", exposed];
     },
-    preflight(origin) {
+    preflight(origin, methods = ["GET", "POST"]) {
       const granted = grant(origin);
       if (granted === undefined) return undefined;
       return [
         ...granted,
         "access-control-allow-methods",
-        "GET, POST",
+        methods.join(", "),
         "access-control-allow-headers",
         allowed,
         "access-control-max-age",
@@ -93,7 +93,7 @@ export function preflightOrigin(method: string, fields: Fields): string | undefi
   return findField(fields, "origin");
 }
 
-/** What the three protocols send. */
+/** What the protocols send. */
 const REQUEST_HEADERS = [
   "content-type",
   "accept-encoding",
@@ -105,18 +105,24 @@ const REQUEST_HEADERS = [
   "grpc-accept-encoding",
   "grpc-encoding",
   "grpc-timeout",
+  "if-match",
+  "if-none-match",
   "x-grpc-web",
   "x-user-agent",
 ];
 
 /** What their clients read in an answer. */
 const ANSWER_HEADERS = [
+  "allow",
   "connect-content-encoding",
   "content-encoding",
+  "etag",
   "grpc-encoding",
   "grpc-message",
   "grpc-status",
   "grpc-status-details-bin",
+  "location",
+  "retry-after",
 ];
 
 /** An origin is scheme, host and port, and nothing else: what a browser sends, letter for letter. */

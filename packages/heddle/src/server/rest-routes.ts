@@ -4,7 +4,7 @@
  */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { type Binding, bindingsOf, createBindings } from "../contract/rest/binding.ts";
-import { type BindingRouter, createBindingRouter } from "../contract/rest/binding-router.ts";
+import { ANY_METHOD, type BindingRouter, createBindingRouter } from "../contract/rest/binding-router.ts";
 import { standardRule } from "../contract/rest/standard-methods.ts";
 import type { Implementation } from "./implement.ts";
 
@@ -20,6 +20,8 @@ export interface RestOptions {
 
 export interface RestRoutes {
   readonly router: BindingRouter;
+  /** All that its paths have, and those of the other protocols. */
+  readonly methods: readonly string[];
   readonly emitZeroValues: boolean;
 }
 
@@ -38,7 +40,10 @@ export function createRestRoutes(
       else if (conventions) bindings.push(...createBindings(desc, standardRule(desc)));
     }
   }
-  return bindings.length === 0 ? undefined : { router: createBindingRouter(bindings), emitZeroValues };
+  if (bindings.length === 0) return undefined;
+  const ofBindings = bindings.flatMap(({ httpMethod }) => (httpMethod === "*" ? ANY_METHOD : [httpMethod]));
+  const methods = [...new Set(["GET", "POST", ...ofBindings])].toSorted();
+  return { router: createBindingRouter(bindings), methods, emitZeroValues };
 }
 
 function takesStream({ methodKind }: DescMethod): boolean {

@@ -160,7 +160,7 @@ class Search {
       (this.#method === "OPTIONS" ? undefined : methods.get("*"));
     if (binding === undefined) {
       for (const name of methods.keys())
-        for (const each of name === "*" ? COMMON : [name]) this.allowed.add(each);
+        for (const each of name === "*" ? ANY_METHOD : [name]) this.allowed.add(each);
       if (methods.has("GET")) this.allowed.add("HEAD");
       return undefined;
     }
@@ -169,7 +169,7 @@ class Search {
 }
 
 /** What a binding for any method is said to allow. */
-const COMMON: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
+export const ANY_METHOD: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 
 function shown({ httpMethod, template }: Binding): string {
   return `${httpMethod} ${template.text}`;

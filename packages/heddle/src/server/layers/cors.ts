@@ -15,7 +15,7 @@ export const cors: ServerLayer = {
 
     function finishPreflight(call: ServerCall, origin: string): void {
       if (call.ended || policy === undefined) return;
-      const granted = policy.preflight(origin);
+      const granted = policy.preflight(origin, parts.rest?.methods);
       if (!call.over) {
         if (granted === undefined) call.sendHead(403, ["content-length", "0", ...policy.answer(undefined)]);
         else call.sendHead(204, granted);

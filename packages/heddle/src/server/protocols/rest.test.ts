@@ -384,6 +384,33 @@ for (const [version, over] of [
       assert.deepEqual([options.status, options.fields["allow"]], [204, "DELETE, GET, HEAD, OPTIONS"]);
     });
 
+    test("a path that nobody answers is a problem as well, and Connect's clients have their own", async () => {
+      await using server = await serve();
+      const ask = over(server);
+      for (const [line, asked] of [
+        ["GET /v2/orders", {}],
+        ["POST /v2/orders", json({})],
+      ] as const) {
+        const answer = await ask(line, asked);
+        assert.deepEqual([answer.status, answer.fields["content-type"]], [404, "application/problem+json"]);
+        assert.match(String(answer.json["detail"]), /\/v2\/orders is not served here/);
+      }
+      const connects = {
+        body: "{}",
+        fields: { "content-type": "application/json", "connect-protocol-version": "1" },
+      };
+      assert.equal((await ask("POST /shop.v1.OrderService/No", connects)).json["code"], "unimplemented");
+    });
+
+    test("pages of other origins may use the methods that there are", async () => {
+      await using server = await serve({ cors: { origins: ["https://shop.example"] } });
+      const fields = { origin: "https://shop.example", "access-control-request-method": "DELETE" };
+      const preflight = await over(server)("OPTIONS /v1/orders/7", { fields });
+      assert.equal(preflight.fields["access-control-allow-methods"], "DELETE, GET, POST, PUT");
+      const answer = await over(server)("GET /v1/nothing", { fields: { origin: "https://shop.example" } });
+      assert.equal(answer.fields["access-control-allow-origin"], "https://shop.example");
+    });
+
     test("who has the answer already is told so", async () => {
       await using server = await serve();
       const ask = over(server);
