@@ -158,12 +158,14 @@ class RunningMesh implements Mesh {
       advertise = process.env["HEDDLE_ADVERTISE"],
       weight = 1,
       listen = process.env["HEDDLE_LISTEN"],
+      reflection = process.env["HEDDLE_REFLECTION"] === "on",
       check,
       ...serverOptions
     } = options;
     const registration = { check: check === undefined ? undefined : resolveInstanceCheck(check) };
     const server = await createServer({
       ...serverOptions,
+      reflection,
       services: "service" in services ? [services] : services,
       interceptors: this.#options.interceptors ?? [],
       runtime: this.#runtime,

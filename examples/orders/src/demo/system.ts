@@ -129,6 +129,7 @@ class RunningSystem implements System {
         HEDDLE_REGISTRY: registry.url,
         HEDDLE_INSTANCE: name,
         HEDDLE_STATE_DIR: folder,
+        HEDDLE_REFLECTION: "on",
         SHOP_DATA: folder,
       },
       onCrash,

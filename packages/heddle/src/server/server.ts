@@ -38,6 +38,7 @@ import {
   type ServerUpkeepRules,
 } from "./connection-options.ts";
 import { createOrcaTrailer } from "./orca.ts";
+import { createReflectionService, type ReflectionService } from "./reflection-service.ts";
 import { createRestRoutes, type RestOptions } from "./rest-routes.ts";
 import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
@@ -76,6 +77,12 @@ export interface ServerOptions extends ServerConnectionOptions {
    * service nor pages. A service or page that is given under the same name takes the place of ours. Default: both.
    */
   readonly health?: HealthOptions | false;
+  /**
+   * Serves gRPC's reflection, `grpc.reflection.v1` and `v1alpha`, by which grpcurl, `buf curl` and Postman learn what is
+   * served: they need no contract then, and neither does anybody else who may call. Default false; in
+   * `mesh.serve` it is true with `HEDDLE_REFLECTION=on` in the environment.
+   */
+  readonly reflection?: boolean;
   /**
    * Tells callers by gRPC how busy this server is in a trailer of each answer (ORCA, gRFC A51), for clients of other makes
    * that balance by it. Heddle's own clients learn it without. Default false.
@@ -140,7 +147,7 @@ export interface ServerOptions extends ServerConnectionOptions {
 export interface Server extends AsyncDisposable {
   /** Where it listens, with the real port. */
   readonly address: string;
-  /** Full names of the services it answers, but for that which tells of its health. */
+  /** Full names of the services it answers, but for those that tell of its health and contracts. */
   readonly services: readonly string[];
   /** Whether it wants calls, and what it tells of that. */
   readonly health: ServerHealth;
@@ -187,6 +194,7 @@ class RunningServer implements Server {
   readonly #handshakes: Handshakes;
   readonly #sessions = new Set<ServerSession>();
   readonly #http1: Http1Server;
+  readonly #reflection: ReflectionService | undefined;
   #refused = 0;
   #listener: Listener | undefined;
   #closing: Promise<DrainReport> | undefined;
@@ -197,11 +205,12 @@ class RunningServer implements Server {
     this.#runtime = options.runtime ?? systemRuntime;
     this.services = options.services.map(({ service }) => service.typeName);
     this.health = new RunningHealth(this.services, resolveHealthOptions(options.health));
-    const added = this.health.implementations.filter(
-      ({ service }) => !this.services.includes(service.typeName),
-    );
+    const isNotGiven = ({ service }: Implementation) => !this.services.includes(service.typeName);
+    const served = [...options.services, ...this.health.implementations.filter(isNotGiven)];
+    if (options.reflection === true)
+      this.#reflection = createReflectionService(served.map(({ service }) => service));
     const router = createRouter(
-      [...options.services, ...added],
+      [...served, ...(this.#reflection?.implementations.filter(isNotGiven) ?? [])],
       createOnce(options.idempotency, this.#runtime.timers),
     );
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
@@ -336,6 +345,7 @@ class RunningServer implements Server {
     const startedAtMs = this.#runtime.clock.now();
     const stopped = this.#listener?.close();
     this.health.end();
+    this.#reflection?.endStreams();
     this.#handshakes.close();
     this.#http1.drain();
     for (const session of this.#sessions) session.drain();
