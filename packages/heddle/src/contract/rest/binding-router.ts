@@ -88,9 +88,9 @@ function find(root: Node, verbs: ReadonlySet<string>, httpMethod: string, path: 
   const verb = colon === -1 ? undefined : decodeText(last.slice(colon + 1));
   let found =
     verb !== undefined && verbs.has(verb) ? search.run(root, verb, last.slice(0, colon)) : undefined;
-  if (found === undefined && search.allowed.size === 0) found = search.run(root, "", last);
+  if (found === undefined && search.allowed === undefined) found = search.run(root, "", last);
   if (found !== undefined) return { kind: "found", binding: found, captured: search.capture(found) };
-  return search.allowed.size === 0
+  return search.allowed === undefined
     ? { kind: "unknown" }
     : { kind: "method", allowed: [...search.allowed].toSorted() };
 }
@@ -101,7 +101,7 @@ class Search {
   /** Why the path is none. */
   readonly malformed: string | undefined;
   /** The methods of the bindings that the path leads to. */
-  readonly allowed = new Set<string>();
+  allowed: Set<string> | undefined = undefined;
   readonly #method: string;
   readonly #decoded: string[] = [];
   #verb = "";
@@ -159,8 +159,10 @@ class Search {
       // What a path has is asked of the server, and not of a handler.
       (this.#method === "OPTIONS" ? undefined : methods.get("*"));
     if (binding === undefined) {
-      for (const name of methods.keys())
+      this.allowed ??= new Set();
+      for (const name of methods.keys()) {
         for (const each of name === "*" ? ANY_METHOD : [name]) this.allowed.add(each);
+      }
       if (methods.has("GET")) this.allowed.add("HEAD");
       return undefined;
     }

@@ -19,6 +19,8 @@ test("a key that is there twice is refused, however it is written and wherever i
     '{"a":1,"\\u0061":2}',
     '{"\\"":1,"\\"":2}',
     '[{"a":"}","a":1}]',
+    '{"\\\\":1,"\\\\":2}',
+    '{ "a\\\\\\"" : 1 , "b" : "\\\\" , "b" : 2 }',
     '{"":1,"":2}',
     '{"__proto__":1,"__proto__":2}',
   ])
@@ -33,6 +35,8 @@ test("the same key in two objects is not", () => {
     '{"a":"\\",\\"a\\":1"}',
   ])
     assert.deepEqual(parseStrictJson(text), JSON.parse(text));
+  const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  assert.ok(Array.isArray(parseStrictJson(deep)));
 });
 
 test("what is no JSON is an error of JSON.parse, which says where", () => {
