@@ -241,7 +241,7 @@ async function runBalanceReal(options: Options, args: readonly string[]): Promis
   const machine = describeMachine();
   const plan = options.quick
     ? { rounds: 1, warmUpMs: 2_000, measureMs: 5_000 }
-    : { rounds: 3, warmUpMs: 1_500, measureMs: 6_000 };
+    : { rounds: 3, warmUpMs: 1_000, measureMs: 4_000 };
   const runs = await runRealSuite({ ...plan, onProgress: say });
   const command = `npm run bench -- ${args.join(" ")}`;
   const result = toRealResult({ node: process.version, date, command, machine }, runs);

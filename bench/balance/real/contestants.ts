@@ -52,7 +52,7 @@ function connectHeddle(target: string, balancer: BalancerPolicyName, timeoutMs: 
     call: async () => {
       await client.echo({}, { timeoutMs });
     },
-    close: () => void transport.close("now"),
+    close: () => transport.close("now"),
   };
 }
 
