@@ -683,6 +683,16 @@ describe("answers", () => {
       assert.deepEqual(toJson(output, readResponse(binding, written, { registry: contract })), expected);
     });
 
+  test("requests and answers may be plain objects", () => {
+    const bindings = bind("Put", { pattern: { case: "put", value: "/v1/messages/{message_id}" }, body: "*" });
+    const { path, body } = writeRequest(bindings, { messageId: "1", sub: { subfield: "x" } }, contract);
+    assert.deepEqual([path, body], ["/v1/messages/1", { kind: "json", json: { sub: { subfield: "x" } } }]);
+    const [binding] = bindings;
+    assert.ok(binding !== undefined);
+    const written = writeResponse(binding, { message: { text: "x" } }, { registry: contract });
+    assert.deepEqual(written, { kind: "json", json: { message: { text: "x" } } });
+  });
+
   test("HttpBody is the answer as it is", () => {
     const [binding] = bind("Upload", post("/v1/x", "file"));
     assert.ok(binding !== undefined);

@@ -5,10 +5,13 @@
 import {
   create,
   type DescField,
+  type DescMessage,
   fromJson,
+  isMessage,
   type JsonObject,
   type JsonValue,
   type Message,
+  type MessageInitShape,
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
@@ -24,9 +27,17 @@ export interface ResponseOptions {
   readonly alwaysEmitImplicit?: boolean;
 }
 
-/** Throws what protobuf-es throws for a message that has no JSON form. */
-export function writeResponse(binding: Binding, message: Message, options: ResponseOptions): BodyContent {
+/**
+ * Of a message, or of the plain object that it can be made of, as handlers give it. Throws what protobuf-es throws for one
+ * that has no JSON form.
+ */
+export function writeResponse(
+  binding: Binding,
+  response: Message | MessageInitShape<DescMessage>,
+  options: ResponseOptions,
+): BodyContent {
   const { method, responseBody } = binding;
+  const message = isMessage(response) ? response : create(method.output, response);
   const raw = rawBodyOf(method.output, responseBody);
   if (raw !== undefined)
     return writeRawBody(

@@ -3,10 +3,13 @@
  * same message; only an empty message that would stand in the query is lost, for a query has no form for it.
  */
 import {
+  create,
   type DescField,
   type DescMessage,
+  isMessage,
   type JsonObject,
   type Message,
+  type MessageInitShape,
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
@@ -31,14 +34,18 @@ export interface WrittenRequest {
 }
 
 /**
- * By the first of a method's bindings that the message fits: whose variables are set to what their templates match.
- * Throws `requestInvalid` with what the first one misses when none fits, and for what neither path, query nor body has a form for.
+ * Of a message, or of the plain object that it can be made of, by the first of a method's bindings that it fits: whose
+ * variables are set to what their templates match. Throws `requestInvalid` with what the first one misses when none
+ * fits, and for what neither path, query nor body has a form for.
  */
 export function writeRequest(
   bindings: readonly Binding[],
-  message: Message,
+  request: Message | MessageInitShape<DescMessage>,
   registry: Registry,
 ): WrittenRequest {
+  const input = bindings[0]?.method.input;
+  if (input === undefined) throw invalid(undefined, new Error("it has no HTTP rule"));
+  const message = isMessage(request) ? request : create(input, request);
   let first: unknown;
   for (const binding of bindings) {
     let path: string;
@@ -56,7 +63,7 @@ export function writeRequest(
       throw invalid(binding, error);
     }
   }
-  throw invalid(bindings[0], first ?? new Error("it has no HTTP rule"));
+  throw invalid(bindings[0], first);
 }
 
 function writePath(binding: Binding, message: Message): string {

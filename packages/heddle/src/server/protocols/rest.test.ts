@@ -98,7 +98,7 @@ const handlers: Readonly<Record<string, (request: Any, context: HandlerContext) 
         data: new TextEncoder().encode(each),
       });
   },
-  FindOrder: ({ orderId }) => order({ orderId }),
+  FindOrder: ({ orderId }) => ({ orderId }),
   Collect: () => order({}),
 };
 
