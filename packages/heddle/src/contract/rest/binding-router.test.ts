@@ -116,6 +116,13 @@ const table: readonly (readonly [says: string, request: string, expected: string
     "GET /v1/files/%2e%2E/secrets",
     "400 a segment of dots alone stands for another path",
   ],
+  [
+    "and within a segment, for whoever decodes them",
+    "GET /v1/shelves/a%2F..%2Fb",
+    "400 a segment of dots alone stands for another path",
+  ],
+  ["with a backslash too", "GET /v1/shelves/..%5Cb", "400 a segment of dots alone stands for another path"],
+  ["dots beside anything else are a name", "GET /v1/shelves/...a.", "GET /v1/shelves/{id} | ...a."],
   ["a percent sign alone", "GET /v1/shelves/100%", "400 it is not percent-encoded UTF-8"],
   ["bytes that are no UTF-8", "GET /v1/shelves/%c3%28", "400 it is not percent-encoded UTF-8"],
   ["what is no path", "OPTIONS *", "400 a path begins with a slash"],

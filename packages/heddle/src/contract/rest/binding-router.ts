@@ -7,7 +7,7 @@
  */
 import { HeddleError } from "../../call/errors.ts";
 import type { Binding } from "./binding.ts";
-import { isDots, type PathSegment } from "./path-template.ts";
+import { hasDots, type PathSegment } from "./path-template.ts";
 import { decodeText } from "./path-text.ts";
 
 export type RouteResult =
@@ -113,7 +113,7 @@ class Search {
       const text = decodeText(segment);
       if (text === undefined) this.malformed = "it is not percent-encoded UTF-8";
       // What resolves dots on the way, or behind us, takes them for another path.
-      else if (isDots(text)) this.malformed = "a segment of dots alone stands for another path";
+      else if (hasDots(text)) this.malformed = "a segment of dots alone stands for another path";
       this.#decoded.push(text ?? "");
     }
   }

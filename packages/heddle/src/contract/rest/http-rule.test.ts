@@ -592,6 +592,7 @@ describe("messages that no request can carry are refused when they are written",
   const rows: readonly (readonly [rule: Rule, message: JsonValue, reason: RegExp])[] = [
     [simple, {}, /message_id stands in the path, and "" is not of the form \*/],
     [simple, { messageId: ".." }, /"\.\." means another path/],
+    [simple, { messageId: "a/../b" }, /"a\/\.\.\/b" means another path/],
     [get("/v1/{sub.subfield}"), {}, /sub\.subfield stands in the path and is not set/],
     [get("/v1/{one}"), {}, /one stands in the path and is not set/],
     [get("/v1/{at}"), {}, /at stands in the path and is not set/],

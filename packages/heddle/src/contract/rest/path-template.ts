@@ -128,7 +128,7 @@ class TemplateReader {
       this.#at = from;
       return this.fail("percent signs should be followed by two hexadecimal digits, and be UTF-8 together");
     }
-    if (isDots(text)) this.fail(`"${text}" never arrives: clients resolve it`);
+    if (hasDots(text)) this.fail(`"${text}" never arrives: clients resolve it`);
     return text;
   }
 
@@ -140,10 +140,15 @@ class TemplateReader {
   }
 }
 
-/** What RFC 3986 §5.2.4 takes out of a path, so that it means another one, on some ways. */
-export function isDots(segment: string): boolean {
-  return segment === "." || segment === "..";
+/**
+ * Whether a decoded path, or a piece of one, has a segment that RFC 3986 §5.2.4 takes out of it, so that on some ways it
+ * means another one. A backslash divides segments for some who read it.
+ */
+export function hasDots(text: string): boolean {
+  return DOTS.test(text);
 }
+
+const DOTS = /(?:^|[/\\])\.\.?(?:$|[/\\])/;
 
 const FIELD_PATH = /[A-Za-z_]\w*(\.[A-Za-z_]\w*)*/y;
 

@@ -19,7 +19,7 @@ import type { Binding, BoundVariable } from "./binding.ts";
 import { MAX_DEPTH, valueOf } from "./field-path.ts";
 import { fieldTextOf } from "./field-text.ts";
 import { rawBodyOf, writeRawBody } from "./http-body.ts";
-import { isDots, type PathSegment } from "./path-template.ts";
+import { hasDots, type PathSegment } from "./path-template.ts";
 import { encodeSegment, encodeSegments } from "./path-text.ts";
 import { isEntered } from "./query-fields.ts";
 import type { BodyContent } from "./read-request.ts";
@@ -120,7 +120,7 @@ function checkMatch({ name, single }: BoundVariable, segments: readonly PathSegm
       .join("/");
     throw new Error(`${name} stands in the path, and "${value}" is not of the form ${shown}`);
   }
-  if (parts.some(isDots)) throw new Error(`${name} stands in the path, where "${value}" means another path`);
+  if (hasDots(value)) throw new Error(`${name} stands in the path, where "${value}" means another path`);
 }
 
 const SHOWN: Partial<Record<PathSegment["kind"], string>> = { one: "*", rest: "**" };
