@@ -16,12 +16,36 @@ describe("load cost", () => {
     const cost = createLoadCost({ averageMs: 1000 });
     const often = createLatencyAverage();
     const seldom = createLatencyAverage();
+    for (let i = 0; i < 20; i++)
+      for (const average of [often, seldom]) cost.note(average, 0, reportOf(1, 100));
     for (let nowMs = 0; nowMs <= 2000; nowMs += 10)
       cost.note(often, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
     for (let nowMs = 0; nowMs <= 2000; nowMs += 1000)
       cost.note(seldom, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
     assert.ok(Math.abs(often.averageMs - seldom.averageMs) < 0.01);
-    assert.ok(Math.abs(often.averageMs - (200 - 100 * Math.exp(-2))) < 0.01);
+    assert.ok(Math.abs(often.averageMs - 100 * 2 ** (1 - Math.exp(-2))) < 0.01);
+  });
+
+  it("does not hold it against one for long that it was slow for once, or when it began", () => {
+    const cost = createLoadCost();
+    const started = createLatencyAverage();
+    cost.note(started, 0, reportOf(0, 500));
+    for (let i = 1; i <= 15; i++) cost.note(started, 10 * i, reportOf(1, 40));
+    assert.ok(started.averageMs < 60, `${started.averageMs} ms after fifteen reports`);
+    for (let i = 0; i < 100; i++) cost.note(started, 1_000 + 100 * i, reportOf(1, 40));
+    cost.note(started, 11_050, reportOf(1, 2_000));
+    assert.ok(started.averageMs < 50, `${started.averageMs} ms after a pause of two seconds`);
+  });
+
+  it("takes one that nobody has called for a while for average, little by little", () => {
+    const cost = createLoadCost();
+    for (let i = 0; i < 30; i++) cost.note(createLatencyAverage(), 0, reportOf(1, 40));
+    const avoided = createLatencyAverage();
+    cost.note(avoided, 0, reportOf(1, 400));
+    cost.note(avoided, 1_000, reportOf(0, -1));
+    assert.ok(avoided.averageMs < 250 && avoided.averageMs > 100, `${avoided.averageMs} ms after a second`);
+    cost.note(avoided, 6_000, reportOf(0, -1));
+    assert.ok(avoided.averageMs < 1.1 * cost.typicalMs, `${avoided.averageMs} ms in the end`);
   });
 
   it("takes what it does not know for average: neither avoided nor flooded", () => {

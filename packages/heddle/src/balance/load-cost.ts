@@ -17,10 +17,13 @@ export interface LatencyAverage {
   /** 0 while nothing is known. */
   averageMs: number;
   averagedMs: number;
+  /** What it said last; -1 when nobody had called it for a while. */
+  latestMs: number;
+  reports: number;
 }
 
 export function createLatencyAverage(): LatencyAverage {
-  return { averageMs: 0, averagedMs: 0 };
+  return { averageMs: 0, averagedMs: 0, latestMs: -1, reports: 0 };
 }
 
 export interface LoadCostOptions {
@@ -56,14 +59,25 @@ export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCos
       rifs.add(Math.max(0, requestsInFlight));
       usualRif =
         1 + Math.min(rifs.threshold(hotQuantile), mostOverMedian * rifs.threshold(0.5) + mostOverNothing);
-      if (!(latencyMs > 0)) return average.averageMs;
-      reports++;
-      typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
       const elapsedMs = Math.max(0, nowMs - average.averagedMs);
       average.averagedMs = nowMs;
-      // By time and not by number: reports that come often must not count more than those that come rarely.
-      const newest = average.averageMs === 0 ? 1 : 1 - Math.exp(-elapsedMs / averageMs);
-      average.averageMs += (latencyMs - average.averageMs) * newest;
+      average.latestMs = latencyMs;
+      if (latencyMs > 0) {
+        reports++;
+        typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
+        average.reports++;
+        // By time and not by number: reports that come often must not count more than those that come rarely. Only the
+        // first ones count alike, for an instance that has just started is slow for a moment.
+        const newest = 1 - Math.exp(-elapsedMs / averageMs);
+        moveTowards(
+          average,
+          latencyMs,
+          average.reports > firstReports ? newest : Math.max(newest, 1 / average.reports),
+        );
+      } else if (average.averageMs > 0) {
+        // What it was when somebody last called it is no longer known: it is like any other, and so gets a call some time.
+        moveTowards(average, typicalMs, 1 - Math.exp((-forgetting * elapsedMs) / averageMs));
+      }
       return average.averageMs;
     },
 
@@ -77,6 +91,15 @@ export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCos
 
 /** A burst that is over before this many reports have come changes little of what is usual. */
 const rifsKept = 512;
+/** In proportions: a call that took ten times as long for once must not count like ten that took as long. */
+function moveTowards(average: LatencyAverage, latencyMs: number, share: number): void {
+  const { averageMs } = average;
+  average.averageMs = averageMs > 0 ? averageMs * (latencyMs / averageMs) ** share : latencyMs;
+}
+
+const firstReports = 20;
+/** How much faster an average is forgotten than it is replaced. */
+const forgetting = 3;
 /** Reports over which the typical latency is averaged. */
 const typicalOf = 256;
 /** One of three instances that drowns makes a third of the reports: what it says is not what is usual. */

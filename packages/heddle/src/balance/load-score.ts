@@ -73,6 +73,11 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
     isBetter(a, b) {
       const isAvertedA = isAverted(a, clock.nowMs);
       if (isAvertedA !== isAverted(b, clock.nowMs)) return !isAvertedA;
+      if (byReports && isAsFast(a.state, b.state, cost.typicalMs)) {
+        const loadA = rifOf(a.candidate, a.state) * b.weight;
+        const loadB = rifOf(b.candidate, b.state) * a.weight;
+        return loadA === loadB ? isLessLoaded(a, b) : loadA < loadB;
+      }
       const scoreA = scoreOf(a) * b.weight;
       const scoreB = scoreOf(b) * a.weight;
       return scoreA === scoreB ? isLessLoaded(a, b) : scoreA < scoreB;
@@ -81,14 +86,14 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
 
   function scoreOf({ candidate, state }: Member<C, Known>): number {
     const own = candidate.inFlight;
-    if (byReports) {
-      return cost.of(
-        state.average.averageMs,
-        Math.max(own, state.rif + Math.max(0, own - state.inFlightThen)),
-      );
-    }
+    if (byReports) return cost.of(latencyOf(state, rifOf(candidate, state)), rifOf(candidate, state));
     const costMs = state.peak.at(clock.nowMs);
     return costMs === 0 && own > 0 ? unknownPenaltyMs + own : costMs * (own + 1);
+  }
+
+  function rifOf(candidate: C, { rif, inFlightThen }: Known): number {
+    const own = candidate.inFlight;
+    return Math.max(own, rif + Math.max(0, own - inFlightThen));
   }
 
   function haveAllReported(): boolean {
@@ -162,6 +167,23 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
   };
 }
 
+/** Of one with nothing to do, what it says now is better than an average over times at which it had. */
+function latencyOf({ average }: Known, rif: number): number {
+  const { averageMs, latestMs } = average;
+  return rif === 0 && latestMs > 0 ? Math.min(averageMs, latestMs) : averageMs;
+}
+
+/**
+ * So near that the difference may be chance. Between such two the calls in flight decide, or the one that was lucky first
+ * would get all calls until it is full, and then the other.
+ */
+function isAsFast({ average: a }: Known, { average: b }: Known, typicalMs: number): boolean {
+  const latencyA = a.averageMs || typicalMs;
+  const latencyB = b.averageMs || typicalMs;
+  return latencyA < latencyB * asFast && latencyB < latencyA * asFast;
+}
+
+const asFast = 1.1;
 /** Calls that a report describes have come and gone after the time of one: it is renewed some times before. */
 const probesPerLatency = 3;
 const leastProbeEveryMs = 10;
