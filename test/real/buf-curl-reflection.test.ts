@@ -17,9 +17,12 @@ for (const version of ["grpc-v1", "grpc-v1alpha"]) {
       const { code, answer, output } = await runToEnd(buf, [
         "curl",
         "--http2-prior-knowledge",
-        ...["--protocol", protocol],
-        ...["--reflect-protocol", version],
-        ...["--data", JSON.stringify({ payload })],
+        "--protocol",
+        protocol,
+        "--reflect-protocol",
+        version,
+        "--data",
+        JSON.stringify({ payload }),
         `http://${address}/${method}`,
       ]);
       assert.equal(code, 0, output);

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseConnectError } from "./call/connect-error.ts";
 import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
@@ -29,6 +30,7 @@ import { Echo } from "./contract/echo-service.test.ts";
 import { registryOfServices } from "./contract/registry-of-services.ts";
 import { createBinding } from "./contract/rest/binding.ts";
 import { readRequest } from "./contract/rest/read-request.ts";
+import { Nonsense, Orders } from "./contract/validation/ruled-service.test.ts";
 import { startControlPlane } from "./control/plane/plane.ts";
 import { registryRefusal } from "./discovery/registry-error.ts";
 import { createMesh } from "./mesh.ts";
@@ -188,6 +190,19 @@ function frame(
   return Buffer.concat([head, payload]);
 }
 
+/** Of a service whose answers break rules. */
+async function placeOrder(order: MessageInitShape<(typeof Orders)["method"]["place"]["input"]>) {
+  const listen = newAddress();
+  await using _ = await createServer({
+    services: [implement(Orders, { place: () => ({}) })],
+    listen,
+    validate: { answers: true },
+    onHandlerError: () => {},
+  });
+  await using transport = createTransport({ target: listen });
+  return await failure(createClient(Orders, transport).place(order));
+}
+
 const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
   targetInvalid: () => thrownBy(() => createTransport({ target: "orders" })),
   optionInvalid: () => thrownBy(() => createTransport({ target: "memory:x", maxAttempts: 0 })),
@@ -221,6 +236,7 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
         responseBody: "",
       }),
     ),
+  rulesInvalid: () => failure(createServer({ services: [implement(Nonsense, {})], listen: newAddress() })),
   requestInvalid: async () => {
     await using transport = createTransport({ target: newAddress() });
     return await failure(createClient(Echo, transport).say({ value: "no bytes" as never }));
@@ -401,6 +417,7 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     await Promise.all(Array.from({ length: 24 }, () => client.say({})));
     return await failure(client.say({}, { timeoutMs: 150 }));
   },
+  requestBreaksRules: () => placeOrder({}),
   keyReused: async () => {
     const listen = newAddress();
     const idempotency = { store: createMemoryIdempotencyStore() };
@@ -455,6 +472,10 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
     callServer(async () => {
       throw new TypeError("password=hunter2");
     }),
+  answerBreaksRules: () => {
+    const payment = { case: "card", value: "4242" } as const;
+    return placeOrder({ id: "order", lines: [{ quantity: 1n } as never], payment });
+  },
   serverStopped: async () => {
     const listen = newAddress();
     const started = Promise.withResolvers<void>();

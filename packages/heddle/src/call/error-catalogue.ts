@@ -114,6 +114,14 @@ export const CATALOGUE = {
     "the HTTP rule of {method} cannot be served: {reason}",
     "correct the method's option (google.api.http)",
   ),
+  rulesInvalid: entry(
+    "HDL-1010",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    "the rules of {message} cannot be checked: {reason}",
+    "correct the contract's rules (buf.validate)",
+  ),
 
   // 21xx: finding an instance and reaching it.
   noInstance: entry(
@@ -338,6 +346,14 @@ export const CATALOGUE = {
     'parameter "{parameter}" of {method} is not valid: {reason}',
     "compare the parameter with the field of the request that it names",
   ),
+  requestBreaksRules: entry(
+    "HDL-2314",
+    Code.InvalidArgument,
+    "never",
+    "peer",
+    "{method} was refused before its handler began: {reason}",
+    "correct the request; the detail buf.validate.Violations names every field and its rule",
+  ),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.
   protocolError: entry(
@@ -503,6 +519,14 @@ export const CATALOGUE = {
     "peer",
     "{method} was cut: {reason}",
     "give the drain more time, or the method a deadline below it; watches are to be opened again",
+  ),
+  answerBreaksRules: entry(
+    "HDL-3003",
+    Code.Internal,
+    "never",
+    "peer",
+    "the answer of {method} breaks the rules of its contract: {reason}",
+    "correct the handler, or the rule",
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 

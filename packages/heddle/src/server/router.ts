@@ -9,10 +9,14 @@ import { registryOfServices } from "../contract/registry-of-services.ts";
 import { ServiceTimes } from "../resilience/service-times.ts";
 import type { Once } from "./idempotency/once.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
+import type { MessageCheck, Validation } from "./validation.ts";
 
 export interface Route {
   readonly method: Method;
   readonly handler: MethodFunction;
+  /** Undefined when no rule has to be kept. */
+  readonly checkRequest: MessageCheck | undefined;
+  readonly checkAnswer: MessageCheck | undefined;
   /** How long its calls take here. */
   readonly times: ServiceTimes;
 }
@@ -34,6 +38,7 @@ export interface Router {
 export function createRouter(
   implementations: readonly Implementation[],
   once: Once = (_method, handler) => handler,
+  validation?: Validation,
 ): Router {
   const routes = new Map<string, Route>();
   const services = new Set<string>();
@@ -53,7 +58,13 @@ export function createRouter(
       const implemented = handler(desc);
       if (implemented === undefined) continue;
       const method = methodOf(desc);
-      routes.set(method.path, { method, handler: once(method, implemented), times: new ServiceTimes() });
+      routes.set(method.path, {
+        method,
+        handler: once(method, implemented),
+        checkRequest: validation?.checkOfRequest(desc),
+        checkAnswer: validation?.checkOfAnswer(desc),
+        times: new ServiceTimes(),
+      });
     }
   }
   return {

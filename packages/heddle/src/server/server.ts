@@ -44,6 +44,7 @@ import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
 import { serverStack } from "./stack.ts";
+import { openValidation, type ValidateOptions, type Validation } from "./validation.ts";
 
 export interface ServerOptions extends ServerConnectionOptions {
   /** What is served: results of `implement`. */
@@ -112,6 +113,12 @@ export interface ServerOptions extends ServerConnectionOptions {
   /** Time for TLS and first bytes, and then again for the settings of HTTP/2, in ms. Default 10 000. */
   readonly handshakeTimeoutMs?: number;
   /**
+   * Checks requests against the rules of their contract (`buf.validate`, protovalidate) before interceptors and handlers, in
+   * streams message by message; one that breaks a rule is refused with HDL-2314. `{ answers: true }` checks answers too,
+   * for tests; `false` checks nothing. Default: requests. Rules need the package `@bufbuild/protovalidate`.
+   */
+  readonly validate?: ValidateOptions | false;
+  /**
    * When calls are refused because there are too many, the least critical first, and when because they cannot be done
    * in the time they have left; `false` for never. Default: `sheddable` calls when work has waited over 20 ms for
    * a tenth of a second without a pause, `critical` ones over 200 ms for a second. See docs/guides/overload.md.
@@ -176,7 +183,7 @@ export interface DrainReport {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const server = new RunningServer(options);
+  const server = new RunningServer(options, await openValidation(options.services, options.validate));
   await server.listen(options.listen ?? "127.0.0.1:0", options.reusePort ?? false);
   return server;
 }
@@ -200,7 +207,7 @@ class RunningServer implements Server {
   #closing: Promise<DrainReport> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(options: ServerOptions) {
+  constructor(options: ServerOptions, validation: Validation | undefined) {
     this.#options = options;
     this.#runtime = options.runtime ?? systemRuntime;
     this.services = options.services.map(({ service }) => service.typeName);
@@ -212,6 +219,7 @@ class RunningServer implements Server {
     const router = createRouter(
       [...served, ...(this.#reflection?.implementations.filter(isNotGiven) ?? [])],
       createOnce(options.idempotency, this.#runtime.timers),
+      validation,
     );
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
     const load = createLoadReporter(createEventLoopUtilization());

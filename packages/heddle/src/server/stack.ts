@@ -12,13 +12,21 @@ import { handle } from "./layers/handle.ts";
 import { protocol } from "./layers/protocol.ts";
 import { route } from "./layers/route.ts";
 
-// Four lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `context` and
-// `interceptors` by what `handle` calls, `once` around the handler (`idempotency/once.ts`).
+// Five lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `validate` where
+// requests have been read, by checks that the route has (`validation.ts`), `context` and `interceptors` by what `handle`
+// calls, `once` around the handler (`idempotency/once.ts`).
 
 const http2: ServerLayer = {
   name: "http2",
   does: "frames, header compression, flow control and every limit on what a peer may do",
   order: "below it is the socket; a connection that breaks a rule ends here",
+};
+
+const validate: ServerLayer = {
+  name: "validate",
+  does: "refuses requests that break the rules of their contract (protovalidate); types without rules cost nothing",
+  order:
+    "inside all that may refuse a call unread; outside interceptors and handler, which see only what is valid",
 };
 
 const context: ServerLayer = {
@@ -48,6 +56,7 @@ export const serverStack: readonly ServerLayer[] = [
   deadline,
   admit,
   bulkhead,
+  validate,
   context,
   interceptors,
   once,

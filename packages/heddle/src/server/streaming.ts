@@ -38,11 +38,21 @@ export function startStream(
   const { method } = call.routed;
   const input =
     request ??
-    new InboxMessages(openInbox(call, method, parts), (message) => decodeRequest(call, method, message));
+    new InboxMessages(openInbox(call, method, parts), (message) =>
+      mustKeepRules(call, decodeRequest(call, method, message)),
+    );
   runInCall(call, () => run(call, parts, input)).then(
     (response) => finish(call, response, undefined),
     (error: unknown) => finish(call, undefined, error ?? new Error("the handler rejected with nothing")),
   );
+}
+
+/** A message that breaks a rule ends the call, whatever its handler makes of the error that its reading throws. */
+function mustKeepRules(call: ServerCall, request: Message): Message {
+  const error = call.routed.checkRequest?.(request);
+  if (error === undefined) return request;
+  call.abort(error);
+  throw error;
 }
 
 function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox {
@@ -76,7 +86,7 @@ async function run(
       ? await callHandler(call, input)
       : await intercept(call, parts.interceptors, input, methodKind === "unary", answersStream);
   if (!answersStream) return answer as Message;
-  await writeAnswers(call, answer as Messages);
+  await writeAnswers(call, parts, answer as Messages);
   return undefined;
 }
 
@@ -97,10 +107,15 @@ async function single(requests: Messages, method: Method): Promise<Message> {
   return only;
 }
 
-async function writeAnswers(call: ServerCall, answers: Messages): Promise<void> {
+async function writeAnswers(call: ServerCall, parts: ServerParts, answers: Messages): Promise<void> {
   const protocol = call.protocol as ServerProtocol;
   for await (const answer of answers) {
     if (call.ended) break;
+    const error = call.routed.checkAnswer?.(answer);
+    if (error !== undefined) {
+      parts.onHandlerError(error, call);
+      throw error;
+    }
     protocol.writeHead(call);
     protocol.writeMessage(call, answer);
     call.flush();

@@ -31,7 +31,10 @@ export const handle: ServerLayer = {
         if (methodKind === "client_streaming" || methodKind === "bidi_streaming")
           return startStream(call, parts, undefined, finish);
         const plain = methodKind === "unary" && parts.interceptors.length === 0;
-        call.reader = call.protocol?.readSingle(call, method, plain ? runUnary : runStream);
+        const run = plain ? runUnary : runStream;
+        const runChecked = plain ? runCheckedUnary : runCheckedStream;
+        const onRequest = call.routed.checkRequest === undefined ? run : runChecked;
+        call.reader = call.protocol?.readSingle(call, method, onRequest);
       },
     };
 
@@ -54,6 +57,14 @@ export const handle: ServerLayer = {
       startStream(call, parts, request, finish);
     }
 
+    function runCheckedUnary(call: ServerCall, request: Message): void {
+      if (keepsRules(call, request)) runUnary(call, request);
+    }
+
+    function runCheckedStream(call: ServerCall, request: Message): void {
+      if (keepsRules(call, request)) runStream(call, request);
+    }
+
     /** The handler is done: with an answer, or with what it threw. */
     function finish(call: ServerCall, response: Message | undefined, thrown: unknown): void {
       if (call.ended) {
@@ -62,13 +73,29 @@ export const handle: ServerLayer = {
         return;
       }
       if (thrown !== undefined) call.error = toCallError(thrown, call, parts);
-      else if (response !== undefined) call.response = response;
+      else if (response !== undefined) takeAnswer(call, response, parts);
       else if (owesAnswer(call))
         call.error = toCallError(new Error("the handler returned no message"), call, parts);
       link.up(call);
     }
   },
 };
+
+/** Ends the call if not. */
+function keepsRules(call: ServerCall, request: Message): boolean {
+  const error = call.routed.checkRequest?.(request);
+  if (error !== undefined) call.abort(error);
+  return error === undefined;
+}
+
+function takeAnswer(call: ServerCall, response: Message, parts: ServerParts): void {
+  const error = call.routed.checkAnswer?.(response);
+  if (error === undefined) call.response = response;
+  else {
+    parts.onHandlerError(error, call);
+    call.error = error;
+  }
+}
 
 /** Tolerates what no type allows, since handlers may be plain JavaScript. A message may have a field named `then`. */
 function isPromise(result: unknown): result is PromiseLike<Message> {
