@@ -39,6 +39,12 @@ describe("load score", () => {
     assert.deepEqual(share(20, 1_200), [4, 4, 4, 4, 4]);
   });
 
+  it("does not leave one cold for a millisecond", () => {
+    const { report, share } = createWorld();
+    for (let i = 0; i < 60; i++) [1, 1.2, 2.6, 2.9, 2.8].forEach((ms, n) => report(n, 20 * i, 0, ms));
+    assert.deepEqual(share(20, 1_200), [4, 4, 4, 4, 4]);
+  });
+
   it("gives one that is twice as fast more, and one that is slow less", () => {
     const { report, share } = createWorld();
     for (let i = 0; i < 60; i++) [20, 40, 40, 40, 160].forEach((ms, n) => report(n, 20 * i, 0, ms));

@@ -180,10 +180,12 @@ function latencyOf({ average }: Known, rif: number): number {
 function isAsFast({ average: a }: Known, { average: b }: Known, typicalMs: number): boolean {
   const latencyA = a.averageMs || typicalMs;
   const latencyB = b.averageMs || typicalMs;
-  return latencyA < latencyB * asFast && latencyB < latencyA * asFast;
+  return latencyA < latencyB * asFast + asFastMs && latencyB < latencyA * asFast + asFastMs;
 }
 
 const asFast = 1.1;
+/** Code that has not been compiled yet, a timer, the network: so much is no reason to leave an instance cold. */
+const asFastMs = 2;
 /** Calls that a report describes have come and gone after the time of one: it is renewed some times before. */
 const probesPerLatency = 3;
 const leastProbeEveryMs = 10;
