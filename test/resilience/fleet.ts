@@ -70,9 +70,9 @@ export class Fleet {
     return createClient(EchoService, transport);
   }
 
-  /** Traffic of a caller with default settings, which has already reached every instance. */
-  async traffic(name: string, options: TrafficOptions = {}): Promise<Traffic> {
-    const traffic = new Traffic(this.caller(name), options);
+  /** Traffic of a caller, with default settings unless told otherwise, which has already reached every instance. */
+  async traffic(name: string, options: TrafficOptions = {}, settings: ClientOptions = {}): Promise<Traffic> {
+    const traffic = new Traffic(this.caller(name, settings), options);
     this.#t.after(() => traffic.stop());
     for (const instance of this.instances) await traffic.more(10, instance.name);
     return traffic;

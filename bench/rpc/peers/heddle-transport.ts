@@ -13,7 +13,7 @@ export const peer: RpcPeer = {
   async startServer({ tls }) {
     const services = [implement(OrderService, { placeOrder })];
     const server = await createServer({ services, ...(tls ? { tls } : {}) });
-    return { port: portOf(server.address), close: () => server.close() };
+    return { port: portOf(server.address), close: async () => void (await server.close()) };
   },
 
   async connect(port, { tls }) {

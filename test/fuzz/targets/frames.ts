@@ -44,6 +44,14 @@ interface Seen {
   untaken: number;
 }
 
+const IDLE = {
+  requestsInFlight: 0,
+  latencyMs: -1,
+  utilization: -1,
+  requestsPerSecond: 0,
+  errorsPerSecond: 0,
+};
+
 class Owner {
   readonly #machine: Http2Connection;
   readonly #dice: Dice;
@@ -72,6 +80,8 @@ class Owner {
         onSettings: () => {},
         onGoaway: () => {},
         onPong: () => {},
+        onLoadProbe: () => this.#machine.reportLoad(IDLE, true),
+        onLoadReport: () => {},
         onConnectionError: () => this.#errors++,
       },
       { maxConcurrentStreams: MAX_STREAMS, maxHeaderListBytes: 4096 },

@@ -18,7 +18,10 @@ export function heddleCallee(listen: () => string): StartCallee {
         ? {}
         : { tls: { ...tls.server, ...(tls.client === undefined ? {} : { ca: tls.ca }) } }),
     } satisfies ServerOptions);
-    return { address: server.address, [Symbol.asyncDispose]: () => server.close({ drainMs: 1000 }) };
+    return {
+      address: server.address,
+      [Symbol.asyncDispose]: async () => void (await server.close({ drainMs: 1000 })),
+    };
   };
 }
 

@@ -160,7 +160,8 @@ export class ClientSession implements Session, UpkeepOwner {
 
   /** Those who can let go of what they asked for, and ask elsewhere, do. */
   releaseCalls(): void {
-    for (const stream of [...this.machine.streams.values()]) (stream.owner as StreamOwner).onSilent?.();
+    const owners = Array.from(this.machine.streams.values(), ({ owner }) => owner as StreamOwner);
+    for (const owner of owners) owner.onSilent?.();
   }
 
   #heard(): void {
