@@ -27,6 +27,8 @@ export { createServer, type DrainReport, type Server, type ServerOptions } from 
 export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
 // gRPC's health service, which every server answers, for those who ask with a client of their own.
 export { Health, HealthCheckResponse_ServingStatus as HealthStatus } from "./gen/grpc/health/v1/health_pb.ts";
+export type { OpenApiOptions } from "./server/openapi-pages.ts";
+export type { OpenApiInfo } from "./contract/openapi/openapi-document.ts";
 export type { ValidateOptions } from "./server/validation.ts";
 // The detail of HDL-2314, for callers that tell people which field is wrong.
 export { type Violations, ViolationsSchema } from "./gen/buf/validate/validate_pb.ts";

@@ -159,6 +159,7 @@ class RunningMesh implements Mesh {
       weight = 1,
       listen = process.env["HEDDLE_LISTEN"],
       reflection = process.env["HEDDLE_REFLECTION"] === "on",
+      openapi = reflection,
       check,
       ...serverOptions
     } = options;
@@ -166,6 +167,7 @@ class RunningMesh implements Mesh {
     const server = await createServer({
       ...serverOptions,
       reflection,
+      openapi,
       services: "service" in services ? [services] : services,
       interceptors: this.#options.interceptors ?? [],
       runtime: this.#runtime,

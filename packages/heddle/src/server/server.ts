@@ -37,6 +37,7 @@ import {
   type ServerConnectionOptions,
   type ServerUpkeepRules,
 } from "./connection-options.ts";
+import { type OpenApiOptions, openApiPages } from "./openapi-pages.ts";
 import { createOrcaTrailer } from "./orca.ts";
 import { createReflectionService, type ReflectionService } from "./reflection-service.ts";
 import { createRestRoutes, type RestOptions } from "./rest-routes.ts";
@@ -69,6 +70,12 @@ export interface ServerOptions extends ServerConnectionOptions {
    * others a path as well; `false` for none. Default: those with an annotation.
    */
   readonly rest?: RestOptions | false;
+  /**
+   * Answers `GET /openapi.json`, an OpenAPI 3.1 document of what REST has here, and `GET /docs`, the same as a page: `true`, or
+   * what the document is to say beside the contract. Default: neither; in `mesh.serve` as
+   * `reflection` is, for both tell what is served.
+   */
+  readonly openapi?: OpenApiOptions | boolean;
   /** Refuse Connect requests that do not say which version of the protocol they speak. Default false. */
   readonly requireConnectProtocolVersion?: boolean;
   /** What a plain GET gets, for tools that speak HTTP and no protocol of ours. Default: nothing, which is 404. */
@@ -223,10 +230,12 @@ class RunningServer implements Server {
     );
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
     const load = createLoadReporter(createEventLoopUtilization());
+    const rest = options.rest === false ? undefined : createRestRoutes(options.services, options.rest ?? {});
+    const pages = [...this.health.pages, ...openApiPages(rest?.router.bindings ?? [], options.openapi)];
     this.#parts = {
       ...this.#runtime,
       router,
-      rest: options.rest === false ? undefined : createRestRoutes(options.services, options.rest ?? {}),
+      rest,
       load,
       orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
       gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),
@@ -249,7 +258,7 @@ class RunningServer implements Server {
       ),
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
-      pages: new Map([...this.health.pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
+      pages: new Map([...pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };
     this.#start = linkLayers(serverStack, this.#parts, () => {});
