@@ -29,12 +29,15 @@ export function createHealthService(state: ServerState): HealthService {
   /** Resolves at the next change, when the watches are ended, and when the watcher has gone. */
   function nextChange(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const forget = state.observe(resolve);
-    enders.add(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const end = () => resolve();
+    const forget = state.observe(end);
+    enders.add(end);
+    signal.addEventListener("abort", end, { once: true });
     return promise.finally(() => {
       forget();
-      enders.delete(resolve);
+      enders.delete(end);
+      // A watch lasts for as long as its connection: what each change left behind would add up.
+      signal.removeEventListener("abort", end);
     });
   }
 
@@ -51,6 +54,12 @@ export function createHealthService(state: ServerState): HealthService {
       ),
     }),
     async *watch({ service }, { signal, method }) {
+      // It is kept while the watch lasts: a thousand of them, each as long as a message may be, would be gigabytes.
+      if (service.length > MAX_NAME_LENGTH)
+        throw new ConnectError(
+          `the name of the service is longer than ${MAX_NAME_LENGTH} characters`,
+          Code.InvalidArgument,
+        );
       let said: Status | undefined;
       while (!signal.aborted) {
         const known = state.statusOf(service);
@@ -76,6 +85,8 @@ export function createHealthService(state: ServerState): HealthService {
     },
   };
 }
+
+const MAX_NAME_LENGTH = 4096;
 
 const STATUSES: Readonly<Record<ServingStatus, Status>> = {
   serving: STATUS.SERVING,
