@@ -66,6 +66,9 @@ export type Http2Role = "client" | "server";
 /** What the first three letters of "HTTP/1.1 400 …" are when they are read as the length of a frame. */
 const LENGTH_OF_HTTP1 = 0x485454;
 
+/** A client asks the balancer's question and that of its silence watch at once, and again when an answer is lost. */
+const MAX_PROBES_OPEN = 4;
+
 /** What a TLS server says to a client that speaks plain text (RFC 8446 §6); too short to be a frame. */
 function isTlsAlert(chunk: Uint8Array): boolean {
   return chunk[0] === 21 && chunk[1] === 3;
@@ -98,6 +101,8 @@ export class Http2Connection {
   peerPingIntervalMs: number;
   /** The peer understands LOAD frames. */
   peerSpeaksLoad = false;
+  /** Probes of ours that an answer may still come to. */
+  probesOpen = 0;
   /** Highest stream id that the peer opened. */
   lastPeerStreamId = 0;
   /** Highest stream id of the peer that we serve: all, until our GOAWAY says otherwise. */
@@ -308,7 +313,9 @@ export class Http2Connection {
 
   /** Asks a server how busy it is. */
   probeLoad(): void {
-    if (!this.closed && this.peerSpeaksLoad && this.hasControlRoom) writeLoadProbe(this.out);
+    if (this.closed || !this.peerSpeaksLoad || !this.hasControlRoom) return;
+    this.probesOpen = Math.min(this.probesOpen + 1, MAX_PROBES_OPEN);
+    writeLoadProbe(this.out);
   }
 
   /** Tells a client how busy this server is. */

@@ -70,10 +70,23 @@ describe("LOAD frames", () => {
 
   it("reach the client as reports", () => {
     const client = openClient();
-    client.feed(join(speaksLoad, reportFrame(), reportFrame(busy, true)));
+    client.feed(speaksLoad);
+    client.machine.probeLoad();
+    client.feed(join(reportFrame(), reportFrame(busy, true)));
     assert.deepEqual(
       client.log.filter((line) => line.startsWith("load")),
       ["load 12 3.5", "load 12 3.5 probed"],
+    );
+  });
+
+  it("are noise where they answer what nobody asked", () => {
+    const client = openClient();
+    client.feed(speaksLoad);
+    client.machine.probeLoad();
+    client.feed(join(reportFrame(busy, true), reportFrame(busy, true)));
+    assert.deepEqual(
+      client.log.filter((line) => line.startsWith("load")),
+      ["load 12 3.5 probed"],
     );
   });
 

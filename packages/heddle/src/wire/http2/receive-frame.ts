@@ -98,8 +98,11 @@ function receiveLoad(
     return;
   }
   const load = readLoadReport(bytes, start);
-  if (load === undefined) connection.allows("noise");
-  else connection.events.onLoadReport(load, (flags & FLAG_ACK) !== 0);
+  const probed = (flags & FLAG_ACK) !== 0;
+  // An answer that nobody asked for would count in the place of those that others were asked for.
+  if (load === undefined || (probed && connection.probesOpen === 0)) return void connection.allows("noise");
+  if (probed) connection.probesOpen--;
+  connection.events.onLoadReport(load, probed);
 }
 
 function receiveData(
