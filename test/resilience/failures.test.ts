@@ -53,8 +53,8 @@ test("black hole: a route loses everything for three seconds, and is used again 
 
 test("slow: an instance needs three seconds where its callers have one and a half", async (t) => {
   const fleet = await startFleet(t, { seed: 3 });
-  // Only a second attempt beside the first saves a call that is under way there. It knows what is slow after some calls.
-  const traffic = await fleet.traffic("web", { timeoutMs: 1500 }, { hedging: { maxExtraLoad: 0.05 } });
+  // Only a second attempt beside the first saves a call that is under way there: some tens at once, so the share is large.
+  const traffic = await fleet.traffic("web", { timeoutMs: 1500 }, { hedging: { maxExtraLoad: 0.2 } });
   await traffic.more(1000);
   fleet.get("a").faults.latency(3000, { jitterMs: 500 });
   await traffic.more(500);

@@ -143,11 +143,14 @@ export const hedge: ClientLayer = {
         if (this.#sent < this.#maxAttempts) this.#timer = timers.after(delayMs, () => this.#onTimer());
       }
 
-      /** There may be another instance, or something to spend, when twice as much time has gone by. */
+      /**
+       * There may be another instance, or something to spend, in a while. Those that are stuck ask often: what there is
+       * to spend is mostly gone to calls that were only a little slow.
+       */
       #askLater(): void {
-        const pastMs = clock.now() - this.#startedAtMs;
         if (this.#isUsedUp) return;
-        this.#arm(Math.max(1, pastMs));
+        const pastMs = clock.now() - this.#startedAtMs;
+        this.#arm(Math.max(1, Math.min(pastMs, 2 * (this.#delayMs ?? pastMs))));
       }
 
       #stopTimer(): void {
