@@ -166,3 +166,22 @@ test("a call without a key runs each time, and a store that fails stops those wi
     { idempotency: { store: broken } },
   );
 });
+
+test("what cannot be kept is answered all the same, and not run again at once", async () => {
+  const { say, count } = counting();
+  const forgetful = {
+    ...createMemoryIdempotencyStore(),
+    finish: () => {
+      throw new Error("the disk is full");
+    },
+  };
+  await withServer(
+    say,
+    async (call) => {
+      assert.equal(await call("k"), "1");
+      await assert.rejects(call("k", "", { timeoutMs: 50 }), { code: Code.DeadlineExceeded });
+      assert.equal(count(), 1);
+    },
+    { idempotency: { store: forgetful } },
+  );
+});

@@ -107,7 +107,7 @@ class Attempt {
   async #claim(): Promise<Claimed> {
     const { store, leaseMs } = this.#rules;
     const claim = { owner: this.#owner, fingerprint: this.#fingerprint, leaseMs };
-    return await this.#ask(store.claim(this.#key, claim));
+    return await this.#ask(() => store.claim(this.#key, claim));
   }
 
   async #runOnce(handler: MethodFunction): Promise<Message> {
@@ -120,7 +120,7 @@ class Attempt {
       return message;
     } catch (thrown) {
       if (isOutcome(thrown)) await this.#keep(thrown);
-      else await store.release(this.#key, this.#owner).catch(() => {});
+      else await this.#ask(() => store.release(this.#key, this.#owner)).catch(() => {});
       throw thrown;
     } finally {
       signs.cancel();
@@ -131,12 +131,12 @@ class Attempt {
   async #keep(outcome: Message | ConnectError): Promise<void> {
     const { store, ttlMs } = this.#rules;
     const answer = writeAnswer(this.#method, outcome, this.#context);
-    await store.finish(this.#key, this.#owner, answer, ttlMs).catch(() => {});
+    await this.#ask(() => store.finish(this.#key, this.#owner, answer, ttlMs)).catch(() => {});
   }
 
-  async #ask<T>(answer: Promise<T>): Promise<T> {
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
     try {
-      return await answer;
+      return await question();
     } catch (cause) {
       throw new HeddleError(
         "keyStoreFailed",
@@ -165,8 +165,8 @@ class Attempt {
 }
 
 /**
- * The idempotency key of the call that a handler serves; undefined where there is none. For handlers that write it
- * down together with their effect.
+ * The idempotency key that came as metadata with the call that a handler serves; undefined where there is none, or where the
+ * key stands in the request's field. For handlers that write it down together with their effect.
  */
 export function idempotencyKeyOf(context: HandlerContext): string | undefined {
   return context.requestHeader.get(IDEMPOTENCY_KEY_FIELD) ?? undefined;
