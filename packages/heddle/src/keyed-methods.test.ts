@@ -81,7 +81,10 @@ test("a request with a marked field makes its method one that may be repeated", 
 test("what stands in the field is the key", async () => {
   let count = 0;
   await withOrders(
-    () => ({ item: String(++count) }),
+    (_order, key) => {
+      assert.equal(key, undefined, "the client makes no second one");
+      return { item: String(++count) };
+    },
     async (call) => {
       assert.equal((await call({ requestId: "a", item: "tea" })).item, "1");
       assert.equal((await call({ requestId: "a", item: "tea" })).item, "1");

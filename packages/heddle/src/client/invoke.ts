@@ -8,7 +8,7 @@ import { messageTooLarge } from "../call/message-limits.ts";
 import { type Fields, findField, toFields } from "../call/metadata.ts";
 import { toOutgoing } from "../connection/outgoing-message.ts";
 import { toRequestError } from "../contract/message-error.ts";
-import { IDEMPOTENCY_KEY_FIELD } from "../contract/idempotency-key.ts";
+import { IDEMPOTENCY_KEY_FIELD, keyIn } from "../contract/idempotency-key.ts";
 import type { Method } from "../contract/method.ts";
 import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
@@ -39,7 +39,7 @@ export function invokeUnary(
   const init = {
     method,
     policy,
-    metadata: metadataOf(options, method),
+    metadata: metadataOf(options, method, request),
     timeoutMs: timeoutOf(policy, options),
     maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
@@ -123,10 +123,12 @@ function compressRequest(init: UnaryInit, encoding: EncodingName, { options }: C
   init.requestFlag = flag;
 }
 
-function metadataOf(options: InvokeOptions | undefined, { keyField }: Method): Fields {
+/** `request`: of a unary call. Others have no key. */
+function metadataOf(options: InvokeOptions | undefined, { keyField }: Method, request?: object): Fields {
   const fields = options?.headers === undefined ? NO_METADATA : givenFields(options.headers);
-  // One key for the call, whatever its attempts.
   if (keyField === undefined || findField(fields, IDEMPOTENCY_KEY_FIELD) !== undefined) return fields;
+  if (request !== undefined && keyIn(request, keyField) !== undefined) return fields;
+  // One key for the call, whatever its attempts.
   return [...fields, IDEMPOTENCY_KEY_FIELD, randomUUID()];
 }
 

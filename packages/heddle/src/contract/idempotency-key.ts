@@ -1,14 +1,7 @@
 /**
  * The idempotency key of a request: a field that the contract marks (`heddle/options/v1/idempotency.proto`).
  */
-import {
-  type DescField,
-  type DescMethod,
-  getOption,
-  hasOption,
-  type Message,
-  ScalarType,
-} from "@bufbuild/protobuf";
+import { type DescField, type DescMethod, getOption, hasOption, ScalarType } from "@bufbuild/protobuf";
 import { idempotency_key } from "../gen/heddle/options/v1/idempotency_pb.ts";
 
 /** The metadata that says the key where the request does not. */
@@ -27,7 +20,7 @@ export function keyFieldOf({ input, methodKind }: DescMethod): DescField | undef
 }
 
 /** What stands in the field; undefined where it is empty. */
-export function keyIn(request: Message, field: DescField): string | undefined {
-  const value = (request as Message & Readonly<Record<string, unknown>>)[field.localName];
+export function keyIn(request: object, field: DescField): string | undefined {
+  const value = (request as Readonly<Record<string, unknown>>)[field.localName];
   return typeof value === "string" && value !== "" ? value : undefined;
 }
