@@ -100,6 +100,17 @@ test("latency: a round trip takes it twice, with jitter a little more or less", 
   assert.equal(await timeOf(world), 0);
 });
 
+test("healed, what comes behind something late is not late", async (t) => {
+  const world = await startWorld(t);
+  await timeOf(world);
+  world.way.latency(60_000);
+  const late = world.client.say({ value: bytes(1) });
+  await world.time.run(Promise.resolve());
+  world.way.heal();
+  assert.equal(await timeOf(world), 0);
+  await world.time.run(late);
+});
+
 test("loss: nothing is missing, and what was lost comes later", async (t) => {
   const world = await startWorld(t);
   await timeOf(world);

@@ -40,7 +40,10 @@ export class Flow {
   #dead = false;
   #ended = false;
   readonly #onFaults = (healed: boolean) => {
-    if (healed) for (const entry of this.#waiting) entry.dueMs = 0;
+    if (healed) {
+      for (const entry of this.#waiting) entry.dueMs = 0;
+      this.#lastDueMs = 0;
+    }
     this.#pump();
   };
 
