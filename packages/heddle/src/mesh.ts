@@ -253,7 +253,8 @@ class RunningMesh implements Mesh {
     if (target.scheme === "heddle" && target.authority === "" && !this.#resolvesNames) {
       throw new HeddleError("targetInvalid", {
         target: target.text,
-        reason: "this mesh has no registry, so the client needs a target with an address",
+        reason:
+          "this mesh has no registry, so the client needs a target with an address, its own or in the mesh's targets",
       });
     }
     const isShared = Object.keys(own).length === 0;

@@ -255,7 +255,7 @@ export const serviceFields: FieldsOf<ServiceConfig> = {
         bounds: { least: "minimum", most: "maximum", otherwise: [16, 1000] },
       },
     },
-    does: "How many calls may be under way, found out by measuring; `false` for no limit.",
+    does: "How many calls may be under way to one instance, found out by measuring; `false` for no limit.",
     otherwise: "on, with the defaults below",
   },
   throttling: {
