@@ -8,6 +8,7 @@ import type { Binding } from "../rest/binding.ts";
 import { createComments } from "./comments.ts";
 import { openApiPath } from "./openapi-path.ts";
 import { operationOf, PROBLEM_RESPONSE, PROBLEM_SCHEMA } from "./operations.ts";
+import { INPUT, OUTPUT } from "./json-forms.ts";
 import type { Schema } from "./rule-keywords.ts";
 import { Schemas } from "./schemas.ts";
 
@@ -33,7 +34,8 @@ export interface OpenApiInfo {
 export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = {}): JsonObject {
   const services = [...new Set(bindings.map(({ method }) => method.parent))];
   const comments = createComments(new Set(services.map(({ file }) => file)), info.image);
-  const schemas = new Schemas(comments);
+  const schemas = new Schemas(comments, OUTPUT);
+  const sent = new Schemas(comments, INPUT);
   const idOf = operationIds(services);
   /** By shape. */
   const paths = new Map<string, { readonly text: string; readonly names: string[]; readonly item: Schema }>();
@@ -49,6 +51,7 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
     const operationId = idOf(binding);
     known.item[httpMethod] ??= operationOf(binding, {
       schemas,
+      sent,
       comments,
       operationId,
       path,
@@ -68,7 +71,10 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
     }),
     paths: Object.fromEntries([...paths.values()].map(({ text, item }) => [text, item])),
     components: {
-      schemas: { ...Object.fromEntries(schemas.components), Problem: structuredClone(PROBLEM_SCHEMA) },
+      schemas: {
+        ...Object.fromEntries([...schemas.components, ...sent.components]),
+        Problem: structuredClone(PROBLEM_SCHEMA),
+      },
       responses: { Problem: structuredClone(PROBLEM_RESPONSE) },
       ...(schemes.length === 0 ? {} : { securitySchemes: security }),
     },

@@ -14,7 +14,10 @@ import { keywordsOf, type Schema } from "./rule-keywords.ts";
 import { reference, type Schemas } from "./schemas.ts";
 
 export interface OperationParts {
+  /** Of what comes back, and of texts in path and query. */
   readonly schemas: Schemas;
+  /** Of bodies of requests. */
+  readonly sent: Schemas;
   readonly comments: Comments;
   /** Unique in the document. */
   readonly operationId: string;
@@ -121,25 +124,32 @@ function queryParameter(path: readonly DescField[], schemas: Schemas): Schema {
   };
 }
 
-function bodyOf(binding: Binding, { schemas }: OperationParts): Schema | undefined {
+function bodyOf(binding: Binding, { sent }: OperationParts): Schema | undefined {
   const { body, method, variables } = binding;
   if (body.kind === "none") return undefined;
   const field = body.kind === "field" ? body.field : undefined;
   if (rawBodyOf(method.input, field) !== undefined) return { required: true, content: { "*/*": {} } };
+  // What stands in the path is left out of the body, one level down for a body that is one field.
+  const depth = field === undefined ? 0 : 1;
+  const inPath = new Set(
+    variables
+      .filter(({ path }) => path.length === depth + 1 && (field === undefined || path[0] === field))
+      .map(({ path }) => path[depth] as DescField),
+  );
   if (field !== undefined) {
-    const { description, deprecated: _, ...schema } = schemas.ofField(field);
-    const { required } = keywordsOf(field);
+    const { description, deprecated: _, ...whole } = sent.ofField(field);
+    // The path alone makes the message, which then has to keep its rules.
+    const inner = inPath.size === 0 ? [] : (field.message?.fields ?? []);
+    const required = [field, ...inner].some((one) => !inPath.has(one) && keywordsOf(one).required);
+    const schema = inPath.size === 0 ? whole : sent.ofMessageWithout(field.message as DescMessage, inPath);
     return {
       ...(description === undefined ? {} : { description }),
       ...(required ? { required } : {}),
       content: { [JSON_TYPE]: { schema } },
     };
   }
-  const inPath = new Set(
-    variables.filter(({ path }) => path.length === 1).map(({ path }) => path[0] as DescField),
-  );
   const required = method.input.fields.some((one) => !inPath.has(one) && keywordsOf(one).required);
-  const schema = schemas.ofMessageWithout(method.input, inPath);
+  const schema = sent.ofMessageWithout(method.input, inPath);
   return { ...(required ? { required } : {}), content: { [JSON_TYPE]: { schema } } };
 }
 

@@ -3,43 +3,46 @@
  * texts, enums by name, the well-known types in forms of their own. Each message and enum is one component, by its full name.
  * Source: https://protobuf.dev/programming-guides/json/
  *
- * What a server of ours refuses, the schema refuses: fields that are not known, two fields of one oneof. What it takes as
- * well, a number for a 64-bit integer or the contract's own name of a field, is left out: a client needs one way.
+ * ProtoJSON takes more than it gives: null for what is absent, numbers as texts and the reverse, enums by number. So what is
+ * sent has components of its own (`shop.v1.Order.Input`), or the document would refuse what the server takes. Both refuse
+ * what it refuses: fields that are not known, two fields of one oneof.
  */
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { Comments } from "./comments.ts";
 import { isOneofRequired, keywordsOf, type Schema } from "./rule-keywords.ts";
-import { wellKnownSchema } from "./well-known-schemas.ts";
+import type { JsonForms } from "./json-forms.ts";
 
 export class Schemas {
   /** By name, in the order in which they were needed. */
   readonly components = new Map<string, Schema>();
   readonly #comments: Comments;
+  readonly #forms: JsonForms;
 
-  constructor(comments: Comments) {
+  constructor(comments: Comments, forms: JsonForms) {
     this.#comments = comments;
+    this.#forms = forms;
   }
 
   /** A reference to the component of a message, or the form of a well-known type. */
   ofMessage(desc: DescMessage): Schema {
-    const known = wellKnownSchema(desc);
+    const known = this.#forms.wellKnown(desc);
     if (known !== undefined) return known;
-    this.#component(desc.typeName, () => this.#object(desc, () => true));
-    return reference(desc.typeName);
+    return this.#component(desc.typeName, () => this.#object(desc, () => true));
   }
 
   /** A message without some of its fields, which stand elsewhere; in place, for it has no name. */
   ofMessageWithout(desc: DescMessage, left: ReadonlySet<DescField>): Schema {
-    if (left.size === 0 || wellKnownSchema(desc) !== undefined) return this.ofMessage(desc);
+    if (left.size === 0 || this.#forms.wellKnown(desc) !== undefined) return this.ofMessage(desc);
     return this.#object(desc, (field) => !left.has(field));
   }
 
   /** With its comment, rules and deprecation. */
   ofField(field: DescField): Schema {
-    const { own, inner, keys } = keywordsOf(field);
+    const { own, inner, keys, required } = keywordsOf(field);
+    const plain = this.#plain(field, inner, keys);
     const description = this.#comments.of(`${field.parent.typeName}.${field.name}`);
     return {
-      ...merged(this.#plain(field, inner, keys), own),
+      ...(required ? merged(plain, own) : this.#forms.absent(merged(plain, own))),
       ...(description === undefined ? {} : { description }),
       ...(field.deprecated ? { deprecated: true } : {}),
     };
@@ -65,32 +68,30 @@ export class Schemas {
   #value(kind: "scalar" | "enum" | "message", field: DescField): Schema {
     if (kind === "enum") return this.#ofEnum(field.enum as DescEnum);
     if (kind === "message") return this.ofMessage(field.message as DescMessage);
-    return structuredClone(SCALARS[field.scalar as ScalarType]);
+    return this.#forms.scalar(field.scalar as ScalarType);
   }
 
   #ofEnum(desc: DescEnum): Schema {
     if (desc.typeName === "google.protobuf.NullValue") return { type: "null" };
-    this.#component(desc.typeName, () => {
+    return this.#component(desc.typeName, () => {
       const values = desc.values.map(({ name }) => {
         const text = this.#comments.of(`${desc.typeName}.${name}`);
         return text === undefined ? "" : `- \`${name}\`: ${text.replaceAll("\n", " ")}`;
       });
       const description = [this.#comments.of(desc.typeName) ?? "", values.filter(Boolean).join("\n")];
       return {
-        type: "string",
         ...described(description.filter(Boolean).join("\n\n")),
-        enum: desc.values.map(({ name }) => name),
+        ...this.#forms.named(desc.values.map(({ name }) => name)),
         ...(desc.deprecated ? { deprecated: true } : {}),
       };
     });
-    return reference(desc.typeName);
   }
 
   #object(desc: DescMessage, isIn: (field: DescField) => boolean): Schema {
     const fields = desc.fields.filter(isIn);
     const required = fields.filter((field) => keywordsOf(field).required).map(({ jsonName }) => jsonName);
     const choices = desc.oneofs.flatMap((oneof) =>
-      choiceOf(oneof.fields.filter(isIn), isOneofRequired(oneof)),
+      choiceOf(oneof.fields.filter(isIn).map(this.#forms.set), isOneofRequired(oneof)),
     );
     return {
       type: "object",
@@ -103,11 +104,14 @@ export class Schemas {
     };
   }
 
-  #component(name: string, create: () => Schema): void {
-    if (this.components.has(name)) return;
-    // Its place is taken before it is made: it may contain itself.
-    this.components.set(name, {});
-    this.components.set(name, create());
+  #component(typeName: string, create: () => Schema): Schema {
+    const name = `${typeName}${this.#forms.suffix}`;
+    if (!this.components.has(name)) {
+      // Its place is taken before it is made: it may contain itself.
+      this.components.set(name, {});
+      this.components.set(name, create());
+    }
+    return reference(name);
   }
 }
 
@@ -115,11 +119,10 @@ export function reference(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** At most one of the fields, or exactly one. */
-function choiceOf(fields: readonly DescField[], isRequired: boolean): Schema[] {
-  const each = fields.map(({ jsonName }) => ({ required: [jsonName] }));
-  if (isRequired && each.length > 0) return [{ oneOf: each }];
-  return each.length < 2 ? [] : [{ oneOf: [...each, { not: { anyOf: each } }] }];
+/** At most one of them is so, or exactly one. */
+function choiceOf(each: readonly Schema[], isRequired: boolean): Schema[] {
+  if (isRequired && each.length > 0) return [{ oneOf: [...each] }];
+  return each.length < 2 ? [] : [{ oneOf: [...each, { not: { anyOf: [...each] } }] }];
 }
 
 function described(description: string | undefined): Schema {
@@ -141,45 +144,21 @@ function merged(schema: Schema, keywords: Schema): Schema {
   };
 }
 
-/** A rule's bound takes the place of the type's own. */
+/** A rule's bound takes the place of the type's own, and makes a number of what may be a text: texts have no order. */
 function withKeywords(schema: Schema, keywords: Schema): Schema {
-  const { minimum, maximum, ...rest } = schema;
+  const isNumber = BOUNDS.some((bound) => bound in keywords) && Array.isArray(schema["type"]);
+  const { minimum, maximum, pattern, ...rest } = schema;
   return {
     ...rest,
+    ...(isNumber ? { type: (schema["type"] as string[]).filter((type) => type !== "string") } : {}),
     ...(minimum === undefined || "exclusiveMinimum" in keywords ? {} : { minimum }),
     ...(maximum === undefined || "exclusiveMaximum" in keywords ? {} : { maximum }),
+    ...(pattern === undefined || isNumber ? {} : { pattern }),
     ...keywords,
   };
 }
 
-const int32: Schema = { type: "integer", format: "int32", minimum: -2147483648, maximum: 2147483647 };
-const uint32: Schema = { type: "integer", format: "uint32", minimum: 0, maximum: 4294967295 };
-const int64: Schema = { type: "string", format: "int64", pattern: "^-?(0|[1-9][0-9]{0,18})$" };
-const uint64: Schema = { type: "string", format: "uint64", pattern: "^(0|[1-9][0-9]{0,19})$" };
-const floating = (format: string): Schema => ({
-  anyOf: [
-    { type: "number", format },
-    { type: "string", enum: ["NaN", "Infinity", "-Infinity"] },
-  ],
-});
-
-const SCALARS: Readonly<Record<ScalarType, Schema>> = {
-  [ScalarType.DOUBLE]: floating("double"),
-  [ScalarType.FLOAT]: floating("float"),
-  [ScalarType.INT64]: int64,
-  [ScalarType.SINT64]: int64,
-  [ScalarType.SFIXED64]: int64,
-  [ScalarType.UINT64]: uint64,
-  [ScalarType.FIXED64]: uint64,
-  [ScalarType.INT32]: int32,
-  [ScalarType.SINT32]: int32,
-  [ScalarType.SFIXED32]: int32,
-  [ScalarType.UINT32]: uint32,
-  [ScalarType.FIXED32]: uint32,
-  [ScalarType.BOOL]: { type: "boolean" },
-  [ScalarType.STRING]: { type: "string" },
-  [ScalarType.BYTES]: { type: "string", contentEncoding: "base64" },
-};
+const BOUNDS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
 
 /** Keys are texts in JSON, whatever they are in the contract. */
 const KEYS: Readonly<Partial<Record<ScalarType, Schema>>> = {
