@@ -23,7 +23,7 @@ async function serve(t: TestContext, word: string | undefined, options: ServeOpt
 async function tells(address: string): Promise<readonly [boolean, boolean]> {
   const { status } = await fetch(`http://${address}/openapi.json`);
   const reflection = new GrpcReflection(address, credentials.createInsecure());
-  const listed = await reflection.listServices().catch(() => []);
+  const listed = await reflection.listServices().catch((): string[] => []);
   return [status === 200, listed.includes("heddle.test.v1.EchoService")];
 }
 
