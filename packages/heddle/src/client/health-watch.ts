@@ -42,6 +42,9 @@ export interface HealthWatchesOptions {
 
 /** gRPC's times, from 1 s up to 120 s, are made for fewer instances that live for longer. */
 const BACKOFF: BackoffOptions = { baseMs: 200, factor: 1.6, maxMs: 30_000, jitter: 0.2 };
+/** Statuses that are heard at once; further ones at a pace, for each may change the set that calls go to. */
+const BURST = 10;
+const PACE_MS = 100;
 /** A stream that held this long was a good one. */
 const LASTING_MS = 1000;
 
@@ -125,6 +128,9 @@ class HealthWatch {
   }
 
   async #listen(call: WatchCall): Promise<void> {
+    const { clock } = this.#options;
+    let spare = BURST;
+    let heardMs = clock.now();
     for await (const message of call.messages()) {
       const { status } = message as HealthCheckResponse;
       const { address } = this.#subchannel;
@@ -133,7 +139,17 @@ class HealthWatch {
           ? undefined
           : `${address} says that it is ${STATUS_NAMES[status] ?? String(status)}`,
       );
+      spare = Math.min(BURST, spare + (clock.now() - heardMs) / PACE_MS) - 1;
+      heardMs = clock.now();
+      if (spare < 0) await this.#pause();
     }
+  }
+
+  /** What is said meanwhile waits in the stream, whose window holds the instance up. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timer = this.#options.timers.after(PACE_MS, resolve);
+    });
   }
 
   #again(call: WatchCall, startedAtMs: number, reason: string): void {
