@@ -147,8 +147,9 @@ function checkChoice(
 function isNumberOf({ min, max, above, whole, prime }: NumberKind, value: unknown): boolean {
   if (typeof value !== "number" || !Number.isFinite(value)) return false;
   if (whole === true && !Number.isInteger(value)) return false;
-  if (prime === true && !isPrime(value)) return false;
-  return (above === true ? value > min : value >= min) && value <= max;
+  if (!(above === true ? value > min : value >= min) || value > max) return false;
+  // Last: of a number without bounds it takes seconds.
+  return prime !== true || isPrime(value);
 }
 
 function checkBounds(

@@ -164,3 +164,10 @@ test("the most exact rule holds, whole, wherever it stands", () => {
   }
   assert.equal(ruleFor([], "a.B", "C"), undefined);
 });
+
+test("a number far out of bounds costs no search for its divisors", () => {
+  const startedMs = performance.now();
+  const { faults } = parseServiceConfig({ balancer: { maglev: { tableSize: 9_007_199_254_740_881 } } });
+  assert.equal(faults?.length, 1);
+  assert.ok(performance.now() - startedMs < 500);
+});
