@@ -74,6 +74,8 @@ export class Endpoints {
   #isSubset = false;
   /** The only instance that calls can go to: there is nothing to choose, and nothing to learn. */
   #sole: Subchannel | undefined;
+  /** Calls between two attempts. */
+  readonly pausing = new Set<ClientCall>();
   /** In the order of arrival, with the time at which each gives up. */
   readonly #waiters = new Map<Waiter, number>();
   readonly #stop = new AbortController();
@@ -253,8 +255,10 @@ export class Endpoints {
     this.#subchannels.clear();
     this.#sole = undefined;
     this.#options.balancer.update([]);
-    for (const waiter of this.#takeWaiters())
-      waiter.onNoInstance(new HeddleError("closed", { what: `the client of ${this.#options.target.text}` }));
+    const closed = () => new HeddleError("closed", { what: `the client of ${this.#options.target.text}` });
+    for (const waiter of this.#takeWaiters()) waiter.onNoInstance(closed());
+    // A server may have asked for a wait of any length; there is nothing left to wait for.
+    for (const call of [...this.pausing]) call.abort(closed());
   }
 
   async #watch(): Promise<void> {

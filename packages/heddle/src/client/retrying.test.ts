@@ -137,6 +137,28 @@ test("the codes of the service config decide, and 0 waits only as long as the se
   assertIdle(world.client);
 });
 
+test("a client that is closed does not wait for as long as a server asked", async () => {
+  const waiting = [":status", "200", "grpc-status", "14", "grpc-retry-pushback-ms", "9999999999"];
+  for (const policy of [
+    { retry: {} },
+    { retry: false, hedge: { maxAttempts: 3, delayMs: 1_000_000 } },
+  ] as const) {
+    using world = await createWorld(
+      2,
+      (request) => request.sendFields([...waiting, ...head.slice(2)], true),
+      {
+        serviceConfig: { methods: [policy] },
+      },
+    );
+    const failure = failureOf(world.client.echo.get({}, { timeoutMs: 0 }));
+    await world.client.pass(1000);
+    assert.equal(world.seen.length, 1);
+    world.client.channel.close("now");
+    assert.match((await failure).rawMessage, /is closed/);
+    assertIdle(world.client);
+  }
+});
+
 test("a status behind a message is the answer; a connection that dies inside of one is not", async () => {
   using ended = await createWorld(2, (request) => {
     request.sendFields(head);

@@ -88,6 +88,7 @@ export const hedge: ClientLayer = {
         if (attempt === this.#call) this.#call.holder = this;
         if (this.#running.length > 0) return;
         this.#call.phase = "backing off";
+        endpoints.pausing.add(this.#call);
         this.#timer?.keepAlive(true);
       }
 
@@ -112,6 +113,7 @@ export const hedge: ClientLayer = {
 
       #stop(): void {
         this.#over = true;
+        endpoints.pausing.delete(this.#call);
         this.#stopTimer();
         for (const attempt of this.#running.splice(0)) attempt.endAttempt(overtaken(attempt));
       }
@@ -189,6 +191,7 @@ export const hedge: ClientLayer = {
 
       #send(): void {
         this.#sent++;
+        endpoints.pausing.delete(this.#call);
         if (this.#running.length === 0) this.#call.phase = "waiting for the answer";
         const attempt = new HedgeAttempt(this.#call, this);
         this.#call.attempts++;

@@ -24,7 +24,7 @@ export const retry: ClientLayer = {
   does: "tries another instance: at once if the request was not processed, else if policy and allowance agree",
   order: "innermost of the whole-call layers; everything below runs once per attempt",
   create: (parts, link) => {
-    const { clock, allowance, wheel } = parts;
+    const { clock, allowance, wheel, endpoints } = parts;
 
     function begin(call: ClientCall): void {
       const limitMs = call.policy.retry?.perAttemptTimeoutMs ?? Number.POSITIVE_INFINITY;
@@ -58,15 +58,18 @@ export const retry: ClientLayer = {
       constructor(call: ClientCall, waitMs: number) {
         this.#call = call;
         call.holder = this;
+        endpoints.pausing.add(call);
         wheel.add(this, waitMs);
       }
 
       onWheel(): void {
+        endpoints.pausing.delete(this.#call);
         this.#call.holder = undefined;
         begin(this.#call);
       }
 
       abort(call: ClientCall): void {
+        endpoints.pausing.delete(call);
         wheel.remove(this);
         link.up(call);
       }
