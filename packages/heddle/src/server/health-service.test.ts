@@ -3,7 +3,11 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createHandlerContext } from "@connectrpc/connect";
-import { Health, HealthCheckRequestSchema, type HealthCheckResponse } from "../gen/grpc/health/v1/health_pb.ts";
+import {
+  Health,
+  HealthCheckRequestSchema,
+  type HealthCheckResponse,
+} from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerState } from "../health/server-state.ts";
 import { createHealthService } from "./health-service.ts";
 
