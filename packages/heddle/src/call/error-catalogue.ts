@@ -138,7 +138,7 @@ export const CATALOGUE = {
     "unsent",
     "network",
     "none of the {count} known instances of {target} can be reached: {reason}",
-    "mend what the reason names: an address that does not answer, or TLS that the two sides see differently",
+    "mend what the reason names: an address that does not answer, TLS that the two sides see differently, or a failing health check",
   ),
   connectFailed: entry(
     "HDL-2103",
