@@ -97,12 +97,18 @@ export function createAdminService(options: AdminServiceOptions): ServiceImpl<ty
     async setServiceConfig({ name, config }) {
       checkName("name", name);
       if (config === undefined) throw invalid("config: it is missing; to have none, delete it");
-      if (JSON.stringify(config).length > MAX_CONFIG_LENGTH)
+      const { length } = JSON.stringify(config);
+      if (length > MAX_CONFIG_LENGTH)
         throw invalid(`config: it is longer than ${MAX_CONFIG_LENGTH} characters`);
       const { faults, notes = [] } = parseServiceConfig(config);
       if (faults !== undefined) throw invalid(`config: ${faultsText(faults)}`);
       if (configs.get(name) === undefined && configs.size >= MAX_SERVICES)
         throw new ConnectError(`name: ${MAX_SERVICES} names have a config already`, Code.ResourceExhausted);
+      if (configs.lengthBeside(name) + length > MAX_CONFIGS_LENGTH)
+        throw new ConnectError(
+          `config: all configs together would be longer than ${MAX_CONFIGS_LENGTH} characters`,
+          Code.ResourceExhausted,
+        );
       await keeper.enter({ kind: "config", key: name, value: config });
       return create(SetServiceConfigResponseSchema, {
         notes: [...notes],
@@ -131,6 +137,8 @@ const MAX_SERVICES = 10_000;
 
 /** Every client that watches the name gets it, and keeps it on disk. */
 const MAX_CONFIG_LENGTH = 256 * 1024;
+/** All are in memory, and in one answer to whoever lists them. */
+const MAX_CONFIGS_LENGTH = 16 * 1024 * 1024;
 
 /** Puts the way to a field before what is said of it. */
 function inField(prefix: string, check: () => void): void {

@@ -11,6 +11,7 @@ import { createTransport } from "../../client/transport.ts";
 import { createEndpoint } from "../../discovery/endpoint.ts";
 import {
   ServiceOptionsSchema,
+  SetServiceConfigRequestSchema,
   SetServiceOptionsRequestSchema,
 } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { InstanceOrigin, RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
@@ -208,4 +209,27 @@ test("options are kept for so many services and no more, and those that have som
   await enter("s0", undefined);
   await enter("one-more", options);
   assert.equal(settings.all.size, 10_000);
+});
+
+test("configs are kept up to a length of them all, and one that takes the place of another can be set", async () => {
+  const configs = new ServiceConfigs();
+  const keeper = {
+    async enter(fact: Fact) {
+      if (fact.kind === "config") configs.set(fact.key, fact.value);
+    },
+  };
+  const registry = createRegistry({ epoch: "e", startedAtMs: 0 });
+  const { setServiceConfig } = createAdminService({ registry, settings: new ServiceSettings(), configs, keeper });
+  const enter = async (name: string, length: number) => {
+    const config = { methods: [{ names: [{ service: "a".repeat(length) }] }] };
+    const request = create(SetServiceConfigRequestSchema, { name, config });
+    return await setServiceConfig(request, {} as HandlerContext);
+  };
+  for (let index = 0; index < 64; index++) await enter(`s${index}`, 256 * 1024 - 100);
+  await assert.rejects(enter("one-more", 256 * 1024 - 100), /resource_exhausted.*all configs together/);
+  await enter("s0", 1000);
+  await enter("one-more", 256 * 1024 - 100);
+  configs.set("s1", undefined);
+  await enter("s1", 256 * 1024 - 100);
+  assert.equal(configs.size, 65);
 });

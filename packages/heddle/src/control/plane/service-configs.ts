@@ -7,10 +7,17 @@ import { ANY_NAME } from "../../policy/parse-service-configs.ts";
 
 export class ServiceConfigs {
   readonly #configs = new Map<string, JsonObject>();
+  readonly #lengths = new Map<string, number>();
+  #length = 0;
   readonly #watchers = new Map<string, Set<() => void>>();
 
   get size(): number {
     return this.#configs.size;
+  }
+
+  /** Characters of all of them as JSON, without the one of a name. */
+  lengthBeside(name: string): number {
+    return this.#length - (this.#lengths.get(name) ?? 0);
   }
 
   /** By name. */
@@ -29,8 +36,15 @@ export class ServiceConfigs {
   }
 
   set(name: string, config: JsonObject | undefined): void {
+    this.#length = this.lengthBeside(name);
+    this.#lengths.delete(name);
     if (config === undefined) this.#configs.delete(name);
-    else this.#configs.set(name, config);
+    else {
+      this.#configs.set(name, config);
+      const { length } = JSON.stringify(config);
+      this.#lengths.set(name, length);
+      this.#length += length;
+    }
     for (const [watched, watchers] of this.#watchers)
       if (this.#concerns(name, watched)) for (const onChange of watchers) onChange();
   }
