@@ -17,13 +17,15 @@ export interface LatencyAverage {
   /** 0 while nothing is known. */
   averageMs: number;
   averagedMs: number;
-  /** What it said last; -1 when nobody had called it for a while. */
+  /** What it said last; 0 before it said anything. */
   latestMs: number;
+  /** Since when it says just that: with nothing in flight, nobody has called it since. */
+  unchangedSinceMs: number;
   reports: number;
 }
 
 export function createLatencyAverage(): LatencyAverage {
-  return { averageMs: 0, averagedMs: 0, latestMs: -1, reports: 0 };
+  return { averageMs: 0, averagedMs: 0, latestMs: 0, unchangedSinceMs: 0, reports: 0 };
 }
 
 export interface LoadCostOptions {
@@ -31,6 +33,14 @@ export interface LoadCostOptions {
   hotQuantile?: number;
   /** Time after which 1/e is left in a latency average. Default 3000. */
   averageMs?: number;
+}
+
+interface LoadCostRules extends LoadCostOptions {
+  /**
+   * Do not hold it against an instance for long that it was slow once, and try those again that nobody has called for a
+   * while: for few instances, where one that is left out is missed. Of many, failing ones should be left out.
+   */
+  readonly forgives?: boolean;
 }
 
 export interface LoadCost {
@@ -43,7 +53,11 @@ export interface LoadCost {
 }
 
 /** The costs of one client, and what it has heard of all its instances together. */
-export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCostOptions = {}): LoadCost {
+export function createLoadCost({
+  hotQuantile = 0.84,
+  averageMs = 3000,
+  forgives = false,
+}: LoadCostRules = {}): LoadCost {
   const rifs = createRifWindow(rifsKept);
   let usualRif = 1;
   /** Of all instances, each report counting alike. */
@@ -61,23 +75,28 @@ export function createLoadCost({ hotQuantile = 0.84, averageMs = 3000 }: LoadCos
         1 + Math.min(rifs.threshold(hotQuantile), mostOverMedian * rifs.threshold(0.5) + mostOverNothing);
       const elapsedMs = Math.max(0, nowMs - average.averagedMs);
       average.averagedMs = nowMs;
+      if (latencyMs !== average.latestMs) average.unchangedSinceMs = nowMs;
       average.latestMs = latencyMs;
-      if (latencyMs > 0) {
-        reports++;
-        typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
-        average.reports++;
-        // By time and not by number: reports that come often must not count more than those that come rarely. Only the
-        // first ones count alike, for an instance that has just started is slow for a moment.
-        const newest = 1 - Math.exp(-elapsedMs / averageMs);
+      if (!(latencyMs > 0)) return average.averageMs;
+      const isKnown = !forgives || requestsInFlight > 0 || nowMs - average.unchangedSinceMs < forgetMs;
+      if (!isKnown) {
+        // What it was when somebody last called it is no longer known: it is like any other, and so gets a call some time.
+        moveTowards(average, typicalMs, 1 - Math.exp((-forgetting * elapsedMs) / averageMs));
+        return average.averageMs;
+      }
+      reports++;
+      typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
+      average.reports++;
+      // By time and not by number: reports that come often must not count more than those that come rarely.
+      const newest = average.averageMs === 0 ? 1 : 1 - Math.exp(-elapsedMs / averageMs);
+      if (!forgives) average.averageMs += (latencyMs - average.averageMs) * newest;
+      // Only the first ones count alike, for an instance that has just started is slow for a moment.
+      else
         moveTowards(
           average,
           latencyMs,
-          average.reports > firstReports ? newest : Math.max(newest, 1 / average.reports),
+          Math.max(newest, average.reports > firstReports ? 0 : 1 / average.reports),
         );
-      } else if (average.averageMs > 0) {
-        // What it was when somebody last called it is no longer known: it is like any other, and so gets a call some time.
-        moveTowards(average, typicalMs, 1 - Math.exp((-forgetting * elapsedMs) / averageMs));
-      }
       return average.averageMs;
     },
 
@@ -98,6 +117,8 @@ function moveTowards(average: LatencyAverage, latencyMs: number, share: number):
 }
 
 const firstReports = 20;
+/** After so long without a call, what the last ones took says little of the next. */
+const forgetMs = 3000;
 /** How much faster an average is forgotten than it is replaced. */
 const forgetting = 3;
 /** Reports over which the typical latency is averaged. */

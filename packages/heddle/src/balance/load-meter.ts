@@ -21,8 +21,6 @@ export interface LoadMeterOptions {
   medianOf?: number;
   /** Samples older than this count only when there are no others. Default 1000. */
   freshMs?: number;
-  /** A server without calls for so long does not know what one takes. Default 3000. */
-  forgetMs?: number;
   /** Time over which the rates per second are averaged. Default 10 000. */
   rateMs?: number;
 }
@@ -39,7 +37,7 @@ export interface LoadMeter {
 }
 
 export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
-  const { history = 128, medianOf = 9, freshMs = 1000, forgetMs = 3000, rateMs = 10_000 } = options;
+  const { history = 128, medianOf = 9, freshMs = 1000, rateMs = 10_000 } = options;
   const latencies = new Float64Array(history);
   const tags = new Int32Array(history);
   const times = new Float64Array(history);
@@ -93,10 +91,6 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
   const meanAge = (nowMs: number) =>
     requestsInFlight === 0 ? 0 : nowMs - sumOfArrivalsMs / requestsInFlight;
 
-  /** Nothing to do, and nothing done for so long that what it took then says little. */
-  const isForgotten = (nowMs: number) =>
-    requestsInFlight === 0 && nowMs - (times[(samples - 1) % history] as number) > forgetMs;
-
   return {
     utilization: -1,
 
@@ -133,7 +127,7 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
       const requestsPerSecond = requests.perSecond(nowMs);
       return {
         requestsInFlight,
-        latencyMs: samples === 0 || isForgotten(nowMs) ? -1 : Math.max(finishedMs, meanAge(nowMs) / 2),
+        latencyMs: samples === 0 ? -1 : Math.max(finishedMs, meanAge(nowMs) / 2),
         utilization: this.utilization,
         requestsPerSecond,
         errorsPerSecond: failedShare * requestsPerSecond,

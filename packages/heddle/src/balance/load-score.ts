@@ -52,7 +52,7 @@ interface Known extends Aversion {
 export function createLoadScore<C extends Candidate>(options: LoadScoreOptions = {}): Required<Balancer<C>> {
   const { random = systemRandom, fullScanUpTo = 16, decayMs = 10_000 } = options;
   const { maxAgeMs = 1000, probeEveryMs = 100, probesPerCall = 3 } = options;
-  const cost = createLoadCost(options);
+  const cost = createLoadCost({ ...options, forgives: true });
   const clock = { nowMs: 0 };
   const targets: C[] = [];
   let byReports = false;
