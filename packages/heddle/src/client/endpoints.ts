@@ -258,7 +258,7 @@ export class Endpoints {
     const closed = () => new HeddleError("closed", { what: `the client of ${this.#options.target.text}` });
     for (const waiter of this.#takeWaiters()) waiter.onNoInstance(closed());
     // A server may have asked for a wait of any length; there is nothing left to wait for.
-    for (const call of [...this.pausing]) call.abort(closed());
+    for (const call of this.pausing) call.abort(closed());
   }
 
   async #watch(): Promise<void> {
