@@ -1,12 +1,15 @@
 /** What instances say of their load reaches the balancer, by probes and along with answers. */
 import "../kit/trap.ts";
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer as listenTcp } from "node:net";
 import { test } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createServer, createTransport, implement } from "heddle";
 import type { AttemptOutcome, Balancer, Candidate, LoadReport } from "heddle/balance";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { until } from "../kit/within.ts";
+import { block, frame, RawPeer, settingsAck } from "../wire/raw-peer.ts";
 
 const bytes = (word: string) => new TextEncoder().encode(word);
 const text = (payload: Uint8Array) => new TextDecoder().decode(payload);
@@ -103,5 +106,43 @@ test("the end of each attempt is told, with what it says of the instance", async
   await echo.unary({ payload: bytes("held") });
   assert.deepEqual(listening.outcomes, ["failed", "ok", "cancelled", "ok"]);
   assert.ok((listening.latenciesMs[2] ?? 0) >= 29);
+  transport.close("now");
+});
+
+test("of reports that a server sends without end some are heard", async (t) => {
+  const LOAD = 0xf4;
+  const peers: RawPeer[] = [];
+  const listener = listenTcp((socket) => {
+    const peer = new RawPeer(socket, true, { ofClient: true });
+    peers.push(peer);
+    peer.write(frame(4, 0, 0, [0xf0, 0x49, 0, 0, 0, 1]), settingsAck);
+    void until(() => peer.frames.some(({ type }) => type === 1), "a request").then(async () => {
+      await peer.flood(1000, () => frame(LOAD, 0, 0, new Uint8Array(20)));
+      peer.write(
+        frame(
+          1,
+          5,
+          1,
+          block([
+            [":status", "200"],
+            ["content-type", "application/grpc"],
+            ["grpc-status", "5"],
+          ]),
+        ),
+      );
+    });
+  }).listen(0, "127.0.0.1");
+  t.after(() => {
+    for (const { socket } of peers) socket.destroy();
+    listener.close();
+  });
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  const { transport, echo, listening } = await openListening(`127.0.0.1:${port}`);
+  const startedMs = performance.now();
+  await assert.rejects(echo.unary({}), { code: Code.NotFound });
+  const most = (performance.now() - startedMs) / 5 + 1;
+  assert.ok(listening.reports.length >= 1);
+  assert.ok(listening.reports.length <= most, `${listening.reports.length} of 1000`);
   transport.close("now");
 });

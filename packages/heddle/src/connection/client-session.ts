@@ -61,6 +61,8 @@ const ROOM_SHARE = 0.6;
 
 /** One probe is under way at a time, so that a busy client asks no more often than it hears; and not more often than this. */
 const LEAST_PROBE_DISTANCE_MS = 1;
+/** Half of what servers of ours let pass between reports that nobody asked for: one that tells more would outvote the others. */
+const LEAST_REPORT_DISTANCE_MS = 5;
 /** An answer that has not come by then will not. */
 const PROBE_LOST_MS = 1000;
 
@@ -83,6 +85,7 @@ export class ClientSession implements Session, UpkeepOwner {
   #closed = false;
   #probedAtMs = 0;
   #probeDueMs = Number.NEGATIVE_INFINITY;
+  #reportDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClientSessionOptions) {
     const { socket, address, clock, timers, limits } = options;
@@ -303,9 +306,12 @@ export class ClientSession implements Session, UpkeepOwner {
       onPong: () => {},
       onLoadProbe: () => {},
       onLoadReport: (load, probed) => {
-        if (probed) {
+        const { nowMs } = this.machine;
+        if (!probed && nowMs < this.#reportDueMs) return;
+        if (!probed) this.#reportDueMs = nowMs + LEAST_REPORT_DISTANCE_MS;
+        else {
           this.#probeDueMs = this.#probedAtMs + LEAST_PROBE_DISTANCE_MS;
-          this.#upkeep.heardLoad(this.machine.nowMs);
+          this.#upkeep.heardLoad(nowMs);
         }
         this.#options.onLoad(load, probed);
       },
