@@ -219,7 +219,12 @@ test("configs are kept up to a length of them all, and one that takes the place 
     },
   };
   const registry = createRegistry({ epoch: "e", startedAtMs: 0 });
-  const { setServiceConfig } = createAdminService({ registry, settings: new ServiceSettings(), configs, keeper });
+  const { setServiceConfig } = createAdminService({
+    registry,
+    settings: new ServiceSettings(),
+    configs,
+    keeper,
+  });
   const enter = async (name: string, length: number) => {
     const config = { methods: [{ names: [{ service: "a".repeat(length) }] }] };
     const request = create(SetServiceConfigRequestSchema, { name, config });
