@@ -25,7 +25,7 @@ export interface AdmissionOptions {
    */
   readonly targetDelayMs?: number;
   /**
-   * How long it must have been late without a pause before `critical` calls are refused, in ms. Default 1000; half of
+   * How long it must have been late without a pause before `critical` calls are refused, in ms. Default 3000, so that a process that is held up by its machine is not taken for one that has too much to do; half of
    * the time that calls have left where that is less. The
    * other levels follow: `sheddable` after a tenth of it, `sheddable_plus` a fifth, `critical_plus` twice.
    */
@@ -71,7 +71,7 @@ export class Admission {
   #lateCalls = 0;
   #finishedAtTick = 0;
 
-  constructor({ targetDelayMs = 20, patienceMs = 1000 }: AdmissionOptions = {}) {
+  constructor({ targetDelayMs = 20, patienceMs = 3000 }: AdmissionOptions = {}) {
     this.#targetMs = targetDelayMs;
     this.#patienceMs = patienceMs;
   }

@@ -58,7 +58,7 @@ const LINGER_MS = 1000;
 /** Refuses options that make no sense with `optionInvalid`. */
 export function createGate(options: AdmissionOptions | false = {}, parts: GateParts): Gate | undefined {
   if (options === false) return undefined;
-  const { targetDelayMs = 20, patienceMs = 1000 } = options;
+  const { targetDelayMs = 20, patienceMs = 3000 } = options;
   return new Gate(
     {
       targetDelayMs: atLeast("admission.targetDelayMs", targetDelayMs, 1),
