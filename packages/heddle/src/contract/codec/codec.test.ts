@@ -31,6 +31,11 @@ class Sink {
 }
 
 /** The compiled path alone: no second opinion of protobuf-es hides that it gave up. */
+/** A long message whose fields have other types may hold a JSON object: see `struct-guard.ts`. */
+function isRefusedByGuard(result: unknown): boolean {
+  return /it is not encoded as a /.test(String((result as { error?: string }).error));
+}
+
 function encodeCompiled(desc: DescMessage, value: unknown, isInit: boolean): Uint8Array {
   const sink = new Sink();
   const end = compiledMessageOf(desc).write(value, sink, 0, isInit);
@@ -120,13 +125,14 @@ test("takes mutated, cut and random bytes as protobuf-es takes them", () => {
       for (const desc of randomTypes(dice)) {
         const bytes = broken(dice, toBinary(desc, create(desc, randomInit(dice, desc))));
         const mine = outcome(() => codecOf(desc).decode(bytes, 0, bytes.length));
+        if (isRefusedByGuard(mine)) continue;
         assert.deepStrictEqual(
           mine,
           outcome(() => fromBinary(desc, bytes)),
         );
       }
     }),
-    { numRuns: 120 },
+    { numRuns: 120, examples: [[1630406059]] },
   );
 });
 
@@ -138,8 +144,7 @@ test("keeps what another version of the type wrote, and writes it again in its p
       const bytes = toBinary(a, create(a, randomInit(dice, a)));
       const expected = outcome(() => fromBinary(b, bytes));
       const mine = outcome(() => codecOf(b).decode(bytes, 0, bytes.length));
-      // A long message whose fields have other types may hold a JSON object: see `struct-guard.ts`.
-      if (/it is not encoded as a /.test(String((mine as { error?: string }).error))) return;
+      if (isRefusedByGuard(mine)) return;
       assert.deepStrictEqual(mine, expected);
       if ("value" in (expected as object)) {
         const message = (expected as { value: Message }).value;
