@@ -18,9 +18,9 @@ import { isImplicit } from "../codec/field-form.ts";
 import type { Binding, BoundVariable } from "./binding.ts";
 import { MAX_DEPTH, valueOf } from "./field-path.ts";
 import { fieldTextOf } from "./field-text.ts";
+import { fillTemplate } from "./fill-template.ts";
 import { rawBodyOf, writeRawBody } from "./http-body.ts";
-import { hasDots, type PathSegment } from "./path-template.ts";
-import { encodeSegment, encodeSegments } from "./path-text.ts";
+import { encodeSegment } from "./path-text.ts";
 import { isEntered } from "./query-fields.ts";
 import type { BodyContent } from "./read-request.ts";
 
@@ -66,27 +66,8 @@ export function writeRequest(
   throw invalid(bindings[0], first);
 }
 
-function writePath(binding: Binding, message: Message): string {
-  const { segments, verb } = binding.template;
-  const parts: string[] = [];
-  for (let i = 0; i < segments.length; ) {
-    const variable = binding.variables.find(({ start }) => start === i);
-    if (variable === undefined) {
-      parts.push(writeOutside(segments[i++] as PathSegment));
-      continue;
-    }
-    const value = writeVariable(variable, message);
-    checkMatch(variable, segments.slice(variable.start, variable.end), value);
-    // `**` may be no segment at all.
-    if (value !== "") parts.push(variable.single ? encodeSegment(value) : encodeSegments(value));
-    i = variable.end;
-  }
-  return `/${parts.join("/")}${verb === undefined ? "" : `:${encodeSegment(verb)}`}`;
-}
-
-/** A wildcard that no variable captures has no value: any will do. */
-function writeOutside(segment: PathSegment): string {
-  return segment.kind === "literal" ? encodeSegment(segment.text) : "-";
+function writePath({ template, variables }: Binding, message: Message): string {
+  return fillTemplate(template, variables, (variable) => writeVariable(variable, message));
 }
 
 function writeVariable({ name, path, text }: BoundVariable, message: Message): string {
@@ -104,26 +85,6 @@ function writeVariable({ name, path, text }: BoundVariable, message: Message): s
   if (value === undefined) throw new Error(`${name} stands in the path and is not set`);
   return text.write(value);
 }
-
-/** Throws when the value is not what the variable's part of the template matches. */
-function checkMatch({ name, single }: BoundVariable, segments: readonly PathSegment[], value: string): void {
-  const parts = single ? [value] : value === "" ? [] : value.split("/");
-  const isMatch = segments.every((segment, i) => {
-    if (segment.kind === "rest") return parts.length - i < 2 || parts[i] !== "";
-    const part = parts[i];
-    return segment.kind === "one" ? part !== undefined && part !== "" : part === segment.text;
-  });
-  const isWhole = parts.length <= segments.length || segments.at(-1)?.kind === "rest";
-  if (!isMatch || !isWhole) {
-    const shown = segments
-      .map((segment) => SHOWN[segment.kind] ?? (segment as { text: string }).text)
-      .join("/");
-    throw new Error(`${name} stands in the path, and "${value}" is not of the form ${shown}`);
-  }
-  if (hasDots(value)) throw new Error(`${name} stands in the path, where "${value}" means another path`);
-}
-
-const SHOWN: Partial<Record<PathSegment["kind"], string>> = { one: "*", rest: "**" };
 
 function writeQuery(binding: Binding, message: Message): string {
   const pairs: string[] = [];
