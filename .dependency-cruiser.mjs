@@ -43,7 +43,7 @@ const mayImport = {
 };
 
 /** These decide and parse, and leave I/O and time to their callers, so the simulator runs them unchanged. */
-const pure = ["balance", "resilience", "policy", "wire", "contract"];
+const pure = ["balance", "resilience", "policy", "telemetry", "wire", "contract"];
 const testFile = "(\\.test|-contract)\\.ts$";
 
 export default {
