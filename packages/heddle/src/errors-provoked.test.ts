@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseConnectError } from "./call/connect-error.ts";
 import { CATALOGUE, type ErrorName } from "./call/error-catalogue.ts";
@@ -27,6 +28,7 @@ import {
 } from "./connection/scripted-peer.test.ts";
 import { dial } from "./connection/dial.ts";
 import { Echo } from "./contract/echo-service.test.ts";
+import { Shop, shopOf } from "./contract/declaring-service.test.ts";
 import { registryOfServices } from "./contract/registry-of-services.ts";
 import { createBinding } from "./contract/rest/binding.ts";
 import { readRequest } from "./contract/rest/read-request.ts";
@@ -235,6 +237,10 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
         body: "",
         responseBody: "",
       }),
+    ),
+  errorsInvalid: () =>
+    failure(
+      createServer({ services: [implement(shopOf([{}]).Shop, { buy: () => ({}) })], listen: newAddress() }),
     ),
   rulesInvalid: () => failure(createServer({ services: [implement(Nonsense, {})], listen: newAddress() })),
   requestInvalid: async () => {
@@ -475,6 +481,22 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
   answerBreaksRules: () => {
     const payment = { case: "card", value: "4242" } as const;
     return placeOrder({ id: "order", lines: [{ quantity: 1n } as never], payment });
+  },
+  errorUndeclared: async () => {
+    const listen = newAddress();
+    const told = Promise.withResolvers<unknown>();
+    const details = [{ desc: BytesValueSchema, value: {} }];
+    const buy = () => {
+      throw new ConnectError("no", Code.NotFound, undefined, details);
+    };
+    await using _ = await createServer({
+      services: [implement(Shop, { buy })],
+      listen,
+      onHandlerError: told.resolve,
+    });
+    await using transport = createTransport({ target: listen });
+    await failure(createClient(Shop, transport).buy({}));
+    return await told.promise;
   },
   serverStopped: async () => {
     const listen = newAddress();

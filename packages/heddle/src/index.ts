@@ -30,6 +30,7 @@ export { Health, HealthCheckResponse_ServingStatus as HealthStatus } from "./gen
 export type { OpenApiOptions } from "./server/openapi-pages.ts";
 export type { OpenApiInfo } from "./contract/openapi/openapi-document.ts";
 export type { ValidateOptions } from "./server/validation.ts";
+export { errorDetail, errorsOf, type MethodErrors, type NewErrorOptions } from "./contract/method-errors.ts";
 // The detail of HDL-2314, for callers that tell people which field is wrong.
 export { type Violations, ViolationsSchema } from "./gen/buf/validate/validate_pb.ts";
 export type { ServerHealth } from "./server/server-health.ts";

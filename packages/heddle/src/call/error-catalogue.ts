@@ -122,6 +122,14 @@ export const CATALOGUE = {
     "the rules of {message} cannot be checked: {reason}",
     "correct the contract's rules (buf.validate)",
   ),
+  errorsInvalid: entry(
+    "HDL-1011",
+    Code.InvalidArgument,
+    "never",
+    "local",
+    "the errors of {method} cannot be used: {reason}",
+    "correct the method's option (heddle.options.v1.error), or what errorsOf is given",
+  ),
 
   // 21xx: finding an instance and reaching it.
   noInstance: entry(
@@ -527,6 +535,14 @@ export const CATALOGUE = {
     "peer",
     "the answer of {method} breaks the rules of its contract: {reason}",
     "correct the handler, or the rule",
+  ),
+  errorUndeclared: entry(
+    "HDL-3004",
+    Code.Internal,
+    "never",
+    "local",
+    "an error of {method} is not that of its contract: {reason}",
+    "declare it (heddle.options.v1.error), or make errors with errorsOf(method, …).create",
   ),
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -9,6 +9,7 @@ import { registryOfServices } from "../contract/registry-of-services.ts";
 import { ServiceTimes } from "../resilience/service-times.ts";
 import type { Once } from "./idempotency/once.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
+import { checkOfErrors, type ErrorCheck } from "./undeclared-errors.ts";
 import type { MessageCheck, Validation } from "./validation.ts";
 
 export interface Route {
@@ -17,6 +18,8 @@ export interface Route {
   /** Undefined when no rule has to be kept. */
   readonly checkRequest: MessageCheck | undefined;
   readonly checkAnswer: MessageCheck | undefined;
+  /** Undefined when the contract says nothing of its errors. */
+  readonly checkError: ErrorCheck | undefined;
   /** How long its calls take here. */
   readonly times: ServiceTimes;
 }
@@ -34,7 +37,7 @@ export interface Router {
   readonly registry: Registry;
 }
 
-/** Throws `optionInvalid` when a service is given twice, and what `once` throws. */
+/** Throws `optionInvalid` when a service is given twice, `errorsInvalid`, and what `once` throws. */
 export function createRouter(
   implementations: readonly Implementation[],
   once: Once = (_method, handler) => handler,
@@ -63,6 +66,7 @@ export function createRouter(
         handler: once(method, implemented),
         checkRequest: validation?.checkOfRequest(desc),
         checkAnswer: validation?.checkOfAnswer(desc),
+        checkError: checkOfErrors(desc),
         times: new ServiceTimes(),
       });
     }

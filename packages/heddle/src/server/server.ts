@@ -148,8 +148,9 @@ export interface ServerOptions extends ServerConnectionOptions {
   /** Limits of HTTP/1.1 against a peer that misbehaves. */
   readonly http1?: Partial<Http1Limits>;
   /**
-   * A handler threw something that is not a `ConnectError`. The caller sees only that the handler failed
-   * (HDL-3001). Default: one line with the stack on standard error.
+   * A handler threw something that is not a `ConnectError`, and the caller sees only that the handler failed (HDL-3001); or
+   * an error that its contract does not declare (HDL-3004, told once of each kind), which the caller gets as it is.
+   * Default: one line with the stack on standard error.
    */
   readonly onHandlerError?: (error: unknown, call: { readonly method: string }) => void;
   /** A peer broke the protocol or a limit, and its connection was closed. Default: nothing. */

@@ -111,7 +111,11 @@ function owesAnswer({ method }: ServerCall): boolean {
 
 /** Errors of the contract pass; anything else stays here, and the caller learns only that the handler failed. */
 function toCallError(thrown: unknown, call: ServerCall, parts: ServerParts): ConnectError {
-  if (thrown instanceof ConnectError) return thrown;
+  if (thrown instanceof ConnectError) {
+    const undeclared = call.routed.checkError?.(thrown);
+    if (undeclared !== undefined) parts.onHandlerError(undeclared, call);
+    return thrown;
+  }
   parts.onHandlerError(thrown, call);
   return new HeddleError("handlerFailed", { method: call.name }, { cause: thrown });
 }
