@@ -76,7 +76,7 @@ export class Family<Series extends Child> {
     const foldedKey = keyOf(folded);
     const found = this.#series.get(foldedKey);
     if (found !== undefined) return found;
-    if (this.#series.size < this.#maxSeries * FOLDED_ROOM) return this.#add(foldedKey, folded);
+    if (this.#series.size < this.#maxSeries * FOLDED_ROOM + 1) return this.#add(foldedKey, folded);
     const all = labels.map(() => OTHER);
     return this.#series.get(keyOf(all)) ?? this.#add(keyOf(all), all);
   }

@@ -89,10 +89,9 @@ export class Metrics {
       families.push({ instrument: family.instrument, points });
     }
     for (const family of this.#counters.values()) {
-      for (const { labels, value } of family.current(nowMs)) {
-        observed.add(family.instrument, labels, value);
-        series++;
-      }
+      const points = Array.from(family.current(nowMs), ({ labels, value }) => ({ labels, value }));
+      series += points.length;
+      families.push({ instrument: family.instrument, points });
     }
     observed.add(instruments.metricsSeries, [], series);
     return [...families, ...observed.families()].filter(({ points }) => points.length > 0);
