@@ -26,17 +26,23 @@ export function generateModule(module) {
   const [fresh, old] = [`${target}.fresh`, `${target}.old`];
   for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
-  execFileSync(toolPath("buf"), ["generate", module.proto, "-o", fresh], {
-    cwd: root,
-    // buf looks for protoc-gen-es on PATH, and npm may have been told to start us without its own.
-    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}` },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const imports = module.imports ? ["--include-imports"] : [];
+  buf("generate", module.proto, "-o", fresh, ...imports);
+  if (module.image) buf("build", module.proto, "-o", join(fresh, module.image));
   if (module.protobufjs) generateStatic(module, join(fresh, module.protobufjs));
   if (existsSync(target)) renameSync(target, old);
   renameSync(fresh, target);
   rmSync(old, { recursive: true, force: true });
   writeStamp(stampName(module), stamp);
+}
+
+function buf(...args) {
+  execFileSync(toolPath("buf"), args, {
+    cwd: root,
+    // buf looks for protoc-gen-es on PATH, and npm may have been told to start us without its own.
+    env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}` },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
 
 /** protobufjs's static code of a whole module, with its types beside it. */
@@ -67,6 +73,7 @@ function protoFiles(module) {
 function inputs(module) {
   return fingerprint([
     ...protoFiles(module),
+    ...(module.imports ? listFiles(module.imports, (path) => path.endsWith(".proto")) : []),
     "buf.yaml",
     "buf.gen.yaml",
     "node_modules/@bufbuild/protoc-gen-es/package.json",

@@ -13,13 +13,20 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const minimumNode = "24.15.0";
 
 /**
- * Module of `.proto` files → folder of generated code. buf.yaml lists the same modules. With `protobufjs` that
- * library's static code is made as well, in this file of the folder: the benchmark compares codecs.
+ * Module of `.proto` files → folder of generated code. buf.yaml lists the same modules. With `imports` what they import
+ * from the package is generated too, as users do. With `image` the contract is written there with its comments, which
+ * OpenAPI shows. With `protobufjs` that library's static code is made as well, in this file of the folder: the benchmark
+ * compares codecs.
  */
 export const protoModules = [
   { proto: "packages/heddle/proto", out: "packages/heddle/src/gen" },
   { proto: "examples/greeter/proto", out: "examples/greeter/src/gen" },
-  { proto: "examples/orders/proto", out: "examples/orders/src/gen" },
+  {
+    proto: "examples/orders/proto",
+    out: "examples/orders/src/gen",
+    imports: "packages/heddle/proto",
+    image: "contract.binpb",
+  },
   { proto: "bench/proto", out: "bench/gen", protobufjs: "protobufjs/static.js" },
   { proto: "test/proto", out: "test/gen" },
 ];

@@ -46,12 +46,13 @@ export function orderService({
   }
 
   return implement(OrderService, {
-    async placeOrder(request) {
-      if (request.orderId === "") throw new ConnectError("order_id is missing", Code.InvalidArgument);
+    async placeOrder(request, { responseHeader }) {
       orders.begin(request);
       try {
         const totalCents = await place(request);
-        return { order: orders.finish(request.orderId, OrderState.PLACED, totalCents) };
+        const order = orders.finish(request.orderId, OrderState.PLACED, totalCents);
+        responseHeader.set("location", `/v1/orders/${order.id}`);
+        return { order };
       } catch (error) {
         const refusal = refusalOf(error);
         if (refusal?.kind === "out of stock") orders.finish(request.orderId, OrderState.OUT_OF_STOCK);
@@ -62,14 +63,35 @@ export function orderService({
 
     getOrder: ({ orderId }) => {
       const order = orders.get(orderId);
-      if (order === undefined) throw new ConnectError(`there is no order ${orderId}`, Code.NotFound);
+      if (order === undefined) throw noOrder(orderId);
       return { order };
     },
 
-    async *listOrders() {
+    updateOrder: ({ orderId, note }) => {
+      const order = orders.note(orderId, note);
+      if (order === undefined) throw noOrder(orderId);
+      return { order };
+    },
+
+    listOrders: ({ pageSize, pageToken, state }) => {
+      const size = pageSize || DEFAULT_PAGE_SIZE;
+      // One more than is wanted tells whether there are more.
+      const found = orders.after(pageToken, state, size + 1);
+      const page = found.slice(0, size);
+      const nextPageToken = found.length > size ? page.at(-1)?.id : undefined;
+      return { orders: page, ...(nextPageToken === undefined ? {} : { nextPageToken }) };
+    },
+
+    async *exportOrders() {
       for (const order of orders.all()) yield { order };
     },
   });
+}
+
+const DEFAULT_PAGE_SIZE = 50;
+
+function noOrder(id: string): ConnectError {
+  return new ConnectError(`there is no order ${id}`, Code.NotFound);
 }
 
 interface OrderRow {
@@ -79,34 +101,51 @@ interface OrderRow {
   readonly card: string;
   readonly total: number;
   readonly state: OrderState;
+  readonly note: string;
+  /** Of how many changes this is the last. */
+  readonly revision: number;
 }
 
 function openTable({ sql }: Database) {
-  const insert = sql.prepare("INSERT INTO orders VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING");
-  const update = sql.prepare("UPDATE orders SET state = ?, total = ? WHERE id = ? RETURNING *");
+  const insert = sql.prepare("INSERT INTO orders VALUES (?, ?, ?, ?, 0, ?, ?, 1) ON CONFLICT DO NOTHING");
+  const finish = sql.prepare(
+    `UPDATE orders SET revision = revision + (state <> :state), state = :state, total = :total
+     WHERE id = :id RETURNING *`,
+  );
+  const setNote = sql.prepare(
+    "UPDATE orders SET revision = revision + (note <> :note), note = :note WHERE id = :id RETURNING *",
+  );
   const select = sql.prepare("SELECT * FROM orders WHERE id = ?");
   const selectAll = sql.prepare("SELECT * FROM orders ORDER BY id");
+  const selectAfter = sql.prepare(
+    "SELECT * FROM orders WHERE id > :id AND :state IN (0, state) ORDER BY id LIMIT :count",
+  );
   return {
     /** Writes the order down, or finds it written down; refuses an id that stands for another order. */
-    begin({ orderId, sku, quantity, card }: PlaceOrderRequest) {
-      insert.run(orderId, sku, quantity, card, OrderState.PENDING);
+    begin({ orderId, sku, quantity, card, note }: PlaceOrderRequest) {
+      insert.run(orderId, sku, quantity, card, OrderState.PENDING, note);
       const row = select.get(orderId) as unknown as OrderRow;
       if (row.sku !== sku || row.quantity !== quantity || row.card !== card) {
         throw new ConnectError(`order id ${orderId} stands for another order`, Code.AlreadyExists);
       }
     },
-    finish: (id: string, state: OrderState, totalCents = 0n) =>
-      toOrder(update.get(state, totalCents, id) as unknown as OrderRow),
-    get(id: string) {
-      const row = select.get(id) as OrderRow | undefined;
-      return row === undefined ? undefined : toOrder(row);
-    },
+    finish: (id: string, state: OrderState, total = 0n) =>
+      toOrder(finish.get({ id, state, total }) as unknown as OrderRow),
+    get: (id: string) => orNone(select.get(id)),
+    note: (id: string, note: string) => orNone(setNote.get({ id, note })),
+    /** So many of those behind an id; 0 is any state. */
+    after: (id: string, state: OrderState, count: number) =>
+      (selectAfter.all({ id, state, count }) as unknown as OrderRow[]).map(toOrder),
     all: () => (selectAll.all() as unknown as OrderRow[]).map(toOrder),
   };
 }
 
-function toOrder({ id, sku, quantity, total, state }: OrderRow) {
-  return { id, sku, quantity, totalCents: BigInt(total), state };
+function orNone(row: unknown) {
+  return row === undefined ? undefined : toOrder(row as OrderRow);
+}
+
+function toOrder({ id, sku, quantity, total, state, note, revision }: OrderRow) {
+  return { id, sku, quantity, totalCents: BigInt(total), state, note, etag: String(revision) };
 }
 
 const SCHEMA = `
@@ -116,6 +155,8 @@ const SCHEMA = `
     quantity INTEGER NOT NULL,
     card TEXT NOT NULL,
     total INTEGER NOT NULL,
-    state INTEGER NOT NULL
+    state INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    revision INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;

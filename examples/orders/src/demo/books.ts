@@ -19,7 +19,7 @@ export interface BooksCheck {
 /** `told`: ids of the orders that the customer believes are placed. */
 export async function checkBooks(mesh: Mesh, told: ReadonlySet<string>): Promise<BooksCheck[]> {
   const inventory = mesh.client(InventoryService);
-  const orders = await collect(mesh.client(OrderService).listOrders({}), ({ order }) => order);
+  const orders = await collect(mesh.client(OrderService).exportOrders({}), ({ order }) => order);
   const reservations = await collect(inventory.listReservations({}), (reservation) => reservation);
   const charges = await collect(mesh.client(PaymentService).listCharges({}), (charge) => charge);
   const notifications = await collect(mesh.client(NotificationService).listNotifications({}), (sent) => sent);
