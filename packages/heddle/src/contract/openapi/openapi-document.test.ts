@@ -5,6 +5,7 @@ import { createFileRegistry, type FileRegistry, create, toBinary } from "@bufbui
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type Binding, bindingsOf } from "../rest/binding.ts";
 import { contractOf, type MethodText } from "../rest/contract-of.test.ts";
+import { Shop } from "../declaring-service.test.ts";
 import { Orders } from "../validation/ruled-service.test.ts";
 import { createComments } from "./comments.ts";
 import { createOpenApi } from "./openapi-document.ts";
@@ -22,6 +23,7 @@ interface Operation {
     readonly schema: object;
   }[];
   readonly requestBody?: object;
+  readonly responses: Readonly<Record<string, object>>;
 }
 
 const messages = { Thing: { id: "string", name: "string", parent: "Thing", tags: "map string string" } };
@@ -190,4 +192,31 @@ test("comments are found for every part, and what is meant for tools is none", (
     names.map((name) => comments.of(name)),
     ["of M\n indented", "behind f", "of o", "of N", "of V", undefined, "of S", "of Do"],
   );
+});
+
+test("declared errors are responses by their status, with their details", () => {
+  const { paths } = createOpenApi([...bindingsOf(Shop.method.buy)]) as Document;
+  const problem = { $ref: "#/components/schemas/Problem" };
+  const { "200": _, "204": _done, ...responses } = paths["/v1/buy"]?.["post"]?.responses ?? {};
+  assert.deepEqual(Object.keys(responses), ["400", "403", "404", "default"]);
+  assert.deepEqual(responses["404"], {
+    description: "`NOT_FOUND`: There is no such thing.",
+    content: { "application/problem+json": { schema: problem } },
+  });
+  const soldOut = {
+    type: "object",
+    properties: {
+      "@type": { const: "type.googleapis.com/heddle.declaring.SoldOut" },
+      sku: { type: "string" },
+      left: { type: "integer", format: "uint32", minimum: 0, maximum: 4_294_967_295 },
+    },
+    required: ["@type"],
+    additionalProperties: false,
+  };
+  const items = { anyOf: [soldOut, { type: "object" }] };
+  const withDetails = { type: "object", properties: { details: { type: "array", items } } };
+  assert.deepEqual(responses["400"], {
+    description: "`FAILED_PRECONDITION` with `heddle.declaring.SoldOut`: There is not enough of it.",
+    content: { "application/problem+json": { schema: { allOf: [problem, withDetails] } } },
+  });
 });

@@ -9,6 +9,7 @@ import { rawBodyOf } from "../rest/http-body.ts";
 import { PROBLEM_TYPE } from "../rest/problem.ts";
 import { isEntered } from "../rest/query-fields.ts";
 import type { Comments } from "./comments.ts";
+import { declaredResponses } from "./declared-responses.ts";
 import type { OpenApiPath, PathParameter } from "./openapi-path.ts";
 import { keywordsOf, type Schema } from "./rule-keywords.ts";
 import { reference, type Schemas } from "./schemas.ts";
@@ -156,7 +157,11 @@ function bodyOf(binding: Binding, { sent }: OperationParts): Schema | undefined 
 const JSON_TYPE = "application/json";
 
 function responsesOf(binding: Binding, parts: OperationParts): Schema {
-  return { ...successOf(binding, parts), default: { $ref: "#/components/responses/Problem" } };
+  return {
+    ...successOf(binding, parts),
+    ...declaredResponses(binding.method, parts.schemas),
+    default: { $ref: "#/components/responses/Problem" },
+  };
 }
 
 function successOf(

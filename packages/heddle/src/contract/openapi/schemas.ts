@@ -36,6 +36,19 @@ export class Schemas {
     return this.#object(desc, (field) => !left.has(field));
   }
 
+  /** As it stands in an `Any`, with the name of its type beside its fields; in place. */
+  ofAny(desc: DescMessage): Schema {
+    const known = this.#forms.wellKnown(desc);
+    const whole: Schema = known === undefined ? this.#object(desc, () => true) : { properties: { value: known } };
+    const { properties, required = [], ...rest } = whole;
+    return {
+      type: "object",
+      ...rest,
+      properties: { "@type": { const: `type.googleapis.com/${desc.typeName}` }, ...(properties as Schema) },
+      required: ["@type", ...(required as string[])],
+    };
+  }
+
   /** With its comment, rules and deprecation. */
   ofField(field: DescField): Schema {
     const { own, inner, keys, required } = keywordsOf(field);
