@@ -12,9 +12,10 @@ import type { Subchannel } from "../connection/subchannel.ts";
 import { createClientTls } from "../connection/tls.ts";
 import { jsonMethodOf } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
+import { createRestMethods } from "../contract/rest/rest-method.ts";
 import type { Resolver } from "../discovery/resolver.ts";
 import type { Target } from "../discovery/target.ts";
-import { encodingNamed } from "../wire/compression.ts";
+import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import { parseServiceConfig, serviceConfigInvalid } from "../policy/parse-service-config.ts";
 import type { ServiceConfig } from "../policy/service-config.ts";
 import { unknownMethods } from "../policy/unknown-methods.ts";
@@ -52,6 +53,8 @@ export class Channel {
   readonly options: ResolvedClientOptions;
   /** The method of a descriptor, with the codecs of this channel. */
   readonly methodOf: (desc: DescMethod) => Method;
+  /** Compression of messages; undefined also where the body as a whole is compressed. */
+  readonly messageEncoding: EncodingName | undefined;
   readonly #endpoints: Endpoints;
   readonly #start: (call: ClientCall) => void;
   readonly #allowance: AttemptAllowance;
@@ -80,13 +83,16 @@ export class Channel {
       observe,
       sendCompression,
       codec,
+      rest,
       http,
       http1Connections,
       protocol,
       useHttpGet,
       tls,
     } = this.options;
-    this.methodOf = codec === "json" ? jsonMethodOf : methodOf;
+    const isRest = protocol === "rest";
+    this.methodOf = isRest ? createRestMethods(rest) : codec === "json" ? jsonMethodOf : methodOf;
+    this.messageEncoding = isRest ? undefined : sendCompression;
     this.#endpoints = new Endpoints({
       ...runtime,
       target,
@@ -95,6 +101,7 @@ export class Channel {
       onServiceConfig: (given) => this.#hearServiceConfig(given),
       watchHealth: (subchannel, service) => askHealth(subchannel, service),
       http,
+      plainHttp: isRest ? "1.1" : "2",
       http1Connections,
       tls: tls === undefined || tls === false ? undefined : createClientTls(tls),
       hintedTls: tls === undefined ? () => createClientTls(true) : undefined,
@@ -124,7 +131,7 @@ export class Channel {
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());
     const askHealth = createHealthAsker(parts, this.methodOf);
-    this.#endpoints.health.configure(config?.healthCheck?.serviceName, []);
+    this.#endpoints.health.configure(this.#healthCheckOf(config), []);
   }
 
   /** What holds for calls of the method. */
@@ -202,7 +209,7 @@ export class Channel {
     if (differ(before?.concurrencyLimit, config?.concurrencyLimit))
       this.#endpoints.limits.configure(config?.concurrencyLimit ?? {});
     if (differ(before?.throttling, config?.throttling)) this.#throttles.configure(config?.throttling ?? {});
-    this.#endpoints.health.configure(config?.healthCheck?.serviceName, this.#endpoints.subchannels.values());
+    this.#endpoints.health.configure(this.#healthCheckOf(config), this.#endpoints.subchannels.values());
     if (
       differ(before?.retryBudget, config?.retryBudget) ||
       differ(before?.retryThrottling, config?.retryThrottling)
@@ -216,6 +223,11 @@ export class Channel {
     const known = methods.map(({ name }) => name);
     for (const sentence of unknownMethods(inUse.config, typeName, known))
       this.#warn(`service config of ${this.target.text} from ${inUse.from}: ${sentence}`);
+  }
+
+  /** gRPC's health protocol is no plain HTTP. */
+  #healthCheckOf(config: ServiceConfig | undefined): string | undefined {
+    return this.options.protocol === "rest" ? undefined : config?.healthCheck?.serviceName;
   }
 
   #balancing(

@@ -34,7 +34,7 @@ export function invokeUnary(
   options: InvokeOptions | undefined,
   caller: UnaryCaller,
 ): void {
-  const { sendCompression } = channel.options;
+  const { messageEncoding } = channel;
   const policy = channel.policyOf(method);
   const init = {
     method,
@@ -49,7 +49,7 @@ export function invokeUnary(
     requestFlag: 0,
   };
   encodeRequest(init, request);
-  if (sendCompression !== undefined) compressRequest(init, sendCompression, channel);
+  if (messageEncoding !== undefined) compressRequest(init, messageEncoding, channel);
   channel.start(new UnaryCall(init, caller));
 }
 
@@ -60,7 +60,6 @@ export function invokeStreaming(
   input: MessageSource,
   options: InvokeOptions | undefined,
 ): StreamingCall {
-  const { sendCompression } = channel.options;
   const method = channel.methodOf(desc);
   const policy = channel.policyOf(method);
   const call = new StreamingCall({
@@ -71,7 +70,7 @@ export function invokeStreaming(
     maxReceiveBytes: policy.maxResponseBytes,
     signal: options?.signal,
     input,
-    sendEncoding: encodingNamed(sendCompression ?? "identity"),
+    sendEncoding: encodingNamed(channel.messageEncoding ?? "identity"),
     compressMinBytes: channel.options.compressMinBytes,
     maxSendBytes: policy.maxRequestBytes,
   });

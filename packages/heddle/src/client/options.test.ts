@@ -22,6 +22,7 @@ test("defaults are those of the documentation", () => {
     http1Connections: 64,
     useHttpGet: false,
     codec: "proto",
+    rest: {},
     maxAttempts: 3,
     connections: {
       connectTimeoutMs: 5000,

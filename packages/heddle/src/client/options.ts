@@ -96,13 +96,15 @@ export interface ClientOptions extends ConnectionOptions {
    */
   readonly tls?: ClientTlsOptions | boolean;
   /**
-   * What is spoken: `grpc`, `grpc-web`, `connect`, or `auto`, which is gRPC over HTTP/2 and Connect over HTTP/1.1.
-   * Default `auto`.
+   * What is spoken: `grpc`, `grpc-web`, `connect`, `rest`, which is plain HTTP with JSON as the contract's
+   * `google.api.http` has it, or `auto`, which is gRPC over HTTP/2 and Connect over HTTP/1.1. Default `auto`.
    */
   readonly protocol?: ClientProtocolName;
+  /** How `protocol: "rest"` finds its paths. Default: by annotations, from the root. */
+  readonly rest?: RestClientOptions;
   /**
    * The version of HTTP. `auto`: under TLS what the peer offers, HTTP/2 first; without TLS always HTTP/2, for there is
-   * nobody to ask. `1.1` is for peers that have nothing better: a call takes a connection for itself, and a
+   * nobody to ask, but HTTP/1.1 for `rest`. `1.1` is for peers that have nothing better: a call takes a connection for itself, and a
    * bidirectional stream may only get answers when all its requests are sent. gRPC needs `2`. Default `auto`.
    */
   readonly http?: HttpVersionName;
@@ -113,7 +115,7 @@ export interface ClientOptions extends ConnectionOptions {
    * caches on the way can answer them. Other protocols have no such thing. Default false.
    */
   readonly useHttpGet?: boolean;
-  /** How messages are written: `proto`, or `json` for peers that read nothing else. Default `proto`. */
+  /** How messages are written: `proto`, or `json` for peers that read nothing else. Default `proto`; `rest` is always JSON. */
   readonly codec?: "proto" | "json";
   /** Connect interceptors, the last one innermost. They see a call once, whatever its attempts. */
   readonly interceptors?: readonly Interceptor[];
@@ -130,7 +132,14 @@ export interface HedgingOptions {
   readonly maxExtraLoad?: number;
 }
 
-export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect"] as const;
+export interface RestClientOptions {
+  /** Methods without an annotation get a path by Google's conventions, as with the server's option. Default false. */
+  readonly conventions?: boolean;
+  /** Stands before every path, such as `/api`. Default none. */
+  readonly basePath?: string;
+}
+
+export const clientProtocolNames = ["auto", "grpc", "grpc-web", "connect", "rest"] as const;
 export type ClientProtocolName = (typeof clientProtocolNames)[number];
 
 export type ResolvedClientOptions = Required<
@@ -178,6 +187,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     http1Connections: finiteAtLeast("http1Connections", options.http1Connections ?? 64, 1),
     useHttpGet: knownUseOfGet(options.useHttpGet ?? false, protocol),
     codec: oneOf("codec", options.codec ?? "proto", ["proto", "json"]),
+    rest: checkedRest(options.rest ?? {}, protocol),
     interceptors: options.interceptors ?? [],
     hedging: knownHedging(options.hedging ?? false),
     retryBudget: createBudget(options.retryBudget),
@@ -207,9 +217,18 @@ function knownHttpVersion(http: HttpVersionName, protocol: ClientProtocolName): 
 }
 
 function knownUseOfGet(useHttpGet: boolean, protocol: ClientProtocolName): boolean {
-  if (useHttpGet && (protocol === "grpc" || protocol === "grpc-web"))
-    throw invalidOption("useHttpGet", `only connect has calls by GET, not ${protocol}`);
+  if (useHttpGet && protocol !== "auto" && protocol !== "connect")
+    throw invalidOption("useHttpGet", `only connect has it, not ${protocol}`);
   return useHttpGet;
+}
+
+function checkedRest(rest: RestClientOptions, protocol: ClientProtocolName): RestClientOptions {
+  const { conventions, basePath } = rest;
+  if (protocol !== "rest" && (conventions !== undefined || basePath !== undefined))
+    throw invalidOption("rest", `it is for protocol: "rest", not ${protocol}`);
+  if (basePath !== undefined && !/^(?:\/[\w.~!$&'()*+,;=:@%-]+)*$/.test(basePath))
+    throw invalidOption("rest", "basePath begins with a slash and does not end with one, such as /api");
+  return rest;
 }
 
 function knownBalancer(balancer: BalancerPolicy): BalancerPolicy {

@@ -24,6 +24,8 @@ export interface OpenSessionOptions extends UpkeepParts {
   readonly tls?: ClientTls | undefined;
   /** What to speak. Default `auto`: what TLS agrees on; HTTP/2 without TLS. */
   readonly http?: HttpVersionName;
+  /** What `auto` is without TLS. Default `2`. */
+  readonly plainHttp?: "2" | "1.1";
   /** Connections over HTTP/1.1, at most. Default 64. */
   readonly http1Connections?: number;
 }
@@ -108,9 +110,10 @@ export class OpeningSession {
   }
 
   #isHttp1({ alpn }: Dialled): boolean {
-    const { tls, http = "auto" } = this.#options;
+    const { tls, http = "auto", plainHttp = "2" } = this.#options;
+    if (http !== "auto") return http === "1.1";
     // A TLS server that names no protocol knows only the one that was there before there were names.
-    return http === "1.1" || (http === "auto" && tls !== undefined && alpn !== "h2");
+    return tls === undefined ? plainHttp === "1.1" : alpn !== "h2";
   }
 
   #openHttp2({ socket, alpn }: Dialled): void {

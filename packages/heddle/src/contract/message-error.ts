@@ -14,8 +14,9 @@ export function toMessageError(error: unknown, methodName: string, code?: Code):
   return new HeddleError("messageInvalid", params, { cause: error, ...(code === undefined ? {} : { code }) });
 }
 
-/** A request that its codec refuses. */
+/** A request that its codec refuses. A catalogue error stays what it is. */
 export function toRequestError(error: unknown, methodName: string): HeddleError {
+  if (isHeddleError(error)) return error;
   return new HeddleError(
     "requestInvalid",
     { method: methodName, reason: reasonText(error) },

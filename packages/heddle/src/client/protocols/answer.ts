@@ -17,7 +17,7 @@ import { responseInvalid } from "../response.ts";
 export const MAX_OUTCOME_BYTES = 256 * 1024;
 
 /** A block of fields as calls get them. */
-function blockOf(fields: Fields): HeaderBlock {
+export function blockOf(fields: Fields): HeaderBlock {
   return { fields, listBytes: 0, parsed: undefined };
 }
 

@@ -7,12 +7,7 @@ import type { ClientParts } from "../layer.ts";
 import { ownFields, schemeOf } from "../own-fields.ts";
 
 /** The fields that every request begins with. */
-export function leadingFields(
-  call: ClientCall,
-  parts: ClientParts,
-  method: "GET" | "POST",
-  path: string,
-): string[] {
+export function leadingFields(call: ClientCall, parts: ClientParts, method: string, path: string): string[] {
   const { authority, userAgent } = parts;
   return [
     ":method",

@@ -17,10 +17,10 @@ import {
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { connectCodeNamed } from "../../call/connect-code.ts";
+import { connectCodeNamed, httpStatusOf } from "../../call/connect-code.ts";
 import { isJsonObject } from "../../call/json-object.ts";
 import { statusName, toCode } from "../../call/status.ts";
-import { codeOfHttpStatus, statusPhrase } from "./http-status.ts";
+import { codeOfHttpStatus, codeOfProblem, statusPhrase } from "./http-status.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
@@ -45,7 +45,7 @@ export function writeProblem(error: ConnectError, httpStatus: number, registry: 
     title: statusPhrase(httpStatus),
     status: httpStatus,
     ...(error.rawMessage === "" ? {} : { detail: error.rawMessage }),
-    code: statusName(error.code),
+    code: statusName(codeOfProblem(error, httpStatus)),
     ...(error.details.length === 0
       ? {}
       : { details: error.details.map((detail) => writeDetail(detail, registry)) }),
@@ -54,15 +54,16 @@ export function writeProblem(error: ConnectError, httpStatus: number, registry: 
 
 /**
  * The error that the body of an answer tells, whatever it is. Without a word of its own, the HTTP status says what it
- * was. Details of messages that `registry` does not know are left out: they have no bytes.
+ * was; it is undefined at the end of a stream. Details of messages that `registry` does not know are left out: they have no bytes.
  */
-export function readProblem(json: unknown, httpStatus: number, registry: Registry): ConnectError {
+export function readProblem(json: unknown, httpStatus: number | undefined, registry: Registry): ConnectError {
   const outer = isJsonObject(json) ? json : {};
   const problem = isJsonObject(outer["error"]) ? outer["error"] : outer;
   const texts = [problem["detail"], problem["message"], problem["title"], outer["error"]];
   const text = texts.find((each) => typeof each === "string" && each !== "") as string | undefined;
-  const code = readCode(problem["code"]) ?? readCode(problem["status"]) ?? codeOfHttpStatus(httpStatus);
-  const error = new ConnectError(text ?? `HTTP ${httpStatus} ${statusPhrase(httpStatus)}`, code);
+  const own = readCode(problem["code"], httpStatus) ?? readCode(problem["status"], httpStatus);
+  const code = own ?? codeOfHttpStatus(httpStatus ?? 0);
+  const error = new ConnectError(text ?? titleOf(httpStatus), code);
   error.isWireError = true;
   const { details } = problem;
   if (!Array.isArray(details)) return error;
@@ -73,14 +74,32 @@ export function readProblem(json: unknown, httpStatus: number, registry: Registr
   return error;
 }
 
+/** Whether the body of an error says a code of ours, so that its words are all that there is to know. */
+export function saysCode(json: Readonly<Record<string, unknown>>, httpStatus: number): boolean {
+  const problem = isJsonObject(json["error"]) ? json["error"] : json;
+  return [problem["code"], problem["status"]].some((each) => readCode(each, httpStatus) !== undefined);
+}
+
+function titleOf(httpStatus: number | undefined): string {
+  return httpStatus === undefined
+    ? "the stream ended with an error"
+    : `HTTP ${httpStatus} ${statusPhrase(httpStatus)}`;
+}
+
 type Detail = ConnectError["details"][number];
 
 /** An error has a few. */
 const MAX_DETAILS = 100;
 
 /** A name of gRPC's, one of Connect's, or a number. AIP-193 has HTTP's status as `code` and gRPC's name as `status`. */
-function readCode(value: unknown): Code | undefined {
-  if (typeof value === "number") return toCode(value);
+function readCode(value: unknown, httpStatus: number | undefined): Code | undefined {
+  if (typeof value === "number") {
+    const code = toCode(value);
+    // Services of others have numbers of their own: it is gRPC's where HTTP's status agrees.
+    return code === undefined || httpStatus === undefined || httpStatusOf(code) === httpStatus
+      ? code
+      : undefined;
+  }
   if (typeof value !== "string") return undefined;
   const name = value.toLowerCase();
   return name === "cancelled" ? Code.Canceled : connectCodeNamed(name);
