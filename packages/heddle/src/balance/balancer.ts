@@ -9,6 +9,10 @@
  *
  * Health, ejection and draining are decided before: a balancer sees only instances that may be chosen.
  */
+import type { LoadReport } from "../call/load-report.ts";
+
+export type { LoadReport };
+
 export interface Candidate {
   /** Unique in the set, and the same across updates: state belongs to the id. */
   readonly id: string;
@@ -44,18 +48,6 @@ export interface Balancer<C extends Candidate = Candidate> {
 }
 
 export type AttemptOutcome = "ok" | "failed" | "cancelled";
-
-/** What an instance says of its load. See `LoadMeter`, which makes it. */
-export interface LoadReport {
-  /** Calls that the instance works on, from all clients, waiting ones included. -1: unknown, as in an ORCA report. */
-  readonly requestsInFlight: number;
-  /** What a call takes there at about this many in flight: the median of the last ones. -1: unknown. */
-  readonly latencyMs: number;
-  /** 0 idle … 1 all it can; more when overloaded. -1: unknown. */
-  readonly utilization: number;
-  readonly requestsPerSecond: number;
-  readonly errorsPerSecond: number;
-}
 
 /** Whether the call has tried this instance. By id, since an instance may have reconnected in between. */
 export function isAvoided(candidate: Candidate, avoid: readonly Candidate[] | undefined): boolean {

@@ -5,11 +5,9 @@
  */
 import { fromBinary } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
-import type { LoadReport } from "../balance/balancer.ts";
+import { type LoadReport, ORCA_TRAILER } from "../call/load-report.ts";
 import { findField, type Fields } from "../call/metadata.ts";
 import { OrcaLoadReportSchema } from "../gen/xds/data/orca/v3/orca_load_report_pb.ts";
-
-export const ORCA_TRAILER = "endpoint-load-metrics-bin";
 
 /** The report in these trailers; undefined when there is none, or none that can be read. */
 export function readOrcaReport(trailers: Fields): LoadReport | undefined {

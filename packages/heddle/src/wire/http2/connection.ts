@@ -10,6 +10,7 @@
  */
 import type { ErrorName } from "../../call/error-catalogue.ts";
 import { HeddleError, type ErrorParams } from "../../call/errors.ts";
+import type { LoadReport } from "../../call/load-report.ts";
 import { ByteWriter } from "../byte-writer.ts";
 import { HpackDecoder } from "../hpack/decoder.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
@@ -53,7 +54,7 @@ import {
 } from "./limits.ts";
 import { receiveFrame } from "./receive-frame.ts";
 import { DEFAULT_PERMITTED_MS } from "./keepalive.ts";
-import { type LoadFigures, writeLoadProbe, writeLoadReport } from "./load-frame.ts";
+import { writeLoadProbe, writeLoadReport } from "./load-frame.ts";
 import { OpenHeaderBlock } from "./receive-headers.ts";
 import { Receiver } from "./receiver.ts";
 import { ResetStreams } from "./reset-streams.ts";
@@ -319,7 +320,7 @@ export class Http2Connection {
   }
 
   /** Tells a client how busy this server is. */
-  reportLoad(load: LoadFigures, probed: boolean): void {
+  reportLoad(load: LoadReport, probed: boolean): void {
     if (!this.closed && this.peerSpeaksLoad && this.hasControlRoom) writeLoadReport(this.out, load, probed);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { HeaderBlock } from "../hpack/header-block.ts";
 import type { HeddleError } from "../../call/errors.ts";
-import type { LoadFigures } from "./load-frame.ts";
+import type { LoadReport } from "../../call/load-report.ts";
 import type { Http2Stream } from "./stream.ts";
 
 export interface Http2Events {
@@ -31,7 +31,7 @@ export interface Http2Events {
   /** A client asks how busy this server is: answer with `reportLoad`. */
   onLoadProbe(): void;
   /** A server says how busy it is. `probed`: because it was asked. */
-  onLoadReport(load: LoadFigures, probed: boolean): void;
+  onLoadReport(load: LoadReport, probed: boolean): void;
   /** The peer broke the protocol or a limit. GOAWAY is in the output already; close the socket after it. */
   onConnectionError(error: HeddleError): void;
 }

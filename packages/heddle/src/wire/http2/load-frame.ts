@@ -7,18 +7,10 @@
  * of its own. Nobody gets such frames who has not announced by SETTINGS_LOAD that he understands them; all others would
  * ignore them.
  */
+import type { LoadReport } from "../../call/load-report.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 import { FLAG_ACK, FRAME_LOAD } from "./constants.ts";
 import { writeFrameHeader } from "./frame-writer.ts";
-
-/** What a server says of itself. See `balance/balancer.ts`, `LoadReport`. */
-export interface LoadFigures {
-  readonly requestsInFlight: number;
-  readonly latencyMs: number;
-  readonly utilization: number;
-  readonly requestsPerSecond: number;
-  readonly errorsPerSecond: number;
-}
 
 const FIGURES = 5;
 /** Figures are 32-bit floats, big-endian: -1 says unknown as well as it does elsewhere. */
@@ -29,7 +21,7 @@ export function writeLoadProbe(out: ByteWriter): void {
 }
 
 /** `probed`: it answers a probe. */
-export function writeLoadReport(out: ByteWriter, load: LoadFigures, probed: boolean): void {
+export function writeLoadReport(out: ByteWriter, load: LoadReport, probed: boolean): void {
   writeFrameHeader(out, LOAD_BYTES, FRAME_LOAD, probed ? FLAG_ACK : 0, 0);
   scratch.setFloat32(0, load.requestsInFlight);
   scratch.setFloat32(4, load.latencyMs);
@@ -40,7 +32,7 @@ export function writeLoadReport(out: ByteWriter, load: LoadFigures, probed: bool
 }
 
 /** Reads `bytes[start, start + LOAD_BYTES)`; undefined when a figure cannot be. */
-export function readLoadReport(bytes: Uint8Array, start: number): LoadFigures | undefined {
+export function readLoadReport(bytes: Uint8Array, start: number): LoadReport | undefined {
   for (let i = 0; i < LOAD_BYTES; i++) scratchBytes[i] = bytes[start + i] as number;
   const figures = {
     requestsInFlight: scratch.getFloat32(0),
