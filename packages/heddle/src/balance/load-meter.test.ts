@@ -99,6 +99,20 @@ describe("LoadMeter", () => {
     assert.ok(meter.report(200_000).requestsPerSecond < 0.01);
   });
 
+  it("tells the truth after hours of never being idle, with most calls untimed", () => {
+    const meter = createLoadMeter();
+    const arrivals: { atMs: number; tag: number }[] = [];
+    for (let nowMs = 0; nowMs < 10_000_000; nowMs += 100) {
+      arrivals.push({ atMs: nowMs, tag: meter.arrived(nowMs) });
+      if (arrivals.length <= 3) continue;
+      const { atMs, tag } = arrivals.shift() as { atMs: number; tag: number };
+      if (nowMs % 800 === 0) meter.ended(nowMs, nowMs - atMs, tag, "ok");
+      // Its end is known only as that of the last one that was timed.
+      else meter.endedUntimed(nowMs - (nowMs % 800), atMs, "ok");
+    }
+    assert.equal(meter.report(10_000_000).latencyMs, 300);
+  });
+
   it("counts what has been done: an instance that drowns is not productive", () => {
     const meter = createLoadMeter();
     for (let nowMs = 0; nowMs < 20_000; nowMs += 10) {

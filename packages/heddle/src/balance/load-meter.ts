@@ -31,6 +31,8 @@ export interface LoadMeter {
   arrived(nowMs: number): number;
   /** It ended, `latencyMs` after it was received. "failed": in a way that speaks against the instance. */
   ended(nowMs: number, latencyMs: number, tag: number, outcome: AttemptOutcome): void;
+  /** It ended at about `nowMs`, and how long it took was not measured: it is no sample. `arrivedMs` as told to `arrived`. */
+  endedUntimed(nowMs: number, arrivedMs: number, outcome: AttemptOutcome): void;
   /** What the instance uses of what it can, 0…1, as measured outside. -1 (the default): unknown. */
   utilization: number;
   report(nowMs: number): LoadReport;
@@ -88,6 +90,19 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     return best < 0 ? -1 : ((latencies[best] as number) * (rif + 1)) / ((tags[best] as number) + 1);
   }
 
+  function leave(arrivedMs: number): void {
+    if (requestsInFlight === 0) return;
+    requestsInFlight--;
+    sumOfArrivalsMs -= arrivedMs;
+  }
+
+  function note(nowMs: number, outcome: AttemptOutcome): void {
+    // What has been done counts, not what has been asked for: by arrivals the busiest would look the most productive.
+    if (outcome === "cancelled") return;
+    requests.count(nowMs);
+    failedShare += ((outcome === "failed" ? 1 : 0) - failedShare) / shareOf;
+  }
+
   const meanAge = (nowMs: number) =>
     requestsInFlight === 0 ? 0 : nowMs - sumOfArrivalsMs / requestsInFlight;
 
@@ -105,20 +120,18 @@ export function createLoadMeter(options: LoadMeterOptions = {}): LoadMeter {
     },
 
     ended(nowMs, latencyMs, tag, outcome) {
-      if (requestsInFlight > 0) {
-        requestsInFlight--;
-        sumOfArrivalsMs -= nowMs - Math.max(0, latencyMs);
-      }
-      // What has been done counts, not what has been asked for: by arrivals the busiest would look the most productive.
-      if (outcome !== "cancelled") {
-        requests.count(nowMs);
-        failedShare += ((outcome === "failed" ? 1 : 0) - failedShare) / shareOf;
-      }
+      leave(nowMs - latencyMs);
+      note(nowMs, outcome);
       if (outcome !== "ok" || !(latencyMs >= 0)) return;
       const i = samples++ % history;
       latencies[i] = latencyMs;
       tags[i] = tag;
       times[i] = nowMs;
+    },
+
+    endedUntimed(nowMs, arrivedMs, outcome) {
+      leave(arrivedMs);
+      note(nowMs, outcome);
     },
 
     report(nowMs) {

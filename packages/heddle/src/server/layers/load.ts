@@ -33,7 +33,7 @@ export const load: ServerLayer = {
             timedAtMs = clock.now();
             meter.ended(timedAtMs, timedAtMs - call.receivedAtMs, tag, outcomeOf(call));
             call.tellLoad(timedAtMs);
-          } else meter.ended(timedAtMs, UNTIMED, tag, outcomeOf(call));
+          } else meter.endedUntimed(timedAtMs, call.receivedAtMs, outcomeOf(call));
         }
         if (orcaTrailer !== undefined && call.protocolName === "grpc")
           call.responseTrailer.set(ORCA_TRAILER, orcaTrailer(timedAtMs));
@@ -44,7 +44,6 @@ export const load: ServerLayer = {
 };
 
 const TIMED_ONE_IN = 8;
-const UNTIMED = -1;
 
 function outcomeOf({ error }: ServerCall): AttemptOutcome {
   switch (error?.code) {
