@@ -7,8 +7,6 @@ import { base64Encode } from "@bufbuild/protobuf/wire";
 import { OrcaLoadReportSchema } from "../gen/xds/data/orca/v3/orca_load_report_pb.ts";
 import type { LoadReporter } from "./load-reporter.ts";
 
-export const ORCA_TRAILER = "endpoint-load-metrics-bin";
-
 /** The value of the trailer, made anew every 10 ms at most. */
 export function createOrcaTrailer(load: LoadReporter): (nowMs: number) => string {
   let staleAtMs = Number.NEGATIVE_INFINITY;

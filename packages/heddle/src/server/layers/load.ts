@@ -1,6 +1,7 @@
 import type { AttemptOutcome } from "../../balance/balancer.ts";
 import { Code } from "@connectrpc/connect";
-import { ORCA_TRAILER } from "../orca.ts";
+import { isInstanceFault } from "../../call/instance-fault.ts";
+import { ORCA_TRAILER } from "../../call/load-report.ts";
 import type { ServerCall } from "../call.ts";
 import type { ServerLayer } from "../layer.ts";
 
@@ -46,19 +47,7 @@ export const load: ServerLayer = {
 const TIMED_ONE_IN = 8;
 
 function outcomeOf({ error }: ServerCall): AttemptOutcome {
-  switch (error?.code) {
-    case undefined:
-      return "ok";
-    case Code.Canceled:
-    case Code.DeadlineExceeded:
-      return "cancelled";
-    case Code.Unknown:
-    case Code.ResourceExhausted:
-    case Code.Internal:
-    case Code.Unavailable:
-    case Code.DataLoss:
-      return "failed";
-    default:
-      return "ok";
-  }
+  if (error === undefined) return "ok";
+  if (error.code === Code.Canceled || error.code === Code.DeadlineExceeded) return "cancelled";
+  return isInstanceFault(error.code) ? "failed" : "ok";
 }
