@@ -152,8 +152,10 @@ export class Http1Call extends ServerCall {
     const body = this.#firstBytes ?? NOTHING;
     const length = hasLength(status, fields) ? [] : ["content-length", String(body.length)];
     this.#writeHead({ status, fields: [...fields, ...length] });
-    if (this.#canHaveBody(status)) this.#response.end(body);
-    else this.#response.end();
+    if (!this.#canHaveBody(status)) this.#response.end();
+    // A text goes out with the head, in one piece; bytes would be a second one behind it.
+    else if (body.length <= ONE_PIECE_BYTES) this.#response.end(toLatin1(body), "latin1");
+    else this.#response.end(body);
   }
 
   #sendPending(): void {
@@ -212,6 +214,14 @@ export function writeRefusal(response: ServerResponse, status: number, sentence:
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Copying more costs more than a second piece. */
+const ONE_PIECE_BYTES = 16 * 1024;
+
+/** One character a byte. */
+function toLatin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).latin1Slice();
+}
 
 /** The answer says its length already, or must not (RFC 9110 §8.6). */
 function hasLength(status: number, fields: Fields): boolean {
