@@ -20,6 +20,7 @@ import type { HeaderBlock } from "../wire/hpack/header-block.ts";
 import { CANCEL } from "../wire/http2/constants.ts";
 import { refusalReason, resetCode, resetReason } from "./reset-code.ts";
 import { readResponse, readTrailers } from "./response.ts";
+import type { MethodMetrics } from "./client-metrics.ts";
 import type { MethodPolicy } from "./method-policy.ts";
 import type { SignalCall } from "./signal-calls.ts";
 
@@ -75,6 +76,9 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   traceId: string | undefined = undefined;
   /** How much it matters, by its policy and by the served call; its own metadata may say otherwise. */
   criticality: Criticality | undefined = undefined;
+
+  /** What is counted of the calls of its method; undefined where nothing is. */
+  counts: MethodMetrics | undefined = undefined;
 
   phase: CallPhase = "waiting for an instance";
   holder: Holder | undefined = undefined;
@@ -308,6 +312,12 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     this.error = error;
     this.holder = undefined;
     this.attemptDone?.(this);
+  }
+
+  /** The trace that an example of its duration leads to, where it has one. */
+  exemplarTrace(): { readonly traceId: string } | undefined {
+    const { traceId } = this;
+    return traceId === undefined ? undefined : { traceId };
   }
 
   // The record.

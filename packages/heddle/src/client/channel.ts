@@ -9,6 +9,7 @@ import { linkLayers } from "../call/layer.ts";
 import { attachRecord } from "../call/record.ts";
 import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
+import type { Traffic } from "../connection/traffic.ts";
 import { createClientTls } from "../connection/tls.ts";
 import { jsonMethodOf } from "../contract/json-method.ts";
 import { type Method, methodOf } from "../contract/method.ts";
@@ -24,14 +25,17 @@ import { MetastabilityGuard } from "../resilience/metastability-guard.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
+import { ClientMetrics } from "./client-metrics.ts";
 import { configuredBalancer } from "./configured-balancer.ts";
 import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
 import { createHealthAsker } from "./ask-health.ts";
 import type { ClientParts } from "./layer.ts";
 import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
 import { type ClientOptions, type ResolvedClientOptions, resolveClientOptions } from "./options.ts";
+import { observeChannel } from "./observe-channel.ts";
 import { ServiceConfigSlots } from "./service-config-slots.ts";
 import { clientStack } from "./stack.ts";
 import type { ChannelStatus } from "./status.ts";
@@ -42,6 +46,8 @@ export interface ChannelOptions {
   readonly resolver: Resolver;
   readonly runtime: Runtime;
   readonly options: ClientOptions;
+  /** Where its calls are counted. Default: nowhere. */
+  readonly metrics?: Metrics | undefined;
   /** What the service config file of the mesh says of the target. */
   readonly fileConfig?: ServiceConfig | undefined;
   /** Told in a sentence what somebody should know. Default: ignored. */
@@ -64,10 +70,11 @@ export class Channel {
   readonly #configs: ServiceConfigSlots;
   /** The contracts of its stubs. */
   readonly #services = new Set<DescService>();
+  readonly #observed: { dispose(nowMs: number): void } | undefined;
   #policies: MethodPolicies;
   #closed = false;
 
-  constructor({ target, resolver, runtime, options, fileConfig, onWarning }: ChannelOptions) {
+  constructor({ target, resolver, runtime, options, metrics, fileConfig, onWarning }: ChannelOptions) {
     this.target = target;
     this.options = resolveClientOptions(options);
     this.#runtime = runtime;
@@ -93,9 +100,14 @@ export class Channel {
     const isRest = protocol === "rest";
     this.methodOf = isRest ? createRestMethods(rest) : codec === "json" ? jsonMethodOf : methodOf;
     this.messageEncoding = isRest ? undefined : sendCompression;
+    const counts =
+      metrics === undefined ? undefined : new ClientMetrics({ metrics, address: target.name, protocol });
+    const traffic: Traffic = { sent: 0, received: 0 };
     this.#endpoints = new Endpoints({
       ...runtime,
       target,
+      counts,
+      traffic,
       resolver,
       ...connections,
       onServiceConfig: (given) => this.#hearServiceConfig(given),
@@ -127,9 +139,12 @@ export class Channel {
       useHttpGet,
       sendEncoding: encodingNamed(sendCompression ?? "identity"),
       compressMinBytes: this.options.compressMinBytes,
+      counts,
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());
+    const observed = { ...parts, address: target.name, traffic };
+    this.#observed = metrics?.observe((into, nowMs) => observeChannel(observed, into, nowMs));
     const askHealth = createHealthAsker(parts, this.methodOf);
     this.#endpoints.health.configure(this.#healthCheckOf(config), []);
   }
@@ -183,6 +198,7 @@ export class Channel {
   close(mode: "drain" | "now" = "drain"): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#observed?.dispose(this.#runtime.clock.now());
     this.#endpoints.close(mode);
   }
 

@@ -55,6 +55,11 @@ export class ConcurrencyLimits {
     return limit !== undefined && subchannel.inFlight >= limit.limit;
   }
 
+  /** How many calls may be under way to it; undefined: as many as come. */
+  limitOf(subchannel: Subchannel): number | undefined {
+    return this.#instances.get(subchannel)?.limit?.limit;
+  }
+
   refusal(): HeddleError {
     let count = 0;
     for (const { inFlight } of this.#subchannels.values()) count += inFlight;

@@ -34,6 +34,8 @@ export class Ejections {
   readonly #asked = new Set<Standing>();
   #detector: OutlierDetector | undefined;
   #timer: Timer | undefined;
+  /** By detectors with other settings. */
+  #madeBefore = 0;
   /** The instance that waits for the call which decides on its return. */
   trialDue: Subchannel | undefined = undefined;
 
@@ -41,8 +43,14 @@ export class Ejections {
     this.#options = options;
   }
 
+  /** How often one was ejected. */
+  get made(): number {
+    return this.#madeBefore + (this.#detector?.made ?? 0);
+  }
+
   /** False: nobody is ejected, and who is comes back. */
   configure(options: OutlierOptions | false): void {
+    this.#madeBefore = this.made;
     this.#detector =
       options === false ? undefined : new OutlierDetector(outlierSettings(options), this.#options.random);
     this.#trials.clear();

@@ -22,6 +22,7 @@ import type { Timer } from "../runtime/timer.ts";
 import { readOrcaReport } from "./orca.ts";
 import { attemptOutcome } from "./attempt-outcome.ts";
 import type { ClientCall } from "./call.ts";
+import type { ClientMetrics } from "./client-metrics.ts";
 import { ConcurrencyLimits } from "./concurrency-limits.ts";
 import { Ejections } from "./ejections.ts";
 import { HealthWatches, type HealthWatchesOptions } from "./health-watch.ts";
@@ -58,6 +59,8 @@ export interface EndpointsOptions
   readonly watchHealth: HealthWatchesOptions["watchHealth"];
   /** Without a call for so long, connections are given up until the next one, in ms. */
   readonly idleTimeoutMs: number;
+  /** What is counted of attempts; undefined: nothing. */
+  readonly counts?: ClientMetrics | undefined;
 }
 
 export class Endpoints {
@@ -100,6 +103,11 @@ export class Endpoints {
   /** All instances that discovery knows, with their states. */
   get subchannels(): ReadonlyMap<string, Subchannel> {
     return this.#subchannels;
+  }
+
+  /** Calls that wait for an instance. */
+  get waiting(): number {
+    return this.#waiters.size;
   }
 
   /** Starts to watch the target; calls do it by themselves. */
@@ -183,10 +191,14 @@ export class Endpoints {
       this.#readOrca(call.trailers.fields, subchannel);
     const learner = this.#sole === undefined && balancer.ended !== undefined ? balancer : undefined;
     const standing = subchannel === this.#sole ? undefined : subchannel.standing;
-    if (learner === undefined && standing === undefined) return;
+    const { counts } = call;
+    if (learner === undefined && standing === undefined && counts === undefined) return;
     // A good answer has just arrived, and when is known already.
     const arrivedAtMs = call.error === undefined ? call.askedSession?.usedAtMs : undefined;
     const nowMs = arrivedAtMs ?? clock.now();
+    if (counts !== undefined)
+      subchannel.counts?.ended(counts, call.status, (nowMs - call.attemptStartedAtMs) / 1000);
+    if (learner === undefined && standing === undefined) return;
     const latencyMs = nowMs - Math.max(call.sentAtMs, call.attemptStartedAtMs);
     const outcome = attemptOutcome(call);
     learner?.ended?.(subchannel, nowMs, latencyMs, outcome);
@@ -348,6 +360,7 @@ export class Endpoints {
         this.ejections.reported(subchannel, nowMs, load);
       },
     });
+    subchannel.counts = this.#options.counts?.ofInstance(id, endpoint.service);
     this.ejections.join(subchannel);
     subchannel.unhealthy = endpoint.health === "unhealthy";
     this.#subchannels.set(id, subchannel);
@@ -391,6 +404,7 @@ export class Endpoints {
     this.#subchannels.delete(id);
     if (subchannel === undefined) return;
     this.ejections.leave(subchannel);
+    subchannel.counts?.release(this.#options.clock.now());
     subchannel.shutdown();
   }
 

@@ -15,6 +15,7 @@ export class HedgeAttempt extends UnaryCall {
     this.parent = call.parent;
     this.traceId = call.traceId;
     this.criticality = call.criticality;
+    this.counts = call.counts;
     this.tried = call.tried;
     // They number it: the attempts of a call are counted through, whichever object makes them.
     this.attempts = call.attempts;

@@ -10,6 +10,7 @@ import type { Timers } from "../runtime/timer.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
+import type { ClientMetrics } from "./client-metrics.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { ClientProtocolName } from "./options.ts";
 import type { Throttles } from "./throttles.ts";
@@ -34,6 +35,8 @@ export interface ClientParts {
   readonly sendEncoding: Encoding | undefined;
   /** Messages smaller than this are not compressed, in bytes. */
   readonly compressMinBytes: number;
+  /** What is counted; undefined: nothing. */
+  readonly counts: ClientMetrics | undefined;
   /** Called with the record of every call that ends; undefined spares making it. */
   readonly observe: ((record: CallRecord) => void) | undefined;
 }

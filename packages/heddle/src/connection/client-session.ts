@@ -18,6 +18,7 @@ import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { Http2Stream } from "../wire/http2/stream.ts";
 import type { Session, StreamOwner } from "./session.ts";
 import { SocketDriver } from "./socket-driver.ts";
+import type { Traffic } from "./traffic.ts";
 import { Upkeep, type UpkeepOwner, type UpkeepParts, type UpkeepRules } from "./upkeep.ts";
 import { writeFields } from "./write-fields.ts";
 
@@ -32,6 +33,8 @@ export interface ClientSessionOptions extends UpkeepParts {
   readonly address: string;
   readonly limits?: Partial<Http2Limits>;
   readonly upkeep: UpkeepRules;
+  /** Where its bytes are counted. Default: nowhere. */
+  readonly traffic?: Traffic | undefined;
   /** Those who wait for a stream here or on another connection of the same queue. */
   readonly queue: Set<StreamOwner>;
   /** The peer's settings have arrived: calls may go. Called once. */
@@ -88,7 +91,7 @@ export class ClientSession implements Session, UpkeepOwner {
   #reportDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClientSessionOptions) {
-    const { socket, address, clock, timers, limits } = options;
+    const { socket, address, clock, timers, limits, traffic } = options;
     this.#options = options;
     this.#queue = options.queue;
     this.address = address;
@@ -99,6 +102,7 @@ export class ClientSession implements Session, UpkeepOwner {
       machine: this.machine,
       clock,
       timers,
+      traffic,
       onRoom: () => this.serveQueue(),
       onReceived: () => {
         if (this.silent) this.#heard();

@@ -10,6 +10,7 @@ import { ClientSession } from "./client-session.ts";
 import { type Dialing, type DialOptions, type Dialled, dial } from "./dial.ts";
 import type { HttpVersionName, Session, StreamOwner } from "./session.ts";
 import { ALPN_PROTOCOLS, type ClientTls } from "./tls.ts";
+import type { Traffic } from "./traffic.ts";
 import type { UpkeepParts, UpkeepRules } from "./upkeep.ts";
 
 export interface OpenSessionOptions extends UpkeepParts {
@@ -18,6 +19,8 @@ export interface OpenSessionOptions extends UpkeepParts {
   readonly connectTimeoutMs: number;
   readonly limits?: Partial<Http2Limits>;
   readonly upkeep: UpkeepRules;
+  /** Where the bytes of HTTP/2 are counted. Default: nowhere. */
+  readonly traffic?: Traffic | undefined;
   /** Those who wait for a stream; shared by the connections to one instance. */
   readonly queue: Set<StreamOwner>;
   /** Speak TLS. Absent: plain text. */

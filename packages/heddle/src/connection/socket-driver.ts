@@ -13,12 +13,15 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Timers } from "../runtime/timer.ts";
 import { reasonText } from "../call/errors.ts";
 import type { Http2Connection } from "../wire/http2/connection.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface SocketDriverOptions {
   readonly socket: Duplex;
   readonly machine: Http2Connection;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Where the bytes are counted. Default: nowhere. */
+  readonly traffic?: Traffic | undefined;
   /** The stream is gone, once: by its end, an error, or our own `end`. */
   readonly onClose: (reason: string) => void;
   /** Bytes have arrived, and the machine has dealt with them. */
@@ -32,6 +35,7 @@ export class SocketDriver {
   readonly #machine: Http2Connection;
   readonly #clock: Clock;
   readonly #timers: Timers;
+  readonly #traffic: Traffic;
   readonly #onRoom: (() => void) | undefined;
   readonly #onReceived: (() => void) | undefined;
   readonly #onClose: (reason: string) => void;
@@ -49,11 +53,12 @@ export class SocketDriver {
   };
   readonly #onWritten = () => this.#uncork();
 
-  constructor({ socket, machine, clock, timers, onReceived, onRoom, onClose }: SocketDriverOptions) {
+  constructor({ socket, machine, clock, timers, traffic, onReceived, onRoom, onClose }: SocketDriverOptions) {
     this.#socket = socket;
     this.#machine = machine;
     this.#clock = clock;
     this.#timers = timers;
+    this.#traffic = traffic ?? { sent: 0, received: 0 };
     this.#onReceived = onReceived;
     this.#onRoom = onRoom;
     this.#onClose = onClose;
@@ -80,6 +85,7 @@ export class SocketDriver {
   end(reason: string): void {
     if (this.#closed) return;
     const { out } = this.#machine;
+    this.#traffic.sent += out.length;
     if (out.length > 0 && !this.#socket.destroyed) this.#socket.write(out.bytes.slice(0, out.length));
     out.reset();
     this.#socket.end();
@@ -94,6 +100,7 @@ export class SocketDriver {
 
   #receive(chunk: Uint8Array): void {
     if (this.#closed) return;
+    this.#traffic.received += chunk.length;
     // Plain bytes, not a `Buffer`: views of them reach the application as fields of messages.
     this.#machine.receive(
       new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength),
@@ -109,6 +116,7 @@ export class SocketDriver {
     if (this.#isTls) return this.#flushTls();
     while (machine.out.length > 0) {
       const bytes = this.#sendsInPlace ? machine.out.view() : machine.out.bytes.slice(0, machine.out.length);
+      this.#traffic.sent += bytes.length;
       this.#socket.write(bytes, this.#onWritten);
       if (this.#socket.writableLength > 0) {
         // The stream keeps a view of the buffer until it has sent it: the next bytes go into another one.
@@ -134,6 +142,7 @@ export class SocketDriver {
         if (out.length >= MAX_TLS_WAITING_BYTES) sender.corked = true;
         return;
       }
+      this.#traffic.sent += out.length;
       this.#socket.write(out.view(), this.#onWritten);
       out.reset();
       if (!sender.hasWaiting) return;

@@ -12,6 +12,7 @@
 import type { LoadReport } from "../balance/balancer.ts";
 import { backoffMs, connectionBackoff } from "../resilience/backoff.ts";
 import type { Standing } from "../resilience/outlier-standing.ts";
+import type { AttemptSeries } from "../telemetry/attempt-series.ts";
 import type { Timer } from "../runtime/timer.ts";
 import { type OpenSessionOptions, OpeningSession, type SessionEvents } from "./open-session.ts";
 import type { Session, StreamOwner } from "./session.ts";
@@ -58,6 +59,8 @@ export class Subchannel implements SessionEvents {
   ended = 0;
   /** How its calls have ended, where instances are ejected for that. */
   standing: Standing | undefined = undefined;
+  /** What its channel counts of its attempts; kept here so that the end of one looks nothing up. */
+  counts: AttemptSeries | undefined = undefined;
   state: SubchannelState = "idle";
   /** When `state` became what it is, by the wall clock. */
   sinceMs: number;

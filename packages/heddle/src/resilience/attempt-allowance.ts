@@ -21,6 +21,8 @@ export class AttemptAllowance {
   readonly #guard: MetastabilityGuard | undefined;
   #budget: RetryBudget;
   #throttle: RetryThrottle | undefined;
+  /** How often each of them has said no. */
+  readonly refused = { throttle: 0, guard: 0, budget: 0 };
 
   constructor({ budget, throttle, guard }: AttemptAllowanceParts) {
     this.#budget = budget;
@@ -56,11 +58,26 @@ export class AttemptAllowance {
 
   /** Takes one extra attempt out. The answer is why it may not be made; undefined: it may. */
   ask(nowMs: number): string | undefined {
-    if (this.#throttle?.allows === false) return "retryThrottling allows none at present";
-    if (this.#guard?.brakes(nowMs) === true)
-      return "most calls fail and repeating did not help, so none is repeated at present";
-    if (!this.#budget.tryWithdraw(nowMs)) return "the retry budget is used up";
+    if (this.#throttle?.allows === false) return this.#refuse("throttle");
+    if (this.#guard?.brakes(nowMs) === true) return this.#refuse("guard");
+    if (!this.#budget.tryWithdraw(nowMs)) return this.#refuse("budget");
     this.#guard?.attemptAdded();
     return undefined;
   }
+
+  /** What the budget would allow now. */
+  available(nowMs: number): number {
+    return this.#budget.available(nowMs);
+  }
+
+  #refuse(by: keyof typeof REASONS): string {
+    this.refused[by]++;
+    return REASONS[by];
+  }
 }
+
+const REASONS = {
+  throttle: "retryThrottling allows none at present",
+  guard: "most calls fail and repeating did not help, so none is repeated at present",
+  budget: "the retry budget is used up",
+} as const;

@@ -32,6 +32,8 @@ export class OutlierDetector {
   readonly #random: Random;
   readonly #standings = new Set<Standing>();
   /** Instances that calls could go to, and those of them that are left out for other reasons. */
+  /** How often an instance was ejected. */
+  made = 0;
   #size = 0;
   #unavailable = 0;
   /** Attempts that ended: the order of what happened needs no clock. */
@@ -292,6 +294,7 @@ export class OutlierDetector {
   }
 
   #sendOut(standing: Standing, nowMs: number, because: string): void {
+    this.made++;
     const { growth, baseEjectionMs, maxEjectionMs, jitter } = this.settings;
     const before = standing.ejections++;
     const grownMs = growth === "doubling" ? baseEjectionMs * 2 ** before : baseEjectionMs * (before + 1);

@@ -107,7 +107,10 @@ export const hedge: ClientLayer = {
         // It was noted when others had a chance, and now it is the one that decides.
         if (attempt === this.#lastFailed) call.earlier?.pop();
         call.holder = undefined;
-        if (attempt !== call) call.takeOver(attempt);
+        if (attempt !== call) {
+          call.takeOver(attempt);
+          call.counts?.hedgeWon();
+        }
         link.up(call);
       }
 
@@ -195,6 +198,7 @@ export const hedge: ClientLayer = {
         if (this.#running.length === 0) this.#call.phase = "waiting for the answer";
         const attempt = new HedgeAttempt(this.#call, this);
         this.#call.attempts++;
+        this.#call.counts?.hedged();
         this.#running.push(attempt);
         link.down(attempt);
       }

@@ -1,21 +1,25 @@
 import { attachRecord } from "../../call/record.ts";
 import { tell } from "../../call/tell.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { ClientCall } from "../call.ts";
 import type { ClientLayer } from "../layer.ts";
 
-/** Starts the clock of the call, gives its record to the error it ends with, and to whoever observes. */
+/** Starts the clock of the call, counts it, gives its record to the error it ends with, and to whoever observes. */
 export const record: ClientLayer = {
   name: "record",
-  does: "keeps the call record: attempts, instances, time per phase",
+  does: "keeps the call record: attempts, instances, time per phase; counts the call",
   order: "outermost, so that it sees the call as the caller does",
-  create: ({ clock, observe, target }, link) => ({
+  create: ({ clock, counts, observe, target }, link) => ({
     down(call) {
       call.startedAtMs = clock.now();
+      call.counts = counts?.of(call.method);
       link.down(call);
     },
     up(call) {
-      // A call that ends well and that nobody observes needs no record, and so no time.
+      call.endedAtMs = endOf(call, clock);
+      call.counts?.callEnded(call);
+      // A call that ends well and that nobody observes needs no record.
       if (observe !== undefined || call.error !== undefined) {
-        call.endedAtMs = clock.now();
         const made = call.toRecord(target);
         if (call.error !== undefined) attachRecord(call.error, made);
         if (observe !== undefined) tell(observe, made);
@@ -24,3 +28,9 @@ export const record: ClientLayer = {
     },
   }),
 };
+
+/** A good answer has just arrived, and when is known already. Of several attempts it may be any whose session that was. */
+function endOf({ error, attempts, askedSession, startedAtMs }: ClientCall, clock: Clock): number {
+  const arrivedAtMs = error === undefined && attempts === 1 ? askedSession?.usedAtMs : undefined;
+  return arrivedAtMs !== undefined && arrivedAtMs >= startedAtMs ? arrivedAtMs : clock.now();
+}

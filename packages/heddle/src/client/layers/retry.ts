@@ -35,6 +35,7 @@ export const retry: ClientLayer = {
 
     function again(call: ClientCall, waitMs: number | undefined): void {
       const now = clock.now();
+      call.counts?.retried(isHeddleError(call.error) && call.error.retry === "unsent");
       call.earlier ??= [];
       // What raced is described already where the last one to fail was not the first.
       if (call.earlier.length < call.attempts) call.earlier.push(call.describeAttempt(now));
