@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseConnectError } from "./call/connect-error.ts";
@@ -30,8 +30,10 @@ import { dial } from "./connection/dial.ts";
 import { Echo } from "./contract/echo-service.test.ts";
 import { Shop, shopOf } from "./contract/declaring-service.test.ts";
 import { registryOfServices } from "./contract/registry-of-services.ts";
+import { plansOf } from "./contract/rest/plans-of.test.ts";
 import { createBinding } from "./contract/rest/binding.ts";
 import { readRequest } from "./contract/rest/read-request.ts";
+import { placeWantedTag } from "./contract/rest/wanted-tag.ts";
 import { Nonsense, Orders } from "./contract/validation/ruled-service.test.ts";
 import { startControlPlane } from "./control/plane/plane.ts";
 import { registryRefusal } from "./discovery/registry-error.ts";
@@ -350,6 +352,19 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
       const pattern = { case: "get", value: "/v1/say" } as const;
       const binding = createBinding(Echo.method.say, { pattern, body: "", responseBody: "" });
       readRequest(binding, { captured: [], query: "id=7", body: undefined }, registryOfServices([Echo]));
+    }),
+  preconditionFailed: () =>
+    thrownBy(() => {
+      const http = { pattern: { case: "put", value: "/v1/notes/{id}" }, body: "*" } as const;
+      const method = { in: "Note", out: "Note", http };
+      const messages = { Note: { id: "string", version: "etag string" } };
+      const { bindings, plans } = plansOf({ messages, services: { Notes: { Put: method } } });
+      const [binding] = bindings;
+      assert.ok(binding !== undefined);
+      const plan = plans.get(binding);
+      assert.ok(plan !== undefined);
+      const conditions = { ifMatch: 'W/"7"', ifNoneMatch: undefined };
+      placeWantedTag(binding, plan, conditions, create(binding.method.input));
     }),
 
   protocolError: () => breakHttp2(frame(0, 0, 0)),

@@ -112,7 +112,7 @@ export const CATALOGUE = {
     "never",
     "local",
     "the HTTP rule of {method} cannot be served: {reason}",
-    "correct the method's option (google.api.http)",
+    "correct the method's option (google.api.http, heddle.options.v1)",
   ),
   rulesInvalid: entry(
     "HDL-1010",
@@ -361,6 +361,14 @@ export const CATALOGUE = {
     "peer",
     "{method} was refused before its handler began: {reason}",
     "correct the request; the detail buf.validate.Violations names every field and its rule",
+  ),
+  preconditionFailed: entry(
+    "HDL-2315",
+    Code.FailedPrecondition,
+    "never",
+    "peer",
+    "{method} was not done: {reason}",
+    "read the resource again, and repeat the change on what it is now",
   ),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.

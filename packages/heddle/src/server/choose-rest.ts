@@ -12,14 +12,14 @@ import type { ServerParts } from "./layer.ts";
 import { chooseType } from "./protocols/accept.ts";
 import { queryOf } from "./protocols/connect-request.ts";
 import { answerTypes, RestExchange } from "./protocols/rest.ts";
-import { isJson, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
+import { isJson, otherType, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 
 /** Undefined when no binding has the path, and the request speaks a protocol that has its own words for that. */
 export function chooseRest(
   { head }: ServerCall,
   parts: ServerParts,
-  { router }: RestRoutes,
+  { router, plans }: RestRoutes,
   path: string,
 ): Choice | undefined {
   const { method, contentType, contentLength } = head;
@@ -41,7 +41,7 @@ export function chooseRest(
     }
     return refusal(405, allow, () => new HeddleError("httpMethod", { httpMethod: method, path }));
   }
-  const target: RestTarget = { ...found, query: queryOf(head.path) };
+  const target: RestTarget = { ...found, query: queryOf(head.path), plan: plans.get(found.binding) };
   const offered = answerTypes(target);
   const accept = findField(head.fields, "accept");
   const answerType = offered === undefined ? "" : chooseType(accept, offered);
@@ -51,7 +51,7 @@ export function chooseRest(
   }
   // Whoever sends a type with an empty body means no harm.
   if (takesJson(target) && contentType !== "" && contentLength !== 0 && !isJson(contentType)) {
-    const params = { contentType, path, reason: "JSON is application/json" };
+    const params = { contentType, path, reason: otherType(contentType) };
     return refusal(415, ["accept", "application/json"], () => new HeddleError("contentType", params));
   }
   const protocol = new RestExchange(target, answerType);

@@ -3,6 +3,7 @@
  * if it is asked for all others by convention.
  */
 import type { DescMethod } from "@bufbuild/protobuf";
+import { type AnswerPlan, createAnswerPlans } from "../contract/rest/answer-plan.ts";
 import { type Binding, bindingsOf, createBindings } from "../contract/rest/binding.ts";
 import { ANY_METHOD, type BindingRouter, createBindingRouter } from "../contract/rest/binding-router.ts";
 import { standardRule } from "../contract/rest/standard-methods.ts";
@@ -16,6 +17,11 @@ export interface RestOptions {
   readonly conventions?: boolean;
   /** Fields that have their zero value stand in answers too, where zero is the same as absence. Default false. */
   readonly emitZeroValues?: boolean;
+  /**
+   * A body that can be read, but whose values break the contract's rules, or which the handler refuses with the detail
+   * `google.rpc.BadRequest`, is 422 (RFC 9110 §15.5.21). Default true; false: 400, as Google's APIs have it.
+   */
+  readonly unprocessable?: boolean;
 }
 
 export interface RestRoutes {
@@ -23,12 +29,15 @@ export interface RestRoutes {
   /** All that its paths have, and those of the other protocols. */
   readonly methods: readonly string[];
   readonly emitZeroValues: boolean;
+  readonly unprocessable: boolean;
+  /** What contracts say of answers besides their body; most bindings have none. */
+  readonly plans: ReadonlyMap<Binding, AnswerPlan>;
 }
 
 /** Undefined when no method is called like this. Throws `httpRuleInvalid`. */
 export function createRestRoutes(
   implementations: readonly Implementation[],
-  { conventions = false, emitZeroValues = false }: RestOptions,
+  { conventions = false, emitZeroValues = false, unprocessable = true }: RestOptions,
 ): RestRoutes | undefined {
   const bindings: Binding[] = [];
   for (const { service, handler } of implementations) {
@@ -43,7 +52,8 @@ export function createRestRoutes(
   if (bindings.length === 0) return undefined;
   const ofBindings = bindings.flatMap(({ httpMethod }) => (httpMethod === "*" ? ANY_METHOD : [httpMethod]));
   const methods = [...new Set(["GET", "POST", ...ofBindings])].toSorted();
-  return { router: createBindingRouter(bindings), methods, emitZeroValues };
+  const plans = createAnswerPlans(bindings);
+  return { router: createBindingRouter(bindings), methods, emitZeroValues, unprocessable, plans };
 }
 
 function takesStream({ methodKind }: DescMethod): boolean {

@@ -1,7 +1,7 @@
 /**
  * Contracts for the tests of this folder, told in a few lines of code instead of a .proto file. `what: "optional int32"`
  * is a field; words are `optional`, `repeated`, `map <key> <value>` and `oneof <name>`, before a scalar, or a message or
- * an enum of the contract, or a full name.
+ * an enum of the contract, or a full name. `etag` before all of it marks the field as its message's entity tag.
  */
 import {
   create,
@@ -19,6 +19,7 @@ import {
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
   FieldDescriptorProtoSchema,
+  FieldOptionsSchema,
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
   file_google_protobuf_any,
@@ -37,6 +38,7 @@ import { http } from "../../gen/google/api/annotations_pb.ts";
 import { HttpRuleSchema } from "../../gen/google/api/http_pb.ts";
 import { file_google_api_httpbody } from "../../gen/google/api/httpbody_pb.ts";
 import { ResourceDescriptorSchema, resource } from "../../gen/google/api/resource_pb.ts";
+import { etag, RestAnswerSchema, rest } from "../../gen/heddle/options/v1/http_pb.ts";
 
 export interface ContractText {
   /** Default: test. */
@@ -53,6 +55,8 @@ export interface MethodText {
   readonly in: string;
   readonly out: string;
   readonly http?: MessageInitShape<typeof HttpRuleSchema>;
+  readonly rest?: MessageInitShape<typeof RestAnswerSchema>;
+  readonly deprecated?: boolean;
   readonly idempotency?: MethodOptions_IdempotencyLevel;
 }
 
@@ -115,6 +119,8 @@ export function methodNamed(contract: FileRegistry, name: string): DescMethod {
 function methodOptions(spec: MethodText) {
   const options = create(MethodOptionsSchema);
   if (spec.idempotency !== undefined) options.idempotencyLevel = spec.idempotency;
+  if (spec.deprecated === true) options.deprecated = true;
+  if (spec.rest !== undefined) setExtension(options, rest, create(RestAnswerSchema, spec.rest));
   if (spec.http !== undefined) setExtension(options, http, create(HttpRuleSchema, spec.http));
   return options;
 }
@@ -135,6 +141,11 @@ function messageProto(
     [fieldName, text]: [string, string],
     i: number,
   ): MessageInitShape<typeof FieldDescriptorProtoSchema> => {
+    if (text.startsWith("etag ")) {
+      const tag = create(FieldOptionsSchema);
+      setExtension(tag, etag, true);
+      return { ...init([fieldName, text.slice("etag ".length)], i), options: tag };
+    }
     const words = text.split(" ");
     const word = words[0];
     const base = { ...named(fieldName), number: i + 1, label: Label.OPTIONAL };

@@ -14,18 +14,44 @@ import { isHeddleError } from "../../call/errors.ts";
 export interface RequestFacts {
   /** It has an If-Match, or another precondition that its handler may have found not to hold. Default false. */
   readonly isConditional?: boolean;
+  /** Codes by which its handler says that such a precondition does not hold, besides FAILED_PRECONDITION. Default none. */
+  readonly refuting?: readonly Code[];
+  /** It has a body that could be read, so that a value in it which cannot be is 422. Default false: 400. */
+  readonly isUnprocessable?: boolean;
   /** All of it was read, so that what failed is not its form. Default false. */
   readonly wasRead?: boolean;
 }
 
 export function httpStatusOfError(
   error: ConnectError,
-  { isConditional, wasRead }: RequestFacts = {},
+  { isConditional, refuting, isUnprocessable, wasRead }: RequestFacts = {},
 ): number {
   const own = isHeddleError(error) && !wasRead ? STATUS_OF_FAULT.get(error.reason) : undefined;
   if (own !== undefined) return own;
   if (isConditional && error.code === Code.FailedPrecondition) return 412;
+  if (refuting?.includes(error.code)) return 412;
+  if (isUnprocessable && tellsValues(error)) return 422;
   return httpStatusOf(error.code);
+}
+
+/**
+ * The code of an error as a problem tells it. Where gRPC has its own word for what is wrong with a request of HTTP, and it
+ * would mislead, the status says it better.
+ */
+export function codeOfProblem(error: ConnectError, httpStatus: number): Code {
+  return isHeddleError(error) && OF_HTTP.has(error.reason) ? codeOfHttpStatus(httpStatus) : error.code;
+}
+
+const OF_HTTP: ReadonlySet<ErrorName> = new Set<ErrorName>(["httpMethod", "contentType"]);
+
+/** It is about values that the contract's rules, or the handler field by field, refuse. */
+function tellsValues(error: ConnectError): boolean {
+  if (isHeddleError(error)) return error.reason === "requestBreaksRules";
+  const isBadRequest = (name: string) => name === "google.rpc.BadRequest";
+  return (
+    error.code === Code.InvalidArgument &&
+    error.details.some((detail) => isBadRequest("desc" in detail ? detail.desc.typeName : detail.type))
+  );
 }
 
 /** The code of an answer whose body says none. A status that is not in the table counts as the first of its hundred. */
@@ -48,6 +74,7 @@ const STATUS_OF_FAULT: ReadonlyMap<ErrorName, number> = new Map<ErrorName, numbe
   ["contentType", 415],
   ["compressionUnsupported", 415],
   ["messageTooLarge", 413],
+  ["preconditionFailed", 412],
 ]);
 
 const CODE_OF_STATUS: ReadonlyMap<number, Code> = new Map([

@@ -7,18 +7,24 @@ import { HeddleError } from "../../call/errors.ts";
 import { messageTooLarge } from "../../call/message-limits.ts";
 import { toMessageError } from "../../contract/message-error.ts";
 import type { Method } from "../../contract/method.ts";
+import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import type { Binding } from "../../contract/rest/binding.ts";
 import { rawBodyOf } from "../../contract/rest/http-body.ts";
 import { type BodyContent, readRequest } from "../../contract/rest/read-request.ts";
-import { parseStrictJson } from "../../contract/rest/strict-json.ts";
+import { parseStrictJson } from "../../contract/codec/strict-json.ts";
+import { placeWantedTag } from "../../contract/rest/wanted-tag.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
+import type { RequestHead } from "../../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
+import { joinedField } from "./rest-etag.ts";
 
 /** What the path of a request said, and its query. */
 export interface RestTarget {
   readonly binding: Binding;
   readonly captured: readonly string[];
   readonly query: string;
+  /** What its contract says of answers besides their body; undefined for nothing, as most do. */
+  readonly plan: AnswerPlan | undefined;
 }
 
 /** Calls `onRequest` once, or aborts the call. */
@@ -59,13 +65,26 @@ export class RestReader implements RequestReader {
     let request: Message;
     try {
       const body = this.#body && readContent(call, this.#target.binding, this.#body.whole());
-      request = readRequest(this.#target.binding, { ...this.#target, body }, call.parts.router.registry);
+      const { binding, plan } = this.#target;
+      request = readRequest(binding, { ...this.#target, body }, call.parts.router.registry);
+      if (plan !== undefined) readConditions(call.head, binding, plan, request);
     } catch (error) {
       // Whoever writes JSON by hand learns from the status that it is the message: 400.
       return call.abort(toMessageError(error, this.#method.name, Code.InvalidArgument));
     }
     this.#onRequest(call, request);
   }
+}
+
+function readConditions(
+  { method, fields }: RequestHead,
+  binding: Binding,
+  plan: AnswerPlan,
+  request: Message,
+): void {
+  if (method === "GET" || method === "HEAD") return;
+  const ifMatch = joinedField(fields, "if-match");
+  placeWantedTag(binding, plan, { ifMatch, ifNoneMatch: joinedField(fields, "if-none-match") }, request);
 }
 
 function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): BodyContent {
@@ -78,7 +97,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Bod
     throw new HeddleError("contentType", {
       contentType,
       path: call.head.path,
-      reason: "JSON is application/json",
+      reason: otherType(contentType),
     });
   return { kind: "json", json: parseStrictJson(STRICT_UTF8.decode(plain)) };
 }
@@ -90,6 +109,13 @@ export function takesJson({ binding }: RestTarget): boolean {
 
 function isRaw({ body, method }: Binding): boolean {
   return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
+}
+
+/** Why a body that is not JSON is not read, for who sent it. */
+export function otherType(contentType: string): string {
+  return /^multipart\//i.test(contentType)
+    ? "multipart is not read: send application/json, or a file as the whole body where the contract has an HttpBody"
+    : "JSON is application/json";
 }
 
 export function isJson(contentType: string): boolean {

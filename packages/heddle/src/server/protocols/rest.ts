@@ -4,15 +4,19 @@
  *
  * One object per request head: unlike the other protocols, what a request is depends on its path.
  */
-import type { Message } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
+import { create, isMessage, type Message } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { parseConnectTimeout } from "../../call/connect-timeout.ts";
+import { HeddleError } from "../../call/errors.ts";
 import { type Fields, findField, toFields } from "../../call/metadata.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Method } from "../../contract/method.ts";
+import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
+import { compressedTag } from "../../contract/rest/entity-tag.ts";
 import { httpStatusOfError } from "../../contract/rest/http-status.ts";
 import { rawBodyOf } from "../../contract/rest/http-body.ts";
 import { PROBLEM_TYPE, writeProblem } from "../../contract/rest/problem.ts";
+import { readRequest } from "../../contract/rest/read-request.ts";
 import { writeResponse } from "../../contract/rest/response-body.ts";
 import { retryDelayMs, writeRetryAfter } from "../../contract/rest/retry-after.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
@@ -23,7 +27,8 @@ import { errorMetadata, ownHeader } from "../own-metadata.ts";
 import type { ProtocolRequest, ServerProtocol } from "../protocol.ts";
 import { encodingFailure } from "../unsendable.ts";
 import { toProtocolRequest } from "./protocol-request.ts";
-import { isFresh } from "./rest-etag.ts";
+import { joinedField, judgeTag } from "./rest-etag.ts";
+import { type AnswerLink, missing, planHead, tagOf, tagOfBytes, withLinks } from "./rest-planned.ts";
 import { RestReader, type RestTarget } from "./rest-reader.ts";
 import { type StreamForm, streamForms } from "./rest-stream.ts";
 
@@ -31,11 +36,14 @@ export class RestExchange implements ServerProtocol {
   readonly name = "rest";
   readonly #target: RestTarget;
   readonly #stream: StreamForm | undefined;
+  readonly #isHal: boolean;
+  #request: Message | undefined = undefined;
 
   /** `answerType` is what the caller wants of `answerTypes`. */
   constructor(target: RestTarget, answerType: string) {
     this.#target = target;
     this.#stream = isStreamed(target) ? streamForms.get(answerType) : undefined;
+    this.#isHal = answerType === HAL_TYPE;
   }
 
   readRequest({ fields }: RequestHead, parts: ServerParts): ProtocolRequest {
@@ -91,8 +99,18 @@ export class RestExchange implements ServerProtocol {
   #writeStreamHead(call: ServerCall, contentType: string): void {
     if (call.headWritten) return;
     const own = ownHeader(call);
+    const always = missing(own, this.#target.plan?.always ?? []);
+    const common = this.#stream === undefined ? COMMON_RAW : COMMON;
     call.headWritten = true;
-    call.sendHead(200, ["content-type", contentType, "cache-control", "no-cache", ...COMMON, ...own]);
+    call.sendHead(200, [
+      "content-type",
+      contentType,
+      "cache-control",
+      "no-cache",
+      ...common,
+      ...always,
+      ...own,
+    ]);
   }
 
   #endStream(call: ServerCall): void {
@@ -100,14 +118,14 @@ export class RestExchange implements ServerProtocol {
     const last =
       error === undefined
         ? this.#stream?.end()
-        : this.#stream?.error(JSON.stringify(problemOf(call, error, parts)));
+        : this.#stream?.error(JSON.stringify(problemOf(call, error, parts, this.#target)));
     if (last !== undefined && last.length > 0) call.sendBody(last);
     call.sendEnd();
   }
 
   /** Status, fields and body at once. */
   #writeWhole(call: ServerCall): void {
-    const answer = this.#answer(call) ?? problemAnswer(call, call.error as ConnectError);
+    const answer = this.#answer(call) ?? problemAnswer(call, call.error as ConnectError, this.#target);
     call.headWritten = true;
     const { body } = answer;
     const fields = body === undefined ? [] : ["content-length", String(body.length)];
@@ -121,27 +139,92 @@ export class RestExchange implements ServerProtocol {
     const response = call.takeResponse();
     if (call.error !== undefined || response === undefined) return undefined;
     const own = [...ownHeader(call), ...(call.ownResponseTrailer ? toFields(call.ownResponseTrailer) : [])];
-    const { sendEncodings, maxSendBytes } = call.parts;
-    const fields = sendEncodings.length === 0 ? own : [...own, "vary", "accept-encoding"];
-    if (isFresh(call.head, findField(own, "etag"))) return { status: 304, fields, body: undefined };
-    const status = findField(own, "location") !== undefined && call.head.method === "POST" ? 201 : 200;
-    const { binding } = this.#target;
-    if (binding.method.output.typeName === EMPTY && binding.responseBody === undefined)
-      return { status: status === 201 ? 201 : 204, fields, body: undefined };
+    const { binding, plan } = this.#target;
+    const isEmpty = binding.method.output.typeName === EMPTY && binding.responseBody === undefined;
     try {
-      const content = this.#write(call, response);
-      const [type, plain] =
-        content.kind === "raw"
-          ? [content.contentType || UNKNOWN_TYPE, content.data]
-          : [JSON_TYPE, UTF8.encode(JSON.stringify(content.json))];
-      const { flag, payload } = toOutgoing(plain, call.responseEncoding, { ...call.parts, maxSendBytes });
-      const encoding =
-        flag === FLAG_COMPRESSED ? ["content-encoding", call.responseEncoding?.name ?? ""] : [];
-      return { status, fields: ["content-type", type, ...encoding, ...fields], body: payload };
+      if (plan !== undefined) return this.#answerByPlan(call, plan, response, own, isEmpty);
+      const fields = call.parts.sendEncodings.length === 0 ? own : [...own, "vary", "accept-encoding"];
+      const state = judgeTag(call.head, findField(own, "etag"));
+      if (state === "fresh") return { status: 304, fields, body: undefined };
+      if (state === "other") throw this.#notWanted();
+      const isMade = findField(own, "location") !== undefined && call.head.method === "POST";
+      if (isEmpty) return { status: isMade ? 201 : 204, fields, body: undefined };
+      return this.#whole(call, isMade ? 201 : 200, fields, this.#content(call, response));
     } catch (cause) {
       call.error = encodingFailure(call, cause);
       return undefined;
     }
+  }
+
+  /** Throws `preconditionFailed`, and what protobuf-es throws. */
+  #answerByPlan(
+    call: ServerCall,
+    plan: AnswerPlan,
+    response: Message,
+    own: Fields,
+    isEmpty: boolean,
+  ): Answer {
+    const { head, parts } = call;
+    const answer = isMessage(response) ? response : create(this.#target.binding.method.output, response);
+    const { fields, links, location } = planHead(plan, answer, {
+      target: head.path,
+      own,
+      request: () => this.#requestOf(call),
+      isCompressible: parts.sendEncodings.length > 0,
+    });
+    const ownTag = findField(own, "etag");
+    let tag = ownTag ?? tagOf(plan, answer, this.#isHal ? "hal" : "");
+    let content: Content | undefined;
+    if (tag === undefined && plan.tag === "bytes" && !isEmpty) {
+      content = this.#content(call, answer, links);
+      tag = tagOfBytes(content.plain);
+    }
+    const state = judgeTag(head, tag);
+    if (state === "other") throw this.#notWanted();
+    const tagged = (of: string | undefined) =>
+      of === undefined || ownTag !== undefined ? fields : ["etag", of, ...fields];
+    if (state === "fresh") return { status: 304, fields: tagged(tag), body: undefined };
+    const isMade = location !== undefined && head.method === "POST";
+    if (isEmpty) return { status: isMade ? 201 : 204, fields: tagged(tag), body: undefined };
+    content ??= this.#content(call, answer, links);
+    const whole = this.#whole(call, isMade ? 201 : 200, [], content);
+    const coding = findField(whole.fields, "content-encoding");
+    const sent = tag !== undefined && coding !== undefined ? compressedTag(tag, coding) : tag;
+    return { ...whole, fields: [...whole.fields, ...tagged(sent)] };
+  }
+
+  #content(call: ServerCall, message: Message, links: readonly AnswerLink[] = []): Content {
+    const content = this.#write(call, message);
+    if (content.kind === "raw")
+      return { type: content.contentType || UNKNOWN_TYPE, plain: content.data, isRaw: true };
+    const plain = UTF8.encode(JSON.stringify(content.json));
+    return this.#isHal
+      ? { type: HAL_TYPE, plain: withLinks(plain, links), isRaw: false }
+      : { type: JSON_TYPE, plain, isRaw: false };
+  }
+
+  /** Compressed where the caller wants it and it is worth it. */
+  #whole(call: ServerCall, status: number, fields: Fields, { type, plain, isRaw }: Content): Answer {
+    const { flag, payload } = toOutgoing(plain, call.responseEncoding, call.parts);
+    const encoding = flag === FLAG_COMPRESSED ? ["content-encoding", call.responseEncoding?.name ?? ""] : [];
+    const ranges = isRaw ? NO_RANGES : [];
+    return { status, fields: ["content-type", type, ...encoding, ...ranges, ...fields], body: payload };
+  }
+
+  /** What path and query of the request say; it is the same for all calls with this head. */
+  #requestOf({ parts }: ServerCall): Message {
+    const { binding, captured, query } = this.#target;
+    this.#request ??= readRequest(binding, { captured, query, body: undefined }, parts.router.registry);
+    return this.#request;
+  }
+
+  #notWanted(): HeddleError {
+    const { method } = this.#target.binding;
+    const reason = "none of the tags in if-match is the current one";
+    return new HeddleError("preconditionFailed", {
+      method: `${method.parent.typeName}/${method.name}`,
+      reason,
+    });
   }
 
   #write(call: ServerCall, message: Message) {
@@ -155,7 +238,14 @@ export class RestExchange implements ServerProtocol {
 export function answerTypes(target: RestTarget): readonly string[] | undefined {
   const { method, responseBody } = target.binding;
   if (rawBodyOf(method.output, responseBody) !== undefined) return undefined;
-  return isStreamed(target) ? [...streamForms.keys()] : [JSON_TYPE];
+  if (isStreamed(target)) return [...streamForms.keys()];
+  return target.plan?.hal === true ? JSON_OR_HAL : ONLY_JSON;
+}
+
+interface Content {
+  readonly type: string;
+  readonly plain: Uint8Array;
+  readonly isRaw: boolean;
 }
 
 interface Answer {
@@ -169,9 +259,10 @@ function isStreamed({ binding }: RestTarget): boolean {
   return binding.method.methodKind === "server_streaming";
 }
 
-function problemAnswer(call: ServerCall, error: ConnectError): Answer {
-  const problem = problemOf(call, error, call.parts);
+function problemAnswer(call: ServerCall, error: ConnectError, target: RestTarget): Answer {
+  const problem = problemOf(call, error, call.parts, target);
   const fields = [...errorMetadata(error), ...ownHeader(call)];
+  if (target.plan !== undefined) fields.push(...missing(fields, target.plan.always));
   const { status } = problem;
   const hasOwn = (name: string) => findField(fields, name) !== undefined;
   if ((status === 429 || status === 503) && !hasOwn("retry-after")) {
@@ -187,10 +278,26 @@ function problemAnswer(call: ServerCall, error: ConnectError): Answer {
   };
 }
 
-function problemOf(call: ServerCall, error: ConnectError, { router }: ServerParts) {
-  const isConditional = CONDITIONS.some((name) => findField(call.head.fields, name) !== undefined);
-  const status = httpStatusOfError(error, { isConditional, wasRead: call.headWritten });
+function problemOf(call: ServerCall, error: ConnectError, { router, rest }: ServerParts, target: RestTarget) {
+  const { fields } = call.head;
+  const status = httpStatusOfError(error, {
+    isConditional: CONDITIONS.some((name) => findField(fields, name) !== undefined),
+    refuting: refutingCodes(fields, target),
+    isUnprocessable: rest?.unprocessable === true && target.binding.body.kind !== "none",
+    wasRead: call.headWritten,
+  });
   return writeProblem(error, status, router.registry);
+}
+
+/** By which a handler says that a condition of this request does not hold. */
+function refutingCodes(fields: Fields, { plan }: RestTarget): readonly Code[] {
+  const wanted = joinedField(fields, "if-match");
+  const isNew = findField(fields, "if-none-match")?.trim() === "*";
+  return [
+    ...(wanted !== undefined && plan?.wanted !== undefined ? [Code.Aborted] : []),
+    ...(wanted?.trim() === "*" ? [Code.NotFound] : []),
+    ...(isNew ? [Code.AlreadyExists] : []),
+  ];
 }
 
 /** When somebody who was refused for want of room may come again, unless the error knows better. */
@@ -199,7 +306,13 @@ const DEFAULT_RETRY_MS = 1000;
 const CONDITIONS = ["if-match", "if-unmodified-since", "if-none-match"];
 const EMPTY = "google.protobuf.Empty";
 const JSON_TYPE = "application/json";
+const HAL_TYPE = "application/hal+json";
+const ONLY_JSON = [JSON_TYPE];
+const JSON_OR_HAL = [JSON_TYPE, HAL_TYPE];
 const UNKNOWN_TYPE = "application/octet-stream";
 /** Nobody is to guess that JSON is a page. */
 const COMMON: Fields = ["x-content-type-options", "nosniff"];
+/** Downloads go on from the beginning: RFC 9110 §14.3 */
+const NO_RANGES: Fields = ["accept-ranges", "none"];
+const COMMON_RAW: Fields = [...COMMON, ...NO_RANGES];
 const UTF8 = new TextEncoder();
