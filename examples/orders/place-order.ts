@@ -41,9 +41,9 @@ try {
   console.log(`placed order ${order?.id}: ${quantity} ${sku} for ${dollars(order?.totalCents ?? 0n)}`);
 } catch (error) {
   const refusal = refusalOf(error);
-  if (refusal?.kind === "out of stock")
-    console.error(`out of stock: ${refusal.detail.available} ${sku} left`);
-  else if (refusal?.kind === "declined") console.error(`declined: ${refusal.detail.reason}`);
+  if (refusal?.$typeName === "shop.v1.OutOfStock")
+    console.error(`out of stock: ${refusal.available} ${sku} left`);
+  else if (refusal?.$typeName === "shop.v1.PaymentDeclined") console.error(`declined: ${refusal.reason}`);
   else console.error(`failed: ${ConnectError.from(error).message}`);
   process.exitCode = 1;
 }

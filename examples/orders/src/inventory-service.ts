@@ -3,7 +3,7 @@
  * moves the stock, so a call that is tried again, here or on another instance, changes nothing and hears the
  * same answer.
  */
-import { Code, ConnectError, implement, type Implementation } from "heddle";
+import { Code, ConnectError, errorsOf, implement, type Implementation } from "heddle";
 import { type Database, openDatabase } from "./database.ts";
 import { InventoryService, OutOfStockSchema, ReservationState } from "./gen/shop/v1/inventory_pb.ts";
 
@@ -96,13 +96,11 @@ export function inventoryService({ sql, transaction }: Database): Implementation
   });
 }
 
+const reserveErrors = errorsOf(InventoryService.method.reserve, [OutOfStockSchema]);
+
 function outOfStock(sku: string, requested: number, available: number): ConnectError {
-  return new ConnectError(
-    `${requested} ${sku} wanted, ${available} left`,
-    Code.FailedPrecondition,
-    undefined,
-    [{ desc: OutOfStockSchema, value: { sku, requested, available } }],
-  );
+  const message = `${requested} ${sku} wanted, ${available} left`;
+  return reserveErrors.create(OutOfStockSchema, { sku, requested, available }, { message });
 }
 
 const SCHEMA = `

@@ -85,7 +85,10 @@ test("a declined payment gives the stock back, and the answer stays the same", a
   await using shop = await startTestShop();
   const orders = await shop.startOrders();
   for (const _attempt of [1, 2]) {
-    await assert.rejects(orders.placeOrder(BROKE), (error) => refusalOf(error)?.kind === "declined");
+    await assert.rejects(
+      orders.placeOrder(BROKE),
+      (error) => refusalOf(error)?.$typeName === "shop.v1.PaymentDeclined",
+    );
   }
   assert.deepEqual(await writtenDown(shop), DECLINED);
   assert.equal((await orders.getOrder({ orderId: "a" })).order?.state, OrderState.DECLINED);
@@ -96,7 +99,7 @@ test("an order for more than there is comes back as out of stock, and nobody is 
   const orders = await shop.startOrders();
   await assert.rejects(
     orders.placeOrder({ ...GOOD, sku: "lamp", quantity: 1000 }),
-    (error) => refusalOf(error)?.kind === "out of stock",
+    (error) => refusalOf(error)?.$typeName === "shop.v1.OutOfStock",
   );
   const { charges, notifications } = await writtenDown(shop);
   assert.deepEqual({ charges, notifications }, { charges: [], notifications: 0 });
@@ -154,9 +157,9 @@ for (const [name, request, steps, wanted] of [
 
         const outcome = await survivor.placeOrder(request).then(
           ({ order }) => order?.state,
-          (error: unknown) => refusalOf(error)?.kind,
+          (error: unknown) => refusalOf(error)?.$typeName,
         );
-        assert.equal(outcome, wanted === PLACED ? OrderState.PLACED : "declined");
+        assert.equal(outcome, wanted === PLACED ? OrderState.PLACED : "shop.v1.PaymentDeclined");
         assert.deepEqual(await writtenDown(shop), wanted);
       });
     }

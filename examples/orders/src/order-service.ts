@@ -54,9 +54,13 @@ export function orderService({
         responseHeader.set("location", `/v1/orders/${order.id}`);
         return { order };
       } catch (error) {
-        const refusal = refusalOf(error);
-        if (refusal?.kind === "out of stock") orders.finish(request.orderId, OrderState.OUT_OF_STOCK);
-        if (refusal?.kind === "declined") orders.finish(request.orderId, OrderState.DECLINED);
+        switch (refusalOf(error)?.$typeName) {
+          case "shop.v1.OutOfStock":
+            orders.finish(request.orderId, OrderState.OUT_OF_STOCK);
+            break;
+          case "shop.v1.PaymentDeclined":
+            orders.finish(request.orderId, OrderState.DECLINED);
+        }
         throw error;
       }
     },

@@ -2,7 +2,7 @@
  * Payment. The bank of this example declines cards that end in 0002. Its answer is written down under the order's id
  * before the caller hears it, so an order is charged once, however often the call is tried.
  */
-import { Code, ConnectError, implement, type Implementation } from "heddle";
+import { Code, ConnectError, errorsOf, implement, type Implementation } from "heddle";
 import { type Database, openDatabase } from "./database.ts";
 import { PaymentDeclinedSchema, PaymentService } from "./gen/shop/v1/payment_pb.ts";
 
@@ -45,10 +45,11 @@ export function paymentService({ sql }: Database): Implementation {
   });
 }
 
+const chargeErrors = errorsOf(PaymentService.method.charge, [PaymentDeclinedSchema]);
+
 function declined(orderId: string, reason: string): ConnectError {
-  return new ConnectError(`payment declined: ${reason}`, Code.FailedPrecondition, undefined, [
-    { desc: PaymentDeclinedSchema, value: { orderId, reason } },
-  ]);
+  const message = `payment declined: ${reason}`;
+  return chargeErrors.create(PaymentDeclinedSchema, { orderId, reason }, { message });
 }
 
 const SCHEMA = `

@@ -38,7 +38,7 @@ export function startBurst(client: Client<typeof OrderService>, inFlight: number
   const placed = new Set<string>();
   const failed: FailedOrder[] = [];
   const latencies: number[] = [];
-  const refused = { declined: 0, "out of stock": 0 };
+  const refused = { "shop.v1.PaymentDeclined": 0, "shop.v1.OutOfStock": 0 };
   let sent = 0;
   let limit = Number.POSITIVE_INFINITY;
   let milestone = { orders: Number.POSITIVE_INFINITY, reached: () => {} };
@@ -52,7 +52,7 @@ export function startBurst(client: Client<typeof OrderService>, inFlight: number
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) failed.push({ id: order.orderId, error, record: recordOf(error) });
-      else refused[refusal.kind]++;
+      else refused[refusal.$typeName]++;
     }
     latencies.push(performance.now() - from);
     if (latencies.length >= milestone.orders) milestone.reached();
@@ -88,8 +88,8 @@ export function startBurst(client: Client<typeof OrderService>, inFlight: number
       latencies.sort((a, b) => a - b);
       return {
         placed,
-        declined: refused.declined,
-        outOfStock: refused["out of stock"],
+        declined: refused["shop.v1.PaymentDeclined"],
+        outOfStock: refused["shop.v1.OutOfStock"],
         failed,
         latencies,
         elapsedMs,
