@@ -16,8 +16,8 @@ export function refuseCall(
   settle: (call: ServerCall) => void,
 ): void {
   call.pushbackMs = pushbackMs;
-  // Connect has no field of its own for it; gRPC and gRPC-Web write it with the status.
-  if (call.protocolName === "connect")
+  // Connect has no field of its own for it, and HTTP's is in seconds; gRPC and gRPC-Web write it with the status.
+  if (call.protocolName === "connect" || call.protocolName === "rest")
     call.answerFields = [...call.answerFields, "grpc-retry-pushback-ms", String(pushbackMs)];
   call.finish = settle;
   const end = () => {
