@@ -1,9 +1,16 @@
 /**
- * The forms of values in ProtoJSON: the one that it writes, and all that it reads.
+ * The forms of values in ProtoJSON: the one that it writes, all that it reads, and all that is read in a path or a query.
  * Source: https://protobuf.dev/programming-guides/json/
  */
-import { type DescField, type DescMessage, type JsonValue, ScalarType } from "@bufbuild/protobuf";
-import type { Schema } from "./rule-keywords.ts";
+import {
+  type DescEnum,
+  type DescEnumValue,
+  type DescField,
+  type DescMessage,
+  type JsonValue,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import { type EnumRule, enumRuleByName, type SayEnumRule, type Schema } from "./rule-keywords.ts";
 
 export interface JsonForms {
   /** Behind the names of components. */
@@ -11,8 +18,8 @@ export interface JsonForms {
   scalar(type: ScalarType): Schema;
   /** Undefined for a message that is an object of its fields. */
   wellKnown(desc: DescMessage): Schema | undefined;
-  /** An enum with these names. */
-  named(names: string[]): Schema;
+  ofEnum(desc: DescEnum): Schema;
+  readonly enumRule: SayEnumRule;
   /** The same for a field that may be absent. */
   absent(schema: Schema): Schema;
   /** What holds for an object in which this field is there. */
@@ -27,12 +34,13 @@ export const OUTPUT: JsonForms = {
     const wrapped = WRAPPERS[typeName];
     return wrapped === undefined ? clone(WELL_KNOWN[typeName]) : nullable(structuredClone(WRITTEN[wrapped]));
   },
-  named: (names) => ({ type: "string", enum: names }),
+  ofEnum: ({ values }) => ({ type: "string", enum: namesOf(values) }),
+  enumRule: enumRuleByName,
   absent: (schema) => schema,
   set: ({ jsonName }) => ({ required: [jsonName] }),
 };
 
-/** What may be in requests. */
+/** What may be in bodies of requests. */
 export const INPUT: JsonForms = {
   suffix: ".Input",
   scalar: (type) => structuredClone(READ[type]),
@@ -40,10 +48,46 @@ export const INPUT: JsonForms = {
     const wrapped = WRAPPERS[typeName];
     return wrapped === undefined ? clone(WELL_KNOWN[typeName]) : nullable(structuredClone(READ[wrapped]));
   },
-  named: (names) => ({ anyOf: [{ type: "string", enum: names }, structuredClone(INT32)] }),
+  ofEnum: namedOrNumbered,
+  enumRule: byNameOrNumber,
   absent: nullable,
   set: ({ jsonName }) => ({ required: [jsonName], properties: { [jsonName]: { not: { type: "null" } } } }),
 };
+
+/** What may be in paths and queries, where a number is a number although it is a text. */
+export const TEXT: JsonForms = {
+  suffix: INPUT.suffix,
+  scalar: (type) => structuredClone(IN_TEXT[type]),
+  wellKnown({ typeName }) {
+    const wrapped = WRAPPERS[typeName];
+    return wrapped === undefined ? clone(WELL_KNOWN[typeName]) : structuredClone(IN_TEXT[wrapped]);
+  },
+  ofEnum: namedOrNumbered,
+  enumRule: byNameOrNumber,
+  absent: (schema) => schema,
+  set: OUTPUT.set,
+};
+
+function namesOf(values: readonly DescEnumValue[]): string[] {
+  return values.map(({ name }) => name);
+}
+
+/** A number may have several names. */
+function numbersOf(values: readonly DescEnumValue[]): number[] {
+  return [...new Set(values.map(({ number }) => number))];
+}
+
+function byNameOrNumber({ only, not }: EnumRule): Schema {
+  const both = (values: readonly DescEnumValue[]) => [...namesOf(values), ...numbersOf(values)];
+  if (only !== undefined) return { enum: both(only.filter((value) => !not.includes(value))) };
+  return not.length === 0 ? {} : { not: { enum: both(not) } };
+}
+
+/** An enum of proto3 takes numbers that nobody has named. */
+function namedOrNumbered({ open, values }: DescEnum): Schema {
+  const number = open ? structuredClone(INT32) : { type: "integer", enum: numbersOf(values) };
+  return { anyOf: [{ type: "string", enum: namesOf(values) }, number] };
+}
 
 function clone(schema: Schema | undefined): Schema | undefined {
   return schema === undefined ? undefined : structuredClone(schema);
@@ -131,6 +175,37 @@ const READ: Readonly<Record<ScalarType, Schema>> = {
     type: "string",
     contentEncoding: "base64",
     pattern: "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+  },
+};
+
+// Again none beyond the largest; no zeros in front.
+const TEXT_INT64: Schema = { ...INT64, pattern: "^-?(0|[1-9][0-9]{0,17}|[1-8][0-9]{18}|9[01][0-9]{17})$" };
+const TEXT_UINT64: Schema = { ...UINT64, pattern: "^(0|[1-9][0-9]{0,18}|1[0-7][0-9]{18})$" };
+
+/** Of a length that groups of four can have. */
+function unpadded(last: string): string {
+  const digit = `[A-Za-z0-9${last}]`;
+  return `(${digit}{4})*(${digit}{2,3})?`;
+}
+
+const IN_TEXT: Readonly<Record<ScalarType, Schema>> = {
+  ...WRITTEN,
+  [ScalarType.INT64]: TEXT_INT64,
+  [ScalarType.SINT64]: TEXT_INT64,
+  [ScalarType.SFIXED64]: TEXT_INT64,
+  [ScalarType.UINT64]: TEXT_UINT64,
+  [ScalarType.FIXED64]: TEXT_UINT64,
+  [ScalarType.FLOAT]: {
+    anyOf: [
+      { type: "number", format: "float", minimum: -MAX_FLOAT, maximum: MAX_FLOAT },
+      { type: "string", enum: ["NaN", "Infinity", "-Infinity"] },
+    ],
+  },
+  // In either alphabet, with its padding or without.
+  [ScalarType.BYTES]: {
+    type: "string",
+    contentEncoding: "base64",
+    pattern: `^(${unpadded("+/")}|${unpadded("_-")})={0,2}$`,
   },
 };
 

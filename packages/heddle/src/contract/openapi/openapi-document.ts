@@ -8,7 +8,7 @@ import type { Binding } from "../rest/binding.ts";
 import { createComments } from "./comments.ts";
 import { openApiPath } from "./openapi-path.ts";
 import { operationOf, PROBLEM_RESPONSE, PROBLEM_SCHEMA } from "./operations.ts";
-import { INPUT, OUTPUT } from "./json-forms.ts";
+import { INPUT, OUTPUT, TEXT } from "./json-forms.ts";
 import type { Schema } from "./rule-keywords.ts";
 import { Schemas } from "./schemas.ts";
 
@@ -36,6 +36,7 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
   const comments = createComments(new Set(services.map(({ file }) => file)), info.image);
   const schemas = new Schemas(comments, OUTPUT);
   const sent = new Schemas(comments, INPUT);
+  const texts = new Schemas(comments, TEXT);
   const idOf = operationIds(services);
   /** By shape. */
   const paths = new Map<string, { readonly text: string; readonly names: string[]; readonly item: Schema }>();
@@ -52,6 +53,7 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
     known.item[httpMethod] ??= operationOf(binding, {
       schemas,
       sent,
+      texts,
       comments,
       operationId,
       path,
@@ -72,7 +74,7 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
     paths: Object.fromEntries([...paths.values()].map(({ text, item }) => [text, item])),
     components: {
       schemas: {
-        ...Object.fromEntries([...schemas.components, ...sent.components]),
+        ...Object.fromEntries([...schemas.components, ...texts.components, ...sent.components]),
         Problem: structuredClone(PROBLEM_SCHEMA),
       },
       responses: { Problem: structuredClone(PROBLEM_RESPONSE) },

@@ -15,8 +15,10 @@ import { keywordsOf, type Schema } from "./rule-keywords.ts";
 import { reference, type Schemas } from "./schemas.ts";
 
 export interface OperationParts {
-  /** Of what comes back, and of texts in path and query. */
+  /** Of what comes back. */
   readonly schemas: Schemas;
+  /** Of texts in path and query. */
+  readonly texts: Schemas;
   /** Of bodies of requests. */
   readonly sent: Schemas;
   readonly comments: Comments;
@@ -51,16 +53,16 @@ function summaryOf(comment: string): string {
   return (/^.+?[.!?](?=\s|$)/.exec(line)?.[0] ?? line).replace(/[.:]$/, "");
 }
 
-function pathParameters({ path, pathNames, schemas }: OperationParts): Schema[] {
+function pathParameters({ path, pathNames, texts }: OperationParts): Schema[] {
   return path.parameters.map((parameter, i) => ({
     name: pathNames[i] ?? parameter.name,
     in: "path",
     required: true,
-    ...pathSchema(parameter, schemas),
+    ...pathSchema(parameter, texts),
   }));
 }
 
-function pathSchema({ variable, isWhole, isRest }: PathParameter, schemas: Schemas): Schema {
+function pathSchema({ variable, isWhole, isRest }: PathParameter, texts: Schemas): Schema {
   const rest = isRest ? "May hold slashes, which are not to be encoded." : "";
   const field = variable?.path.at(-1);
   if (field === undefined || !isWhole) {
@@ -70,7 +72,7 @@ function pathSchema({ variable, isWhole, isRest }: PathParameter, schemas: Schem
       schema: { type: "string", ...(isRest ? {} : { minLength: 1 }) },
     };
   }
-  const { description = "", deprecated, ...schema } = schemas.ofField(field);
+  const { description = "", deprecated, ...schema } = texts.ofField(field);
   const isText =
     schema["type"] === "string" && schema["minLength"] === undefined && schema["format"] === undefined;
   return {
@@ -88,7 +90,7 @@ function described(text: string): Schema {
 /** Deepest field that is listed: a type that contains itself has no deepest one. */
 const MAX_LISTED_DEPTH = 4;
 
-function queryParameters(binding: Binding, { schemas }: OperationParts): Schema[] {
+function queryParameters(binding: Binding, { texts }: OperationParts): Schema[] {
   const { body, method, variables } = binding;
   if (body.kind === "all") return [];
   const found: Schema[] = [];
@@ -101,7 +103,7 @@ function queryParameters(binding: Binding, { schemas }: OperationParts): Schema[
     for (const field of desc.fields) {
       const path = [...above, field];
       if (taken(path)) continue;
-      if (fieldTextOf(field) !== undefined) found.push(queryParameter(path, schemas));
+      if (fieldTextOf(field) !== undefined) found.push(queryParameter(path, texts));
       else if (field.message !== undefined && isEntered(field) && path.length < MAX_LISTED_DEPTH)
         visit(field.message, path);
     }
@@ -110,9 +112,9 @@ function queryParameters(binding: Binding, { schemas }: OperationParts): Schema[
   return found;
 }
 
-function queryParameter(path: readonly DescField[], schemas: Schemas): Schema {
+function queryParameter(path: readonly DescField[], texts: Schemas): Schema {
   const field = path.at(-1) as DescField;
-  const { description, deprecated, ...schema } = schemas.ofField(field);
+  const { description, deprecated, ...schema } = texts.ofField(field);
   return {
     name: path.map(({ jsonName }) => jsonName).join("."),
     in: "query",

@@ -4,6 +4,7 @@
  */
 import {
   type DescEnum,
+  type DescEnumValue,
   type DescField,
   type DescOneof,
   getOption,
@@ -32,7 +33,16 @@ export interface FieldKeywords {
   readonly required: boolean;
 }
 
-export function keywordsOf(field: DescField): FieldKeywords {
+/** Which values of an enum a rule leaves. Undefined `only`: every one, also those that nobody has named. */
+export interface EnumRule {
+  readonly only: readonly DescEnumValue[] | undefined;
+  readonly not: readonly DescEnumValue[];
+}
+
+/** Says such a rule in the form that values have at that place. Default: names, as in answers. */
+export type SayEnumRule = (rule: EnumRule, desc: DescEnum) => Schema;
+
+export function keywordsOf(field: DescField, sayEnumRule: SayEnumRule = enumRuleByName): FieldKeywords {
   if (!hasOption(field, fieldRules)) return NONE;
   const rules = getOption(field, fieldRules);
   if (rules.ignore === Ignore.ALWAYS) return NONE;
@@ -41,14 +51,15 @@ export function keywordsOf(field: DescField): FieldKeywords {
   if (type.case === "repeated") {
     const { minItems, maxItems, unique, items } = type.value;
     const own = some({ minItems: at(minItems), maxItems: at(maxItems), uniqueItems: unique || undefined });
-    return { own, inner: keywords(items, enumOf(field)), keys: {}, required };
+    return { own, inner: keywords(items, field, sayEnumRule), keys: {}, required };
   }
   if (type.case === "map") {
     const { minPairs, maxPairs, keys, values } = type.value;
     const own = some({ minProperties: at(minPairs), maxProperties: at(maxPairs) });
-    return { own, inner: keywords(values, enumOf(field)), keys: keywords(keys, undefined), required };
+    const inner = keywords(values, field, sayEnumRule);
+    return { own, inner, keys: keywords(keys, field, sayEnumRule), required };
   }
-  return { own: keywords(rules, enumOf(field)), inner: {}, keys: {}, required };
+  return { own: keywords(rules, field, sayEnumRule), inner: {}, keys: {}, required };
 }
 
 /** Whether one field of the oneof has to be there. */
@@ -62,7 +73,13 @@ function enumOf(field: DescField): DescEnum | undefined {
   return field.fieldKind === "message" || field.fieldKind === "scalar" ? undefined : field.enum;
 }
 
-function keywords(rules: FieldRules | undefined, desc: DescEnum | undefined): Schema {
+/** Names, as in answers; nothing where the enum says the same. */
+export function enumRuleByName({ only, not }: EnumRule, desc: DescEnum): Schema {
+  const left = (only ?? desc.values).filter((value) => !not.includes(value));
+  return left.length === desc.values.length ? {} : { enum: left.map(({ name }) => name) };
+}
+
+function keywords(rules: FieldRules | undefined, field: DescField, sayEnumRule: SayEnumRule): Schema {
   if (rules === undefined) return {};
   const { type } = rules;
   switch (type.case) {
@@ -93,18 +110,17 @@ function keywords(rules: FieldRules | undefined, desc: DescEnum | undefined): Sc
         examples: list(type.value.example),
       });
     case "enum": {
-      const { value } = type;
-      const numbers = hasConst(value) ? [value.const] : value.in;
-      const excluded = new Set(value.notIn);
-      const isNamed = numbers.length > 0 || excluded.size > 0;
-      const allowed = desc?.values.filter(
-        ({ number }) => (numbers.length === 0 || numbers.includes(number)) && !excluded.has(number),
-      );
-      const namesOf = (values: typeof allowed) => list((values ?? []).map(({ name }) => name));
-      return some({
-        enum: isNamed ? namesOf(allowed) : undefined,
-        examples: namesOf(desc?.values.filter(({ number }) => value.example.includes(number))),
-      });
+      const desc = enumOf(field);
+      if (desc === undefined) return {};
+      const { const: one, definedOnly, example, in: listed, notIn } = type.value;
+      const withNumber = (numbers: readonly number[]) =>
+        desc.values.filter(({ number }) => numbers.includes(number));
+      const numbers = hasConst(type.value) ? [one] : listed;
+      const only = numbers.length > 0 ? withNumber(numbers) : definedOnly ? desc.values : undefined;
+      return {
+        ...sayEnumRule({ only, not: withNumber(notIn) }, desc),
+        ...some({ examples: list(withNumber(example).map(({ name }) => name)) }),
+      };
     }
     case "int64":
     case "uint64":

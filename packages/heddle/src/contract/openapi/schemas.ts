@@ -39,7 +39,8 @@ export class Schemas {
   /** As it stands in an `Any`, with the name of its type beside its fields; in place. */
   ofAny(desc: DescMessage): Schema {
     const known = this.#forms.wellKnown(desc);
-    const whole: Schema = known === undefined ? this.#object(desc, () => true) : { properties: { value: known } };
+    const whole: Schema =
+      known === undefined ? this.#object(desc, () => true) : { properties: { value: known } };
     const { properties, required = [], ...rest } = whole;
     return {
       type: "object",
@@ -51,7 +52,7 @@ export class Schemas {
 
   /** With its comment, rules and deprecation. */
   ofField(field: DescField): Schema {
-    const { own, inner, keys, required } = keywordsOf(field);
+    const { own, inner, keys, required } = keywordsOf(field, this.#forms.enumRule);
     const plain = this.#plain(field, inner, keys);
     const description = this.#comments.of(`${field.parent.typeName}.${field.name}`);
     return {
@@ -94,7 +95,7 @@ export class Schemas {
       const description = [this.#comments.of(desc.typeName) ?? "", values.filter(Boolean).join("\n")];
       return {
         ...described(description.filter(Boolean).join("\n\n")),
-        ...this.#forms.named(desc.values.map(({ name }) => name)),
+        ...this.#forms.ofEnum(desc),
         ...(desc.deprecated ? { deprecated: true } : {}),
       };
     });
