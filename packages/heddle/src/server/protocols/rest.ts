@@ -5,7 +5,7 @@
  * One object per request head: unlike the other protocols, what a request is depends on its path.
  */
 import { create, isMessage, type Message } from "@bufbuild/protobuf";
-import { Code, type ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { parseConnectTimeout } from "../../call/connect-timeout.ts";
 import { HeddleError } from "../../call/errors.ts";
 import { type Fields, findField, toFields } from "../../call/metadata.ts";
@@ -13,22 +13,20 @@ import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Method } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import { compressedTag } from "../../contract/rest/entity-tag.ts";
-import { httpStatusOfError } from "../../contract/rest/http-status.ts";
 import { rawBodyOf } from "../../contract/rest/http-body.ts";
-import { PROBLEM_TYPE, writeProblem } from "../../contract/rest/problem.ts";
 import { readRequest } from "../../contract/rest/read-request.ts";
 import { writeResponse } from "../../contract/rest/response-body.ts";
-import { retryDelayMs, writeRetryAfter } from "../../contract/rest/retry-after.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
 import type { ServerParts } from "../layer.ts";
-import { errorMetadata, ownHeader } from "../own-metadata.ts";
+import { ownHeader } from "../own-metadata.ts";
 import type { ProtocolRequest, ServerProtocol } from "../protocol.ts";
 import { encodingFailure } from "../unsendable.ts";
 import { toProtocolRequest } from "./protocol-request.ts";
-import { joinedField, judgeTag } from "./rest-etag.ts";
+import { judgeTag } from "./rest-etag.ts";
 import { type AnswerLink, missing, planHead, tagOf, tagOfBytes, withLinks } from "./rest-planned.ts";
+import { type Answer, problemAnswer, problemOf } from "./rest-problem.ts";
 import { RestReader, type RestTarget } from "./rest-reader.ts";
 import { type StreamForm, streamForms } from "./rest-stream.ts";
 
@@ -248,62 +246,10 @@ interface Content {
   readonly isRaw: boolean;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly fields: Fields;
-  /** Undefined when the status has none. */
-  readonly body: Uint8Array | undefined;
-}
-
 function isStreamed({ binding }: RestTarget): boolean {
   return binding.method.methodKind === "server_streaming";
 }
 
-function problemAnswer(call: ServerCall, error: ConnectError, target: RestTarget): Answer {
-  const problem = problemOf(call, error, call.parts, target);
-  const fields = [...errorMetadata(error), ...ownHeader(call)];
-  if (target.plan !== undefined) fields.push(...missing(fields, target.plan.always));
-  const { status } = problem;
-  const hasOwn = (name: string) => findField(fields, name) !== undefined;
-  if ((status === 429 || status === 503) && !hasOwn("retry-after")) {
-    const delayMs = retryDelayMs(error) ?? call.pushbackMs ?? DEFAULT_RETRY_MS;
-    if (delayMs >= 0) fields.push("retry-after", writeRetryAfter(delayMs));
-  }
-  // RFC 9110 §15.5.2: it says how to authenticate.
-  if (status === 401 && !hasOwn("www-authenticate")) fields.push("www-authenticate", "Bearer");
-  return {
-    status,
-    fields: ["content-type", PROBLEM_TYPE, "cache-control", "no-store", ...fields],
-    body: UTF8.encode(JSON.stringify(problem)),
-  };
-}
-
-function problemOf(call: ServerCall, error: ConnectError, { router, rest }: ServerParts, target: RestTarget) {
-  const { fields } = call.head;
-  const status = httpStatusOfError(error, {
-    isConditional: CONDITIONS.some((name) => findField(fields, name) !== undefined),
-    refuting: refutingCodes(fields, target),
-    isUnprocessable: rest?.unprocessable === true && target.binding.body.kind !== "none",
-    wasRead: call.headWritten,
-  });
-  return writeProblem(error, status, router.registry);
-}
-
-/** By which a handler says that a condition of this request does not hold. */
-function refutingCodes(fields: Fields, { plan }: RestTarget): readonly Code[] {
-  const wanted = joinedField(fields, "if-match");
-  const isNew = findField(fields, "if-none-match")?.trim() === "*";
-  return [
-    ...(wanted !== undefined && plan?.wanted !== undefined ? [Code.Aborted] : []),
-    ...(wanted?.trim() === "*" ? [Code.NotFound] : []),
-    ...(isNew ? [Code.AlreadyExists] : []),
-  ];
-}
-
-/** When somebody who was refused for want of room may come again, unless the error knows better. */
-const DEFAULT_RETRY_MS = 1000;
-
-const CONDITIONS = ["if-match", "if-unmodified-since", "if-none-match"];
 const EMPTY = "google.protobuf.Empty";
 const JSON_TYPE = "application/json";
 const HAL_TYPE = "application/hal+json";
