@@ -16,6 +16,8 @@ export interface AmbientCall {
   readonly traceId: string;
   /** How much it matters, if its caller said so. */
   readonly criticality: Criticality | undefined;
+  /** The trace, where it is one that is kept. */
+  exemplarTrace?(): { readonly traceId: string } | undefined;
   /** Incoming metadata that travels on. */
   readonly propagated: Fields;
   /** It has ended with an error, its cancellation or its deadline among them: nobody waits for what it still does. */

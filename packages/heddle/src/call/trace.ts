@@ -13,6 +13,11 @@ export function parseTraceparent(
   return traceId === ZERO_TRACE_ID ? undefined : { traceId, flags: value.slice(53, 55) };
 }
 
+/** The flag that says that the trace is kept. */
+export function isSampled(flags: string): boolean {
+  return (Number.parseInt(flags, 16) & 1) === 1;
+}
+
 export function formatTraceparent(traceId: string, spanId: string, flags = "00"): string {
   return `00-${traceId}-${spanId}-${flags}`;
 }

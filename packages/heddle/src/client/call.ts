@@ -314,10 +314,9 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
     this.attemptDone?.(this);
   }
 
-  /** The trace that an example of its duration leads to, where it has one. */
+  /** The trace that an example of its duration leads to, where it has one that is kept. */
   exemplarTrace(): { readonly traceId: string } | undefined {
-    const { traceId } = this;
-    return traceId === undefined ? undefined : { traceId };
+    return this.parent?.exemplarTrace?.();
   }
 
   // The record.

@@ -17,7 +17,7 @@ import { type AmbientCall, type CancellableCall, SERVED_CALL_ENDED } from "../ca
 import { type Criticality, CRITICALITY_FIELD, toCriticality } from "../call/criticality.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
-import { newTraceId, parseTraceparent } from "../call/trace.ts";
+import { isSampled, newTraceId, parseTraceparent } from "../call/trace.ts";
 import type { Inbox } from "../connection/inbox.ts";
 import type { MessageForm } from "../contract/method.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
@@ -201,6 +201,12 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   get propagated(): Fields {
     this.#propagated ??= pickFields(this.head.fields, this.parts.propagate);
     return this.#propagated;
+  }
+
+  /** The trace that an example of its duration leads to: one that its caller says is kept. */
+  exemplarTrace(): { readonly traceId: string } | undefined {
+    const trace = parseTraceparent(findField(this.head.fields, "traceparent") ?? "");
+    return trace !== undefined && isSampled(trace.flags) ? { traceId: trace.traceId } : undefined;
   }
 
   get failed(): boolean {

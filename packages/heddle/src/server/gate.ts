@@ -12,6 +12,8 @@ export interface GateParts {
   readonly timers: Timers;
   /** Calls that are being worked on. */
   readonly inFlight: () => number;
+  /** Told at each look how late the event loop is, in ms. Default: ignored. */
+  readonly onDelay?: ((delayMs: number) => void) | undefined;
 }
 
 export class Gate {
@@ -19,14 +21,16 @@ export class Gate {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #inFlight: () => number;
+  readonly #onDelay: ((delayMs: number) => void) | undefined;
   #timer: Timer | undefined;
   #busyAtMs = 0;
 
-  constructor(options: AdmissionOptions, { clock, timers, inFlight }: GateParts) {
+  constructor(options: AdmissionOptions, { clock, timers, inFlight, onDelay }: GateParts) {
     this.admission = new Admission(options);
     this.#clock = clock;
     this.#timers = timers;
     this.#inFlight = inFlight;
+    this.#onDelay = onDelay;
   }
 
   /** False when it starts to watch with this call: it knows nothing yet. */
@@ -47,6 +51,7 @@ export class Gate {
 
   #tick(): void {
     const nowMs = this.#clock.now();
+    this.#onDelay?.(this.admission.delayMs(nowMs));
     this.admission.tick(nowMs);
     if (this.#inFlight() > 0 || this.admission.isShedding) this.#busyAtMs = nowMs;
     else if (nowMs - this.#busyAtMs > LINGER_MS) this.close();

@@ -12,6 +12,7 @@ import {
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HeddleError, reasonText } from "../call/errors.ts";
+import type { Traffic } from "../connection/traffic.ts";
 import type { Timers } from "../runtime/timer.ts";
 import type { ServerCall } from "./call.ts";
 import { Http1Call, writeRefusal } from "./http1-call.ts";
@@ -43,6 +44,7 @@ export class Http1Server {
   readonly #options: Http1ServerOptions;
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Http1Connection>();
+  readonly #closedTraffic: Traffic = { sent: 0, received: 0 };
   draining = false;
 
   constructor(options: Http1ServerOptions) {
@@ -85,6 +87,13 @@ export class Http1Server {
     return this.#connections.size;
   }
 
+  /** Bytes that its connections have carried, those that are closed among them. */
+  get traffic(): Traffic {
+    const traffic = { ...this.#closedTraffic };
+    for (const socket of this.#connections.keys()) countBytes(socket, traffic);
+    return traffic;
+  }
+
   accept(socket: Duplex): void {
     // Starts Node's watch over slow requests, which begins when a server listens; this one never does.
     if (this.#connections.size === 0) this.#server.emit("listening");
@@ -93,6 +102,7 @@ export class Http1Server {
     if (socket instanceof Socket) this.#closeGently(socket, connection);
     socket.once("close", () => {
       this.#connections.delete(socket);
+      countBytes(socket, this.#closedTraffic);
       if (this.#connections.size > 0) return;
       // Ends the watch.
       this.#server.close();
@@ -223,6 +233,13 @@ export class Http1Server {
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 const NOTHING = new Uint8Array(0);
+
+/** Of an in-memory pipe nothing is known. */
+function countBytes(socket: Duplex, traffic: Traffic): void {
+  if (!(socket instanceof Socket)) return;
+  traffic.sent += socket.bytesWritten;
+  traffic.received += socket.bytesRead;
+}
 
 function sentence(reason: string): string {
   return `This request is refused: ${reason}.`;

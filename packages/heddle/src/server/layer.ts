@@ -15,6 +15,7 @@ import type { HttpPage } from "./http-page.ts";
 import type { LoadReporter } from "./load-reporter.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 import type { Router } from "./router.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
 
 export interface ServerParts {
   readonly clock: Clock;
@@ -44,6 +45,8 @@ export interface ServerParts {
   readonly requireConnectProtocolVersion: boolean;
   /** Which web pages of other origins may call, and how browsers are told; undefined when none may. */
   readonly cors: CorsPolicy | undefined;
+  /** What is counted of calls; undefined: nothing. */
+  readonly counts: ServerMetrics | undefined;
   /** What a plain GET gets, by path. */
   readonly pages: ReadonlyMap<string, HttpPage>;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */

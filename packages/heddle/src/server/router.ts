@@ -10,6 +10,7 @@ import { ServiceTimes } from "../resilience/service-times.ts";
 import type { Once } from "./idempotency/once.ts";
 import type { Implementation, MethodFunction } from "./implement.ts";
 import { checkOfErrors, type ErrorCheck } from "./undeclared-errors.ts";
+import type { MethodSeries, ServerMetrics } from "./server-metrics.ts";
 import type { MessageCheck, Validation } from "./validation.ts";
 
 export interface Route {
@@ -22,6 +23,8 @@ export interface Route {
   readonly checkError: ErrorCheck | undefined;
   /** How long its calls take here. */
   readonly times: ServiceTimes;
+  /** What is counted of its calls; undefined: nothing. */
+  readonly counts?: MethodSeries | undefined;
 }
 
 export interface Router {
@@ -42,6 +45,7 @@ export function createRouter(
   implementations: readonly Implementation[],
   once: Once = (_method, handler) => handler,
   validation?: Validation,
+  counts?: ServerMetrics,
 ): Router {
   const routes = new Map<string, Route>();
   const services = new Set<string>();
@@ -68,6 +72,7 @@ export function createRouter(
         checkAnswer: validation?.checkOfAnswer(desc),
         checkError: checkOfErrors(desc),
         times: new ServiceTimes(),
+        counts: counts?.of(method.name),
       });
     }
   }

@@ -12,9 +12,12 @@ import { tell } from "../call/tell.ts";
 import { linkLayers } from "../call/layer.ts";
 import { DEFAULT_MAX_RECEIVE_BYTES, DEFAULT_MAX_SEND_BYTES } from "../call/message-limits.ts";
 import { dropSocket } from "../connection/drop-socket.ts";
+import type { Traffic } from "../connection/traffic.ts";
 import type { ServerTlsOptions } from "../connection/tls.ts";
 import { createEventLoopUtilization } from "../runtime/event-loop-utilization.ts";
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
+import { instruments } from "../telemetry/instruments.ts";
+import type { Metrics, Observations } from "../telemetry/metrics.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { AdmissionOptions } from "../resilience/admission.ts";
@@ -41,6 +44,7 @@ import { type OpenApiOptions, openApiPages } from "./openapi-pages.ts";
 import { createOrcaTrailer } from "./orca.ts";
 import { createReflectionService, type ReflectionService } from "./reflection-service.ts";
 import { createRestRoutes, type RestOptions } from "./rest-routes.ts";
+import { ServerMetrics } from "./server-metrics.ts";
 import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
@@ -155,6 +159,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly onHandlerError?: (error: unknown, call: { readonly method: string }) => void;
   /** A peer broke the protocol or a limit, and its connection was closed. Default: nothing. */
   readonly onPeerError?: (error: HeddleError) => void;
+  /** Where its calls are counted; in `mesh.serve` the mesh's own. Default: nowhere. */
+  readonly metrics?: Metrics;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
@@ -210,6 +216,8 @@ class RunningServer implements Server {
   readonly #sessions = new Set<ServerSession>();
   readonly #http1: Http1Server;
   readonly #reflection: ReflectionService | undefined;
+  readonly #traffic: Traffic = { sent: 0, received: 0 };
+  readonly #observed: { dispose(nowMs: number): void } | undefined;
   #refused = 0;
   #listener: Listener | undefined;
   #closing: Promise<DrainReport> | undefined;
@@ -224,10 +232,12 @@ class RunningServer implements Server {
     const served = [...options.services, ...this.health.implementations.filter(isNotGiven)];
     if (options.reflection === true)
       this.#reflection = createReflectionService(served.map(({ service }) => service));
+    const counts = options.metrics === undefined ? undefined : new ServerMetrics(options.metrics);
     const router = createRouter(
       [...served, ...(this.#reflection?.implementations.filter(isNotGiven) ?? [])],
       createOnce(options.idempotency, this.#runtime.timers),
       validation,
+      counts,
     );
     const onHandlerError = options.onHandlerError ?? reportHandlerError;
     const load = createLoadReporter(createEventLoopUtilization());
@@ -239,7 +249,9 @@ class RunningServer implements Server {
       rest,
       load,
       orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
-      gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight }),
+      gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight,
+        onDelay: counts && ((delayMs) => counts.queueDelay.record(delayMs / 1000)),
+      }),
       bulkheads: checkBulkheads(options.bulkheads ?? []),
       interceptors: options.interceptors ?? [],
       maxReceiveBytes: atLeast(
@@ -259,6 +271,7 @@ class RunningServer implements Server {
       ),
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
+      counts,
       pages: new Map([...pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };
@@ -289,6 +302,19 @@ class RunningServer implements Server {
       onIdle: () => this.#checkIdle(),
       onPeerError,
     });
+    this.#observed = options.metrics?.observe((into) => this.#observe(into));
+  }
+
+  #observe(into: Observations): void {
+    const { counts, gate } = this.#parts;
+    counts?.observe(into);
+    into.add(instruments.serverShedding, [], gate?.admission.isShedding === true ? 1 : 0);
+    into.add(instruments.serverConnections, [], this.connections);
+    into.add(instruments.serverConnectionsRefused, [], this.#refused);
+    for (const { sent, received } of [this.#traffic, this.#http1.traffic]) {
+      into.add(instruments.serverNetworkIo, ["transmit"], sent);
+      into.add(instruments.serverNetworkIo, ["receive"], received);
+    }
   }
 
   get address(): string {
@@ -347,6 +373,7 @@ class RunningServer implements Server {
       socket,
       parts: this.#parts,
       limits: this.#options.http2 ?? {},
+      traffic: this.#traffic,
       upkeep: this.#upkeep,
       handshakeTimeoutMs: this.#handshakeTimeoutMs,
       start: this.#start,
@@ -376,6 +403,7 @@ class RunningServer implements Server {
     for (const session of this.#sessions) session.close("the server is closing");
     this.#http1.close();
     this.#parts.gate?.close();
+    this.#observed?.dispose(this.#runtime.clock.now());
     await stopped;
     this.health.stop();
     return { cut, elapsedMs: this.#runtime.clock.now() - startedAtMs };

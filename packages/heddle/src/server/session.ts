@@ -4,6 +4,7 @@
 import type { Duplex } from "node:stream";
 import { HeddleError } from "../call/errors.ts";
 import { SocketDriver } from "../connection/socket-driver.ts";
+import type { Traffic } from "../connection/traffic.ts";
 import { Upkeep, type UpkeepOwner, type UpkeepParts } from "../connection/upkeep.ts";
 import type { Timer } from "../runtime/timer.ts";
 import type { KeptBlock } from "../wire/hpack/kept-block.ts";
@@ -29,6 +30,8 @@ export interface ServerSessionOptions extends UpkeepParts {
   readonly socket: Duplex;
   readonly parts: ServerParts;
   readonly limits: Partial<Http2Limits>;
+  /** Where its bytes are counted. */
+  readonly traffic: Traffic;
   readonly upkeep: ServerUpkeepRules;
   /** A peer must have sent its preface and settings by then, in ms. */
   readonly handshakeTimeoutMs: number;
@@ -63,7 +66,7 @@ export class ServerSession implements UpkeepOwner {
   #loadDueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerSessionOptions) {
-    const { socket, clock, timers, limits, handshakeTimeoutMs } = options;
+    const { socket, clock, timers, limits, handshakeTimeoutMs, traffic } = options;
     this.#options = options;
     this.machine = new Http2Connection("server", this.#events(), limits);
     this.#upkeep = new Upkeep(this, options.upkeep, options);
@@ -73,6 +76,7 @@ export class ServerSession implements UpkeepOwner {
       machine: this.machine,
       clock,
       timers,
+      traffic,
       onClose: (reason) => this.#lost(reason),
     });
     this.#handshake = timers.after(handshakeTimeoutMs, () => {

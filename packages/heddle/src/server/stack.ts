@@ -10,6 +10,7 @@ import { deadline } from "./layers/deadline.ts";
 import { load } from "./layers/load.ts";
 import { handle } from "./layers/handle.ts";
 import { protocol } from "./layers/protocol.ts";
+import { record } from "./layers/record.ts";
 import { route } from "./layers/route.ts";
 
 // Five lines of the list are carried out elsewhere: `http2` by the session and the machine below it, `validate` where
@@ -49,6 +50,7 @@ const once: ServerLayer = {
 
 export const serverStack: readonly ServerLayer[] = [
   http2,
+  record,
   cors,
   protocol,
   route,

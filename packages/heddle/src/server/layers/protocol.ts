@@ -16,6 +16,7 @@ export const protocol: ServerLayer = {
       refuseUnsendable(call, parts);
       call.protocol?.writeOutcome(call);
       call.settle();
+      link.up(call);
     }
 
     return {

@@ -9,7 +9,11 @@ export const route: ServerLayer = {
   create: ({ router }, link) => ({
     down(call) {
       call.route = call.form === "proto" ? router.find(call.path) : router.findJson(call.path);
-      if (call.route !== undefined) return link.down(call);
+      if (call.route !== undefined) {
+        const { counts } = call.route;
+        if (counts !== undefined) counts.started++;
+        return link.down(call);
+      }
       call.error = new HeddleError("methodUnknown", {
         path: call.path.slice(0, 200),
         served: router.servedNear(call.path),
