@@ -1,26 +1,16 @@
 /**
  * Messages as ProtoJSON, behind the same interface as the binary codecs, so that everything above knows only `Codec`.
- *
- * protobuf-es does the work: JSON is what people and browsers send, not what services send each other by the hundred
- * thousand. Fields that the contract does not know are ignored, as in Connect, so that a newer caller gets through.
+ * Fields that the contract does not know are ignored, as in Connect, so that a newer caller gets through.
  * Source: https://protobuf.dev/programming-guides/json/
  */
-import {
-  create,
-  type DescMessage,
-  fromJsonString,
-  isMessage,
-  type Registry,
-  toJsonString,
-} from "@bufbuild/protobuf";
+import { create, type DescMessage, type Registry } from "@bufbuild/protobuf";
 import type { Codec } from "./codec/codec.ts";
+import { readJsonText, writeJsonText } from "./codec/json-text.ts";
 
 /** `registry` knows the types that an `Any` in the messages may hold. */
 export function jsonCodec(desc: DescMessage, registry: Registry): Codec {
-  const writeOptions = { registry };
-  const readOptions = { registry, ignoreUnknownFields: true };
-  const encode: Codec["encode"] = (message) =>
-    UTF8.encode(toJsonString(desc, isMessage(message) ? message : create(desc, message), writeOptions));
+  const options = { registry };
+  const encode: Codec["encode"] = (message) => UTF8.encode(writeJsonText(desc, message, options));
   return {
     desc,
     kind: "reflective",
@@ -36,7 +26,7 @@ export function jsonCodec(desc: DescMessage, registry: Registry): Codec {
       if (!(start >= 0 && start <= end && end <= bytes.length)) {
         throw new RangeError(`no range of ${bytes.length} bytes: ${start} to ${end}`);
       }
-      return fromJsonString(desc, STRICT_UTF8.decode(bytes.subarray(start, end)), readOptions);
+      return readJsonText(desc, STRICT_UTF8.decode(bytes.subarray(start, end)), registry);
     },
   };
 }

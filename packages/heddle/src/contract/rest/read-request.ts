@@ -14,6 +14,7 @@ import {
 } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { HeddleError, reasonText } from "../../call/errors.ts";
+import { readStrictJsonText } from "../codec/json-text.ts";
 import { toMessageError } from "../message-error.ts";
 import type { Binding, BoundVariable } from "./binding.ts";
 import { enter, setValue, valueOf } from "./field-path.ts";
@@ -24,13 +25,19 @@ import { type QueryField, queryField } from "./query-fields.ts";
 /** A body as far as it is read without the contract. */
 export type BodyContent = { readonly kind: "json"; readonly json: JsonValue } | RawBody;
 
+/** JSON as it is on the wire. */
+export interface JsonText {
+  readonly kind: "text";
+  readonly text: string;
+}
+
 export interface RequestParts {
   /** As the router has captured it. */
   readonly captured: readonly string[];
   /** Without its question mark; empty when there is none. */
   readonly query: string;
   /** Undefined when the request has none, or an empty one. */
-  readonly body: BodyContent | undefined;
+  readonly body: BodyContent | JsonText | undefined;
 }
 
 /**
@@ -39,19 +46,31 @@ export interface RequestParts {
  */
 export function readRequest(binding: Binding, parts: RequestParts, registry: Registry): Message {
   const message = readBody(binding, parts.body, registry);
-  for (const [i, variable] of binding.variables.entries())
-    readVariable(binding, message, variable, parts.captured[i] ?? "");
+  const { variables } = binding;
+  for (let i = 0; i < variables.length; i++)
+    readVariable(binding, message, variables[i] as BoundVariable, parts.captured[i] ?? "");
   if (parts.query !== "") readQuery(binding, message, parts.query);
   return message;
 }
 
-function readBody(binding: Binding, content: BodyContent | undefined, registry: Registry): Message {
+function readBody(
+  binding: Binding,
+  content: BodyContent | JsonText | undefined,
+  registry: Registry,
+): Message {
   const { body, method } = binding;
   if (content === undefined) return create(method.input);
   const name = `${method.parent.typeName}/${method.name}`;
   try {
     if (body.kind === "none") throw new Error("it has no body");
     if (content.kind === "raw") return readRaw(binding, content);
+    if (content.kind === "text")
+      return readStrictJsonText(
+        method.input,
+        content.text,
+        registry,
+        body.kind === "field" ? body.field : undefined,
+      );
     // A key that is computed becomes a property, whatever it is called.
     const json = body.kind === "all" ? content.json : { [body.field.jsonName]: content.json };
     return fromJson(method.input, json, { registry });

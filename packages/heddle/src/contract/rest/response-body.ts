@@ -15,17 +15,15 @@ import {
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
+import { writeJsonText } from "../codec/json-text.ts";
+import type { JsonWriteOptions } from "../codec/json-write-options.ts";
 import type { Binding } from "./binding.ts";
 import { setValue, valueOf } from "./field-path.ts";
-import { rawBodyOf, readRawBody, writeRawBody } from "./http-body.ts";
-import type { BodyContent } from "./read-request.ts";
+import { type RawBody, rawBodyOf, readRawBody, writeRawBody } from "./http-body.ts";
+import type { BodyContent, JsonText } from "./read-request.ts";
 
-export interface ResponseOptions {
-  /** Knows the types that an `Any` may hold. */
-  readonly registry: Registry;
-  /** Whether fields that have their zero value stand in the JSON, where zero is the same as absence. Default false. */
-  readonly alwaysEmitImplicit?: boolean;
-}
+/** How answers are written. */
+export type ResponseOptions = JsonWriteOptions;
 
 /**
  * Of a message, or of the plain object that it can be made of, as handlers give it. Throws what protobuf-es throws for one
@@ -47,6 +45,19 @@ export function writeResponse(
   const json = toJson(method.output, message, options);
   if (responseBody === undefined) return { kind: "json", json };
   return { kind: "json", json: (json as JsonObject)[responseBody.jsonName] ?? unset(responseBody) };
+}
+
+/** The same with JSON as it goes on the wire. */
+export function writeResponseText(
+  binding: Binding,
+  response: Message | MessageInitShape<DescMessage>,
+  options: ResponseOptions,
+): JsonText | RawBody {
+  const { method, responseBody } = binding;
+  if (responseBody === undefined && rawBodyOf(method.output, undefined) === undefined)
+    return { kind: "text", text: writeJsonText(method.output, response, options) };
+  const content = writeResponse(binding, response, options);
+  return content.kind === "raw" ? content : { kind: "text", text: JSON.stringify(content.json) };
 }
 
 /** Throws what protobuf-es throws for JSON that is none of the response. Fields that are not known are ignored. */

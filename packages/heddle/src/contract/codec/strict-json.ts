@@ -4,6 +4,7 @@
  * unpredictable).
  */
 import type { JsonValue } from "@bufbuild/protobuf";
+import { countWrittenKeys, endOfString } from "./json-keys.ts";
 
 /** Throws an error that says where the text is no JSON, or which key is there twice. */
 export function parseStrictJson(text: string): JsonValue {
@@ -20,17 +21,6 @@ function countKeys(json: JsonValue): number {
     if (typeof value !== "object" || value === null) continue;
     if (!Array.isArray(value)) count += Object.keys(value).length;
     for (const inner of Object.values(value)) if (typeof inner === "object") left.push(inner);
-  }
-  return count;
-}
-
-/** Strings with a colon behind them. */
-function countWrittenKeys(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at)) {
-    at = endOfString(text, at + 1) + 1;
-    while (text.charCodeAt(at) <= SPACE) at++;
-    if (text.charCodeAt(at) === COLON) count++;
   }
   return count;
 }
@@ -83,25 +73,9 @@ function addKey(keys: Set<string>, text: string, start: number, end: number): vo
   keys.add(key);
 }
 
-/** Where the closing quote of a string stands. */
-function endOfString(text: string, from: number): number {
-  let end = text.indexOf('"', from);
-  // A quote behind an odd number of backslashes is part of the string.
-  while (text.charCodeAt(end - 1) === BACKSLASH) {
-    let before = end - 1;
-    while (before > from && text.charCodeAt(before - 1) === BACKSLASH) before--;
-    if ((end - before) % 2 === 0) break;
-    end = text.indexOf('"', end + 1);
-  }
-  return end;
-}
-
-const SPACE = 0x20;
-const COLON = 0x3a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
