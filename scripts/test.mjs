@@ -1,10 +1,11 @@
 // `npm test`: every test beside the code and in test/, run as .ts by node:test. `npm run test:real`: only
 // test/real, which starts programs of other people. Arguments that name files run those alone; options go to
-// node --test (`npm test -- --test-name-pattern=drain`).
+// node --test (`npm test -- --test-name-pattern=drain`). HEDDLE_TEST_SEED=random, or a number, draws other values for
+// the properties.
 
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { listFiles, root } from "./workspace.mjs";
 
@@ -35,8 +36,11 @@ if (files.length === 0) {
   process.exit(named.length > 0 ? 1 : 0);
 }
 
+const seed = chooseSeed(process.env.HEDDLE_TEST_SEED ?? "1");
+// Some hundred processes load the same modules: the first to compile one does it for all.
+const compileCache = mkdtempSync(join(tmpdir(), "heddle-test-"));
 // Real servers share ports and cores: one file at a time. The rest wait for sockets more than they compute.
-const concurrency = real ? 1 : availableParallelism();
+const concurrency = real ? 1 : availableParallelism() + 1;
 // Of one file. A conformance suite has thousands of cases.
 const timeoutMs = real ? 600_000 : 120_000;
 const reporter = options.some((option) => option.startsWith("--test-reporter"))
@@ -46,14 +50,29 @@ const child = spawn(
   process.execPath,
   [
     "--test",
+    `--import=${new URL("test-seed.mjs", import.meta.url)}`,
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${timeoutMs}`,
     ...reporter,
     ...options,
     ...files,
   ],
-  { cwd: root, stdio: "inherit" },
+  {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, HEDDLE_TEST_SEED: String(seed), NODE_COMPILE_CACHE: compileCache },
+  },
 );
 child.on("exit", (code, signal) => {
   process.exitCode = signal ? 1 : (code ?? 1);
+  rmSync(compileCache, { recursive: true, force: true });
+  if (process.exitCode !== 0) console.log(`properties drew from seed ${seed}: HEDDLE_TEST_SEED=${seed}`);
 });
+
+/** 32 bits, as fast-check wants it. */
+function chooseSeed(wanted) {
+  if (wanted === "random") return Math.floor(Math.random() * 2 ** 32) | 0;
+  if (/^-?\d{1,10}$/.test(wanted)) return Number(wanted) | 0;
+  console.error(`HEDDLE_TEST_SEED is "${wanted}"; it is a whole number, or random`);
+  process.exit(2);
+}
