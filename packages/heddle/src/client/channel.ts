@@ -30,6 +30,7 @@ import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
 import { ClientMetrics } from "./client-metrics.ts";
 import { configuredBalancer } from "./configured-balancer.ts";
+import type { ContractUsage, MethodUses } from "./contract-usage.ts";
 import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
 import { createHealthAsker } from "./ask-health.ts";
 import type { ClientParts } from "./layer.ts";
@@ -50,6 +51,8 @@ export interface ChannelOptions {
   readonly metrics?: Metrics | undefined;
   /** What the service config file of the mesh says of the target. */
   readonly fileConfig?: ServiceConfig | undefined;
+  /** Where it counts what is used of contracts. Default: it does not. */
+  readonly usage?: ContractUsage | undefined;
   /** Told in a sentence what somebody should know. Default: ignored. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -68,17 +71,20 @@ export class Channel {
   readonly #runtime: Runtime;
   readonly #warn: (message: string) => void;
   readonly #configs: ServiceConfigSlots;
+  readonly #usage: ContractUsage | undefined;
   /** The contracts of its stubs. */
   readonly #services = new Set<DescService>();
   readonly #observed: { dispose(nowMs: number): void } | undefined;
   #policies: MethodPolicies;
   #closed = false;
 
-  constructor({ target, resolver, runtime, options, metrics, fileConfig, onWarning }: ChannelOptions) {
+  constructor(given: ChannelOptions) {
+    const { target, resolver, runtime, options, metrics, fileConfig, usage, onWarning } = given;
     this.target = target;
     this.options = resolveClientOptions(options);
     this.#runtime = runtime;
     this.#warn = onWarning ?? (() => {});
+    this.#usage = usage;
     this.#configs = new ServiceConfigSlots({ code: this.options.serviceConfig, file: fileConfig });
     const config = this.#configs.inUse?.config;
     this.#policies = new MethodPolicies(this.options, config);
@@ -152,6 +158,11 @@ export class Channel {
   /** What holds for calls of the method. */
   policyOf(method: Method): MethodPolicy {
     return this.#policies.of(method);
+  }
+
+  /** Where its calls are counted; undefined: nowhere. */
+  usesOf(method: Method): MethodUses | undefined {
+    return this.#usage?.of(method);
   }
 
   /** The instances that are known, with the state of the connection to each. */

@@ -12,6 +12,7 @@ import { IDEMPOTENCY_KEY_FIELD, keyIn } from "../contract/idempotency-key.ts";
 import type { Method } from "../contract/method.ts";
 import { encodingNamed, type EncodingName } from "../wire/compression.ts";
 import type { Channel } from "./channel.ts";
+import type { CallSample, MethodUses } from "./contract-usage.ts";
 import type { MethodPolicy } from "./method-policy.ts";
 import { RequestSlab } from "./request-slab.ts";
 import { type MessageSource, StreamingCall } from "./streaming-call.ts";
@@ -26,13 +27,17 @@ export interface InvokeOptions {
 
 const NO_METADATA: Fields = [];
 
-/** Starts a unary call. Throws for a request that cannot be sent; otherwise the caller hears exactly once. */
+/**
+ * Starts a unary call. Throws for a request that cannot be sent; otherwise the caller hears exactly once. `uses`: where calls
+ * of the method are counted, if they are.
+ */
 export function invokeUnary(
   channel: Channel,
   method: Method,
   request: Message | MessageInitShape<DescMessage>,
   options: InvokeOptions | undefined,
   caller: UnaryCaller,
+  uses: MethodUses | undefined = channel.usesOf(method),
 ): void {
   const { messageEncoding } = channel;
   const policy = channel.policyOf(method);
@@ -49,8 +54,26 @@ export function invokeUnary(
     requestFlag: 0,
   };
   encodeRequest(init, request);
+  let hearer = caller;
+  if (uses?.count() === true) {
+    const sample = uses.sample();
+    sample.sent(init.request, init.requestStart, init.requestEnd);
+    hearer = watchedBy(sample, caller);
+  }
   if (messageEncoding !== undefined) compressRequest(init, messageEncoding, channel);
-  channel.start(new UnaryCall(init, caller));
+  channel.start(new UnaryCall(init, hearer));
+}
+
+/** The same caller, whose answer is looked at. */
+function watchedBy(sample: CallSample, { resolve, reject, answer }: UnaryCaller): UnaryCaller {
+  return {
+    resolve,
+    reject,
+    answer(call, response) {
+      sample.received(response);
+      return answer === undefined ? response : answer(call, response);
+    },
+  };
 }
 
 /** Starts a streaming call; read the answer from `messages()`. */
@@ -62,6 +85,7 @@ export function invokeStreaming(
 ): StreamingCall {
   const method = channel.methodOf(desc);
   const policy = channel.policyOf(method);
+  const uses = channel.usesOf(method);
   const call = new StreamingCall({
     method,
     policy,
@@ -73,6 +97,7 @@ export function invokeStreaming(
     sendEncoding: encodingNamed(channel.messageEncoding ?? "identity"),
     compressMinBytes: channel.options.compressMinBytes,
     maxSendBytes: policy.maxRequestBytes,
+    sample: uses?.count() === true ? uses.sample() : undefined,
   });
   channel.start(call);
   return call;

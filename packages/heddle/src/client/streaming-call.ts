@@ -16,6 +16,7 @@ import { toMessageError, toRequestError } from "../contract/message-error.ts";
 import type { Encoding } from "../wire/compression.ts";
 import { FLAG_COMPRESSED } from "../wire/envelope-reader.ts";
 import { ClientCall, type ClientCallInit } from "./call.ts";
+import type { CallSample } from "./contract-usage.ts";
 import { envelopeError, responseInvalid, undeclaredCompression } from "./response.ts";
 
 export type MessageSource = AsyncIterable<Message | MessageInitShape<DescMessage>>;
@@ -23,6 +24,8 @@ export type MessageSource = AsyncIterable<Message | MessageInitShape<DescMessage
 export interface StreamingCallInit extends ClientCallInit, OutgoingLimits {
   readonly input: MessageSource;
   readonly sendEncoding: Encoding | undefined;
+  /** Which notes what is used, if this call is one that is looked at. */
+  readonly sample?: CallSample | undefined;
 }
 
 export class StreamingCall extends ClientCall {
@@ -101,7 +104,7 @@ export class StreamingCall extends ClientCall {
   messages(): InboxMessages<Message> {
     return new InboxMessages(
       this.#inbox,
-      (message) => this.#open(message),
+      (message) => this.#read(message),
       () => {
         if (!this.#over) this.cancel("the caller left its loop over the answer");
       },
@@ -118,6 +121,12 @@ export class StreamingCall extends ClientCall {
         writer.flushSoon();
       },
     });
+  }
+
+  #read(message: InboxMessage): Message {
+    const opened = this.#open(message);
+    this.#init.sample?.received(opened);
+    return opened;
   }
 
   #open({ flag, bytes, start, end }: InboxMessage): Message {
@@ -177,6 +186,7 @@ export class StreamingCall extends ClientCall {
     } catch (error) {
       throw toRequestError(error, this.method.name);
     }
+    this.#init.sample?.sent(plain);
     return toOutgoing(plain, this.#init.sendEncoding, this.#init);
   }
 

@@ -43,12 +43,14 @@ export function createStub<Service extends DescService>(service: Service, channe
   for (const desc of service.methods) {
     if (desc.methodKind !== "unary") continue;
     const method = channel.methodOf(desc);
+    const uses = channel.usesOf(method);
     client[desc.localName] = (
       request: MessageInitShape<DescMessage>,
       options?: CallOptions,
     ): Promise<Message> =>
       new Promise<Message>((resolve, reject) => {
-        invokeUnary(channel, method, request, options, { resolve, reject, answer: answerFor(options) });
+        const caller = { resolve, reject, answer: answerFor(options) };
+        invokeUnary(channel, method, request, options, caller, uses);
       });
   }
   return client as Client<Service>;
