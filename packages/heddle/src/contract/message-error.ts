@@ -3,6 +3,7 @@
  */
 import type { Code } from "@connectrpc/connect";
 import { HeddleError, isHeddleError, reasonText } from "../call/errors.ts";
+import { oneLine } from "../call/one-line.ts";
 
 /**
  * A catalogue error stays what it is; anything else says that the message is not one of the method, with the
@@ -10,7 +11,8 @@ import { HeddleError, isHeddleError, reasonText } from "../call/errors.ts";
  */
 export function toMessageError(error: unknown, methodName: string, code?: Code): HeddleError {
   if (isHeddleError(error)) return error;
-  const params = { method: methodName, reason: reasonText(error) };
+  // It may hold what stood in the message.
+  const params = { method: methodName, reason: oneLine(reasonText(error)) };
   return new HeddleError("messageInvalid", params, { cause: error, ...(code === undefined ? {} : { code }) });
 }
 

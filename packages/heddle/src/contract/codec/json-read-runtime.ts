@@ -59,12 +59,18 @@ export function readStruct(json: unknown, reading: JsonReading, depth: number): 
   return json;
 }
 
-/** Counts the keys of what is read by others. `depth` is that of `json`, of which each value within is one deeper. */
+/**
+ * Counts the keys of what is read by others. `depth` is that of `json`, of which each value within is one deeper. Gives up at
+ * a number that was out of range when it was parsed.
+ */
 export function countKeys(json: unknown, reading: JsonReading, depth: number): void {
-  if (typeof json !== "object" || json === null) return;
+  if (typeof json !== "object" || json === null) {
+    if (json === Number.POSITIVE_INFINITY || json === Number.NEGATIVE_INFINITY) throw giveUp;
+    return;
+  }
   if (depth > MAX_DEPTH) throw giveUp;
   if (Array.isArray(json)) {
-    for (const item of json) if (typeof item === "object") countKeys(item, reading, depth + 1);
+    for (const item of json) if (typeof item !== "string") countKeys(item, reading, depth + 1);
     if (depth === MAX_DEPTH && json.length > 0) throw giveUp;
     return;
   }
@@ -73,7 +79,7 @@ export function countKeys(json: unknown, reading: JsonReading, depth: number): v
   if (depth === MAX_DEPTH && keys.length > 0) throw giveUp;
   for (const key of keys) {
     const value = (json as Record<string, unknown>)[key];
-    if (typeof value === "object") countKeys(value, reading, depth + 1);
+    if (typeof value !== "string") countKeys(value, reading, depth + 1);
   }
 }
 

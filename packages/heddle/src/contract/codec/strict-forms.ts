@@ -42,11 +42,13 @@ function ofMessage(desc: DescMessage, json: unknown, at: Place): unknown {
       return json;
     case "google.protobuf.Any":
       return ofAny(json, at);
-    case "google.protobuf.Timestamp":
-    case "google.protobuf.FieldMask":
     case "google.protobuf.Struct":
     case "google.protobuf.Value":
     case "google.protobuf.ListValue":
+      refuseInfinite(json, at);
+      return toNumbers(json);
+    case "google.protobuf.Timestamp":
+    case "google.protobuf.FieldMask":
       return toNumbers(json);
     default:
       return isObject(json) ? mapped(json, (key, value) => ofKey(desc, key, value, at)) : toNumbers(json);
@@ -70,7 +72,9 @@ const fieldsByKey = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
 function fieldsOf(desc: DescMessage): ReadonlyMap<string, DescField> {
   let fields = fieldsByKey.get(desc);
   if (fields === undefined) {
-    fields = new Map(desc.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
+    fields = new Map(
+      desc.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]),
+    );
     fieldsByKey.set(desc, fields);
   }
   return fields;
@@ -117,6 +121,14 @@ function ofAny(json: unknown, at: Place): unknown {
       return ofMessage(desc, value, inside);
     return ofKey(desc, key, value, inside);
   });
+}
+
+/** Of a number that is out of range JSON.parse makes one that JSON cannot write. */
+function refuseInfinite(json: unknown, at: Place): void {
+  if (json === Number.POSITIVE_INFINITY || json === Number.NEGATIVE_INFINITY)
+    throw invalid(at, String(json), "a number in range");
+  if (Array.isArray(json)) for (const item of json) refuseInfinite(item, at);
+  else if (isObject(json)) for (const value of Object.values(json)) refuseInfinite(value, at);
 }
 
 /** The same value without bigints. */

@@ -35,8 +35,13 @@ test("the same key in two objects is not", () => {
     '{"a":"\\",\\"a\\":1"}',
   ])
     assert.deepEqual(parseStrictJson(text), JSON.parse(text));
-  const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
-  assert.ok(Array.isArray(parseStrictJson(deep)));
+});
+
+test("depth costs no stack, and has an end", () => {
+  const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+  assert.ok(Array.isArray(parseStrictJson(nested(250))));
+  for (const depth of [252, 20_000])
+    assert.throws(() => parseStrictJson(nested(depth)), /nested more than 250 deep/);
 });
 
 test("what is no JSON is an error of JSON.parse, which says where", () => {

@@ -6,7 +6,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { countWrittenKeys, endOfString } from "./json-keys.ts";
 
-/** Throws an error that says where the text is no JSON, or which key is there twice. */
+/** Throws an error that says where the text is no JSON, which key is there twice, or that it is nested too deep. */
 export function parseStrictJson(text: string): JsonValue {
   const json = JSON.parse(text) as JsonValue;
   // Looking at each key costs more than parsing. That some are missing is seen by their number.
@@ -14,16 +14,25 @@ export function parseStrictJson(text: string): JsonValue {
   return json;
 }
 
+/** Level by level, so that depth costs no stack, and whoever goes through it after this has enough. */
 function countKeys(json: JsonValue): number {
   let count = 0;
-  const left: JsonValue[] = [json];
-  for (let value = left.pop(); value !== undefined; value = left.pop()) {
-    if (typeof value !== "object" || value === null) continue;
-    if (!Array.isArray(value)) count += Object.keys(value).length;
-    for (const inner of Object.values(value)) if (typeof inner === "object") left.push(inner);
+  let level: JsonValue[] = [json];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new Error(`it is nested more than ${MAX_DEPTH} deep`);
+    const next: JsonValue[] = [];
+    for (const value of level) {
+      if (typeof value !== "object" || value === null) continue;
+      if (!Array.isArray(value)) count += Object.keys(value).length;
+      for (const inner of Object.values(value)) if (typeof inner === "object") next.push(inner);
+    }
+    level = next;
   }
   return count;
 }
+
+/** Objects and arrays in one another: protobuf-es reads messages 100 deep, and each may stand in a list or a map. */
+const MAX_DEPTH = 250;
 
 /** Names the first. `text` is JSON already, so only its braces, commas and strings matter. */
 function refuseRepeatedKeys(text: string): void {

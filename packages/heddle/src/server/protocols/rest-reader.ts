@@ -9,9 +9,8 @@ import { toMessageError } from "../../contract/message-error.ts";
 import type { Method } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import type { Binding } from "../../contract/rest/binding.ts";
-import { rawBodyOf } from "../../contract/rest/http-body.ts";
-import { type BodyContent, readRequest } from "../../contract/rest/read-request.ts";
-import { parseStrictJson } from "../../contract/codec/strict-json.ts";
+import { type RawBody, rawBodyOf } from "../../contract/rest/http-body.ts";
+import { type JsonText, readRequest } from "../../contract/rest/read-request.ts";
 import { placeWantedTag } from "../../contract/rest/wanted-tag.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
@@ -53,9 +52,9 @@ export class RestReader implements RequestReader {
     if (call.ended || start === end) return;
     this.#body ??= new GrowingBody();
     const limit = call.parts.maxReceiveBytes;
-    const length = this.#body.length + end - start;
-    if (length > limit)
-      call.abort(messageTooLarge(Math.max(length, call.head.contentLength), limit, "received"));
+    // What is announced is not waited for.
+    const length = Math.max(this.#body.length + end - start, call.head.contentLength);
+    if (length > limit) call.abort(messageTooLarge(length, limit, "received"));
     else this.#body.push(bytes, start, end);
   }
 
@@ -87,7 +86,7 @@ function readConditions(
   placeWantedTag(binding, plan, { ifMatch, ifNoneMatch: joinedField(fields, "if-none-match") }, request);
 }
 
-function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): BodyContent {
+function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): JsonText | RawBody {
   const { contentType } = call.head;
   const plain = call.requestEncoding?.decompress(bytes, call.parts.maxReceiveBytes) ?? bytes;
   if (binding.body.kind === "none") throw new Error("it has no body");
@@ -99,7 +98,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Bod
       path: call.head.path,
       reason: otherType(contentType),
     });
-  return { kind: "json", json: parseStrictJson(STRICT_UTF8.decode(plain)) };
+  return { kind: "text", text: STRICT_UTF8.decode(plain) };
 }
 
 /** Whether its body, where it has one, is JSON. */
