@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRegistry, type DescField, type DescMessage, fromJsonString } from "@bufbuild/protobuf";
-import { DurationSchema, file_google_protobuf_any, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import {
+  DurationSchema,
+  file_google_protobuf_any,
+  file_google_protobuf_duration,
+} from "@bufbuild/protobuf/wkt";
 import { contractOf } from "../rest/contract-of.test.ts";
 import { readStrictJsonText } from "./json-text.ts";
 
@@ -19,6 +23,7 @@ const contract = contractOf({
       larges: "repeated int64",
       by_name: "map string uint64",
       time: "google.protobuf.Duration",
+      moment: "google.protobuf.Timestamp",
       any: "google.protobuf.Any",
       value: "google.protobuf.Value",
       struct: "google.protobuf.Struct",
@@ -64,7 +69,9 @@ test("64 bits are read from the digits that were written, not from a number that
 test("a large number elsewhere is the number that it was", () => {
   assert.equal(read('{"real":9007199254740993}')["real"], 9007199254740992);
   assert.equal(read('{"narrow":100000000000000000000}')["narrow"], 1e20);
-  assert.deepEqual(read('{"struct":{"a":[9007199254740993]},"large":1}')["struct"], { a: [9007199254740992] });
+  assert.deepEqual(read('{"struct":{"a":[9007199254740993]},"large":1}')["struct"], {
+    a: [9007199254740992],
+  });
   assert.deepEqual((read('{"value":90071992547409931,"large":"01"}')["value"] as Thing)["kind"], {
     case: "numberValue",
     value: 90071992547409931,
@@ -79,7 +86,11 @@ test("numbers in texts are decimal", () => {
   assert.equal(read('{"real":"-Infinity"}')["real"], Number.NEGATIVE_INFINITY);
   for (const text of ['"0x10"', '" 7"', '"7 "', '""', '"1_0"', '"+7"', '"٧"', '"0b1"']) {
     for (const name of ["small", "large", "huge", "real", "narrow", "wrapped"])
-      assert.throws(() => read(`{"${name}":${text}}`), new RegExp(`test\\.Thing\\.${name}`), `${name}: ${text}`);
+      assert.throws(
+        () => read(`{"${name}":${text}}`),
+        new RegExp(`test\\.Thing\\.${name}`),
+        `${name}: ${text}`,
+      );
   }
 });
 
@@ -89,11 +100,32 @@ test("a duration ends behind its s", () => {
     assert.throws(() => read(`{"time":"${text}"}`), /test\.Thing\.time|google\.protobuf\.Duration/, text);
 });
 
+test("a time is one that there is", () => {
+  for (const text of ["2024-02-29T23:59:59Z", "2000-02-29T00:00:00.5+01:00", "2026-12-31T00:00:00Z"])
+    assert.ok(read(`{"moment":"${text}"}`)["moment"], text);
+  const none = [
+    "2026-02-29T00:00:00Z",
+    "1900-02-29T00:00:00Z",
+    "2026-04-31T00:00:00Z",
+    "2026-01-01T24:00:00Z",
+  ];
+  for (const text of [...none, "2026-02-30T00:00:00Z"])
+    assert.throws(
+      () => read(`{"moment":"${text}"}`),
+      /test\.Thing\.moment.*should be a time that there is/,
+      text,
+    );
+  assert.throws(() => read('{"moment":"2026-01-01"}'), /Timestamp/);
+});
+
 test("an Any says what it holds, and somebody knows that", () => {
   const holds = (json: string) => (read(`{"any":${json}}`)["any"] as Thing)["typeUrl"];
   assert.equal(holds("{}"), "");
   assert.equal(holds('{"@type":"x/test.Thing","small":1}'), "type.googleapis.com/test.Thing");
-  assert.equal(holds('{"@type":"x/google.protobuf.Duration","value":"1s"}'), "type.googleapis.com/google.protobuf.Duration");
+  assert.equal(
+    holds('{"@type":"x/google.protobuf.Duration","value":"1s"}'),
+    "type.googleapis.com/google.protobuf.Duration",
+  );
   assert.throws(() => holds('{"@type":"x/test.Nobody"}'), /nobody here knows the type "x\/test\.Nobody"/);
   assert.throws(() => holds('{"small":1}'), /says in "@type" what it holds/);
   assert.throws(() => holds('{"@type":7}'), /says in "@type" what it holds/);

@@ -48,6 +48,8 @@ function ofMessage(desc: DescMessage, json: unknown, at: Place): unknown {
       refuseInfinite(json, at);
       return toNumbers(json);
     case "google.protobuf.Timestamp":
+      if (typeof json === "string" && !isRealTime(json)) throw invalid(at, json, "a time that there is");
+      return toNumbers(json);
     case "google.protobuf.FieldMask":
       return toNumbers(json);
     default:
@@ -123,6 +125,15 @@ function ofAny(json: unknown, at: Place): unknown {
   });
 }
 
+/** Of the 30th of February protobuf-es makes the 2nd of March, of 24 o'clock the next day. */
+function isRealTime(text: string): boolean {
+  const [, year = 0, month = 0, day = 0, hour = 0] = (DATE.exec(text) ?? []).map(Number);
+  if (month === 0) return true; // What has another form is not read at all.
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
+  return day <= days && hour <= 23;
+}
+
 /** Of a number that is out of range JSON.parse makes one that JSON cannot write. */
 function refuseInfinite(json: unknown, at: Place): void {
   if (json === Number.POSITIVE_INFINITY || json === Number.NEGATIVE_INFINITY)
@@ -163,6 +174,7 @@ const DIGITS = /^-?[0-9]+$/;
 const LARGE_INTEGER = /[0-9]{16}/;
 const FLOATING = /^(?:-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity)$/;
 const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/;
+const DATE = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2})/;
 const WELL_KNOWN = /^google\.protobuf\.(?:Any|Timestamp|Duration|FieldMask|Struct|Value|ListValue)$/;
 
 /** Of 64 bits with a sign. */

@@ -5,6 +5,7 @@
  */
 import {
   create,
+  createRegistry,
   type DescEnum,
   type DescField,
   type DescMessage,
@@ -19,6 +20,7 @@ import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import { nearest } from "../../call/nearest.ts";
 import { oneLine } from "../../call/one-line.ts";
 import { localFormOf } from "../codec/field-form.ts";
+import { toStrictForms } from "../codec/strict-forms.ts";
 
 export interface FieldText {
   /** The value as the message keeps it: of a repeated field, one item. Throws an error that says what was expected. */
@@ -169,7 +171,7 @@ function messageText(desc: DescMessage, unwrapped: boolean): FieldText | undefin
   return {
     read(text) {
       try {
-        return fromJson(desc, text);
+        return fromJson(desc, toStrictForms(desc, text, NO_TYPES) as string);
       } catch {
         throw unexpected(text, example);
       }
@@ -184,6 +186,9 @@ function unexpected(text: string, expected: string): Error {
 }
 
 const SHOWN_LENGTH = 100;
+
+/** None of these messages holds an `Any`. */
+const NO_TYPES = createRegistry();
 
 const STRING_FORMS: ReadonlyMap<string, string> = new Map([
   ["google.protobuf.Timestamp", "a time such as 2006-01-02T15:04:05Z"],
