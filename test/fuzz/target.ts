@@ -27,6 +27,7 @@ export const targetNames = [
   "texts",
   "http1",
   "rest",
+  "rest-server",
   "calls",
 ] as const;
 

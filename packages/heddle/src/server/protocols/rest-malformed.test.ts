@@ -7,61 +7,8 @@ import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { DescService } from "@bufbuild/protobuf";
 import { connectInMemory } from "../../connection/memory.ts";
-import { contractOf } from "../../contract/rest/contract-of.test.ts";
+import { oddContract } from "../../contract/rest/odd-contract.test.ts";
 import { createServer, type Server } from "../server.ts";
-
-const contract = contractOf({
-  package: "odd.v1",
-  enums: { State: { STATE_UNSPECIFIED: 0, OPEN: 1 } },
-  messages: {
-    Order: {
-      order_id: "string",
-      total: "int64",
-      count: "int32",
-      size: "uint64",
-      ratio: "float",
-      exact: "double",
-      on: "bool",
-      note: "bytes",
-      state: "State",
-      tags: "repeated string",
-      counts: "repeated int32",
-      labels: "map string string",
-      sizes: "map int32 string",
-      at: "google.protobuf.Timestamp",
-      wait: "google.protobuf.Duration",
-      mask: "google.protobuf.FieldMask",
-      any: "google.protobuf.Any",
-      extra: "google.protobuf.Struct",
-      value: "google.protobuf.Value",
-      wrapped: "google.protobuf.UInt32Value",
-      child: "Order",
-      children: "repeated Order",
-      a: "oneof one string",
-      b: "oneof one Order",
-    },
-  },
-  services: {
-    Orders: {
-      Create: {
-        in: "Order",
-        out: "Order",
-        http: { pattern: { case: "post", value: "/v1/orders" }, body: "*" },
-      },
-      Put: {
-        in: "Order",
-        out: "Order",
-        http: { pattern: { case: "put", value: "/v1/orders/{order_id}" }, body: "child" },
-      },
-      Get: { in: "Order", out: "Order", http: { pattern: { case: "get", value: "/v1/orders/{order_id}" } } },
-      File: {
-        in: "Order",
-        out: "Order",
-        http: { pattern: { case: "get", value: "/v1/{order_id=files/**}" } },
-      },
-    },
-  },
-});
 
 const ADDRESS = "rest-malformed";
 const MAX_BYTES = 100_000;
@@ -75,7 +22,9 @@ before(async () => {
     return {};
   };
   server = await createServer({
-    services: [{ service: contract.getService("odd.v1.Orders") as DescService, handler: handler as never }],
+    services: [
+      { service: oddContract.getService("odd.v1.Orders") as DescService, handler: handler as never },
+    ],
     listen: `memory:${ADDRESS}`,
     maxReceiveMessageBytes: MAX_BYTES,
     onHandlerError: (error) => faults.push(error),
