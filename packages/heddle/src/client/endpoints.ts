@@ -27,13 +27,7 @@ import { ConcurrencyLimits } from "./concurrency-limits.ts";
 import { Ejections } from "./ejections.ts";
 import { HealthWatches, type HealthWatchesOptions } from "./health-watch.ts";
 import { bestState, type ChannelStatus, describeSubchannel, type InstanceStatus } from "./status.ts";
-
-/** Somebody who needs an instance. */
-export interface Waiter {
-  readonly call: ClientCall;
-  onInstance(subchannel: Subchannel): void;
-  onNoInstance(error: HeddleError): void;
-}
+import { type Waiter, Waiters } from "./waiters.ts";
 
 export interface EndpointsOptions
   extends Omit<
@@ -79,11 +73,8 @@ export class Endpoints {
   #sole: Subchannel | undefined;
   /** Calls between two attempts. */
   readonly pausing = new Set<ClientCall>();
-  /** In the order of arrival, with the time at which each gives up. */
-  readonly #waiters = new Map<Waiter, number>();
+  readonly #waiters: Waiters;
   readonly #stop = new AbortController();
-  #waitTimer: Timer | undefined;
-  #waitTimerAtMs = Number.POSITIVE_INFINITY;
   #idleTimer: Timer | undefined;
   /** Connections have been given up, for nobody calls. */
   #resting = false;
@@ -97,6 +88,12 @@ export class Endpoints {
     this.ejections = new Ejections({ ...options, onChange: () => this.#updateReady() });
     this.limits = new ConcurrencyLimits(options.target.text, options.clock, this.#subchannels);
     this.health = new HealthWatches({ ...options, onChange: () => this.#updateReady() });
+    this.#waiters = new Waiters({
+      clock: options.clock,
+      timers: options.timers,
+      pick: (call, nowMs) => this.pick(call, nowMs),
+      whyNone: (call) => this.#whyNone(call.policy.waitForReadyMs),
+    });
     this.#subsetSeed = options.random.below(2 ** 32);
   }
 
@@ -209,16 +206,7 @@ export class Endpoints {
     const wasEngaged = this.limits.isEngaged;
     this.limits.attemptEnded(call, subchannel);
     // There is room for one more, of those that came for a place in vain.
-    if (wasEngaged && this.#waiters.size > 0) this.#serveWaiters();
-  }
-
-  #serveWaiters(): void {
-    for (const waiter of this.#waiters.keys()) {
-      const chosen = this.pick(waiter.call, this.#options.clock.now());
-      if (chosen === undefined) return;
-      this.#waiters.delete(waiter);
-      waiter.onInstance(chosen);
-    }
+    if (wasEngaged && this.#waiters.size > 0) this.#waiters.serveFirst();
   }
 
   /** Another balancer for the calls to come. What stands on the instances, such as calls in flight, stays with them. */
@@ -240,9 +228,7 @@ export class Endpoints {
     const { maxWaitMs } = this.limits;
     if (this.#isFull() && maxWaitMs === 0) return waiter.onNoInstance(this.limits.refusal());
     const waitMs = this.#isFull() ? maxWaitMs : waiter.call.policy.waitForReadyMs;
-    const giveUpAtMs = this.#options.clock.now() + waitMs;
-    this.#waiters.set(waiter, giveUpAtMs);
-    this.#armWaitTimer(giveUpAtMs);
+    this.#waiters.add(waiter, this.#options.clock.now() + waitMs);
   }
 
   /** There are instances, but all have as many calls as they may. */
@@ -251,13 +237,12 @@ export class Endpoints {
   }
 
   withdraw(waiter: Waiter): void {
-    this.#waiters.delete(waiter);
+    this.#waiters.remove(waiter);
   }
 
   /** Ends the watch and closes every way: at once, or when its calls have ended. */
   close(mode: "drain" | "now"): void {
     this.#stop.abort();
-    this.#waitTimer?.cancel();
     this.#idleTimer?.cancel();
     this.ejections.close();
     for (const subchannel of this.#subchannels.values()) {
@@ -268,7 +253,7 @@ export class Endpoints {
     this.#sole = undefined;
     this.#options.balancer.update([]);
     const closed = () => new HeddleError("closed", { what: `the client of ${this.#options.target.text}` });
-    for (const waiter of this.#takeWaiters()) waiter.onNoInstance(closed());
+    this.#waiters.close(closed);
     // A server may have asked for a wait of any length; there is nothing left to wait for.
     for (const call of this.pausing) call.abort(closed());
   }
@@ -408,12 +393,12 @@ export class Endpoints {
     subchannel.shutdown();
   }
 
-  /** Gets calls if there are enough such as it. */
   #onSilence(subchannel: Subchannel, session: Session): void {
     this.#updateReady();
     if (session.silent === true && this.hasReadyBesides([subchannel])) session.releaseCalls?.();
   }
 
+  /** Gets calls if there are enough such as it. */
   #isAvailable(subchannel: Subchannel): boolean {
     return !subchannel.unhealthy && !subchannel.silent && !this.ejections.isOut(subchannel);
   }
@@ -431,42 +416,7 @@ export class Endpoints {
     this.#sole = available.length === 1 && !this.#options.asksAlways ? available[0] : undefined;
     this.#options.balancer.update(available, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;
-    for (const waiter of this.#takeWaiters()) {
-      const chosen = this.pick(waiter.call, this.#options.clock.now());
-      if (chosen === undefined) this.wait(waiter);
-      else waiter.onInstance(chosen);
-    }
-  }
-
-  #takeWaiters(): Waiter[] {
-    const waiters = [...this.#waiters.keys()];
-    this.#waiters.clear();
-    return waiters;
-  }
-
-  /** For the first to give up. Methods differ in how long they wait, so that need not be the first that came. */
-  #armWaitTimer(atMs: number): void {
-    if (atMs >= this.#waitTimerAtMs) return;
-    const { clock, timers } = this.#options;
-    this.#waitTimer?.cancel();
-    this.#waitTimerAtMs = atMs;
-    this.#waitTimer = timers.after(Math.max(1, atMs - clock.now()), () => this.#giveUp());
-  }
-
-  #giveUp(): void {
-    this.#waitTimer = undefined;
-    this.#waitTimerAtMs = Number.POSITIVE_INFINITY;
-    const now = this.#options.clock.now();
-    let nextAtMs = Number.POSITIVE_INFINITY;
-    for (const [waiter, giveUpAtMs] of this.#waiters) {
-      if (giveUpAtMs > now) {
-        nextAtMs = Math.min(nextAtMs, giveUpAtMs);
-        continue;
-      }
-      this.#waiters.delete(waiter);
-      waiter.onNoInstance(this.#whyNone(waiter.call.policy.waitForReadyMs));
-    }
-    if (nextAtMs < Number.POSITIVE_INFINITY) this.#armWaitTimer(nextAtMs);
+    this.#waiters.serveAll((waiter) => this.wait(waiter));
   }
 
   #whyNone(waitForReadyMs: number): HeddleError {

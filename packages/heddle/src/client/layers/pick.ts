@@ -1,8 +1,8 @@
 import { HeddleError } from "../../call/errors.ts";
 import type { Subchannel } from "../../connection/subchannel.ts";
 import type { ClientCall, Holder } from "../call.ts";
-import type { Waiter } from "../endpoints.ts";
 import type { ClientLayer } from "../layer.ts";
+import type { Waiter } from "../waiters.ts";
 
 /** Chooses the instance of the attempt, and waits a while for one when none can be reached. */
 export const pick: ClientLayer = {
