@@ -4,9 +4,11 @@
  * Source: https://spec.openapis.org/oas/v3.1.1.html
  */
 import type { DescService, JsonObject } from "@bufbuild/protobuf";
+import { createAnswerPlans } from "../rest/answer-plan.ts";
 import type { Binding } from "../rest/binding.ts";
 import { createComments } from "./comments.ts";
-import { openApiPath } from "./openapi-path.ts";
+import { LINK_SCHEMA, LINKS_SCHEMA, type OperationName } from "./planned-answers.ts";
+import { type OpenApiPath, openApiPath } from "./openapi-path.ts";
 import { operationOf, PROBLEM_RESPONSE, PROBLEM_SCHEMA } from "./operations.ts";
 import { INPUT, OUTPUT, TEXT } from "./json-forms.ts";
 import type { Schema } from "./rule-keywords.ts";
@@ -37,29 +39,27 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
   const schemas = new Schemas(comments, OUTPUT);
   const sent = new Schemas(comments, INPUT);
   const texts = new Schemas(comments, TEXT);
-  const idOf = operationIds(services);
-  /** By shape. */
-  const paths = new Map<string, { readonly text: string; readonly names: string[]; readonly item: Schema }>();
-  for (const binding of bindings) {
-    const httpMethod = methodOf(binding);
-    if (httpMethod === undefined) continue;
-    const path = openApiPath(binding);
-    let known = paths.get(path.shape);
-    if (known === undefined) {
-      known = { text: path.text, names: path.parameters.map(({ name }) => name), item: {} };
-      paths.set(path.shape, known);
-    }
-    const operationId = idOf(binding);
-    known.item[httpMethod] ??= operationOf(binding, {
+  const plans = createAnswerPlans(bindings);
+  const operations = placesOf(bindings, operationIds(services));
+  const nameOf = (binding: Binding) => operations.get(binding)?.name;
+  /** By text, which is one for all paths of one shape. */
+  const paths = new Map<string, Schema>();
+  for (const [binding, { httpMethod, path, text, names, name }] of operations) {
+    const item = paths.get(text) ?? {};
+    paths.set(text, item);
+    item[httpMethod] ??= operationOf(binding, {
       schemas,
       sent,
       texts,
       comments,
-      operationId,
+      operationId: name.operationId,
       path,
-      pathNames: known.names,
+      pathNames: names,
+      plan: plans.get(binding),
+      nameOf,
     });
   }
+  const hasLinks = [...plans.values()].some(({ hal }) => hal);
   const { security = {}, servers = [] } = info;
   const schemes = Object.keys(security);
   return {
@@ -71,16 +71,51 @@ export function createOpenApi(bindings: readonly Binding[], info: OpenApiInfo = 
       const description = comments.of(typeName);
       return { name: typeName, ...(description === undefined ? {} : { description }) };
     }),
-    paths: Object.fromEntries([...paths.values()].map(({ text, item }) => [text, item])),
+    paths: Object.fromEntries(paths),
     components: {
       schemas: {
         ...Object.fromEntries([...schemas.components, ...texts.components, ...sent.components]),
         Problem: structuredClone(PROBLEM_SCHEMA),
+        ...(hasLinks ? structuredClone({ Links: LINKS_SCHEMA, Link: LINK_SCHEMA }) : {}),
       },
       responses: { Problem: structuredClone(PROBLEM_RESPONSE) },
       ...(schemes.length === 0 ? {} : { securitySchemes: security }),
     },
   };
+}
+
+interface Place {
+  readonly httpMethod: string;
+  readonly path: OpenApiPath;
+  /** Of the first path of this shape. */
+  readonly text: string;
+  readonly names: readonly string[];
+  readonly name: OperationName;
+}
+
+/** Of those that OpenAPI has words for, in their order. */
+function placesOf(
+  bindings: readonly Binding[],
+  idOf: (binding: Binding) => string,
+): ReadonlyMap<Binding, Place> {
+  const shapes = new Map<string, { readonly text: string; readonly names: readonly string[] }>();
+  const places = new Map<Binding, Place>();
+  for (const binding of bindings) {
+    const httpMethod = methodOf(binding);
+    if (httpMethod === undefined) continue;
+    const path = openApiPath(binding);
+    const first = shapes.get(path.shape) ?? {
+      text: path.text,
+      names: path.parameters.map(({ name }) => name),
+    };
+    shapes.set(path.shape, first);
+    const whole = path.parameters.flatMap(({ variable, isWhole }, i) =>
+      variable === undefined || !isWhole ? [] : [[variable.name, first.names[i] as string] as const],
+    );
+    const name = { operationId: idOf(binding), pathNames: new Map(whole) };
+    places.set(binding, { httpMethod, path, ...first, name });
+  }
+  return places;
 }
 
 function infoOf(

@@ -3,6 +3,7 @@
  * has the place that the binding gives it.
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import type { AnswerPlan } from "../rest/answer-plan.ts";
 import type { Binding } from "../rest/binding.ts";
 import { fieldTextOf } from "../rest/field-text.ts";
 import { rawBodyOf } from "../rest/http-body.ts";
@@ -11,6 +12,7 @@ import { isEntered } from "../rest/query-fields.ts";
 import type { Comments } from "./comments.ts";
 import { declaredResponses } from "./declared-responses.ts";
 import type { OpenApiPath, PathParameter } from "./openapi-path.ts";
+import { conditionParameters, type NameOf, plannedHeaders, plannedLinks } from "./planned-answers.ts";
 import { keywordsOf, type Schema } from "./rule-keywords.ts";
 import { reference, type Schemas } from "./schemas.ts";
 
@@ -27,13 +29,18 @@ export interface OperationParts {
   readonly path: OpenApiPath;
   /** Names of the path's parameters, in their order, where another binding of the same shape has named them. */
   readonly pathNames: readonly string[];
+  /** What its contract says of answers besides their body. */
+  readonly plan: AnswerPlan | undefined;
+  readonly nameOf: NameOf;
 }
 
 export function operationOf(binding: Binding, parts: OperationParts): Schema {
   const { method } = binding;
-  const { comments, operationId } = parts;
+  const { comments, operationId, plan } = parts;
   const comment = comments.of(`${method.parent.typeName}.${method.name}`);
-  const parameters = [...pathParameters(parts), ...queryParameters(binding, parts)];
+  const conditions = plan === undefined ? [] : conditionParameters(plan, isRead(binding));
+  const parameters = [...pathParameters(parts), ...queryParameters(binding, parts), ...conditions];
+  const isDeprecated = method.deprecated || method.parent.deprecated || plan?.always.includes("deprecation");
   const requestBody = bodyOf(binding, parts);
   return {
     operationId,
@@ -42,7 +49,7 @@ export function operationOf(binding: Binding, parts: OperationParts): Schema {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(requestBody === undefined ? {} : { requestBody }),
     responses: responsesOf(binding, parts),
-    ...(method.deprecated || method.parent.deprecated ? { deprecated: true } : {}),
+    ...(isDeprecated ? { deprecated: true } : {}),
   };
 }
 
@@ -157,19 +164,44 @@ function bodyOf(binding: Binding, { sent }: OperationParts): Schema | undefined 
 }
 
 const JSON_TYPE = "application/json";
+const HAL_TYPE = "application/hal+json";
 
 function responsesOf(binding: Binding, parts: OperationParts): Schema {
+  const { plan } = parts;
+  const problem = { $ref: "#/components/responses/Problem" };
+  const success = successOf(binding, parts);
+  const declared = declaredResponses(binding.method, parts.schemas);
+  if (plan === undefined) return { ...success, ...declared, default: problem };
+  const headers = plannedHeaders(plan);
+  const links = plannedLinks(binding, plan, parts.nameOf);
+  const told = Object.entries(success).map(([status, answer]) => {
+    const { headers: own = {}, ...rest } = answer as Schema;
+    const { location, ...others } = headers;
+    const all = { ...(own as Schema), ...others, ...(status === "201" && location ? { location } : {}) };
+    return [
+      status,
+      {
+        ...rest,
+        ...(Object.keys(all).length === 0 ? {} : { headers: structuredClone(all) }),
+        ...(Object.keys(links).length === 0 ? {} : { links: structuredClone(links) }),
+      },
+    ];
+  });
   return {
-    ...successOf(binding, parts),
-    ...declaredResponses(binding.method, parts.schemas),
-    default: { $ref: "#/components/responses/Problem" },
+    ...Object.fromEntries(told),
+    ...(isRead(binding) && plan.tag !== undefined ? { "304": { description: "The caller has it." } } : {}),
+    ...(plan.wanted === undefined ? {} : { "412": problem }),
+    ...declared,
+    default: problem,
   };
 }
 
-function successOf(
-  { method, httpMethod, responseBody, template }: Binding,
-  { schemas }: OperationParts,
-): Schema {
+function isRead({ httpMethod }: Binding): boolean {
+  return httpMethod === "GET" || httpMethod === "HEAD";
+}
+
+function successOf({ method, httpMethod, responseBody, template }: Binding, parts: OperationParts): Schema {
+  const { schemas, plan } = parts;
   const { output } = method;
   if (output.typeName === "google.protobuf.Empty" && responseBody === undefined)
     return { "204": { description: "Done." } };
@@ -186,8 +218,12 @@ function successOf(
       },
     };
   }
-  const content = { [JSON_TYPE]: { schema } };
-  if (httpMethod !== "POST" || template.verb !== undefined) return { "200": { description, content } };
+  const whole = responseBody === undefined ? output : (responseBody.message as DescMessage);
+  const withLinks = () => schemas.ofMessageWith(whole, "_links", reference("Links"));
+  const hal = plan?.hal === true ? { [HAL_TYPE]: { schema: withLinks() } } : {};
+  const content = { [JSON_TYPE]: { schema }, ...hal };
+  if (httpMethod !== "POST" || (template.verb !== undefined && plan?.location === undefined))
+    return { "200": { description, content } };
   const headers = {
     location: { description: "Where it is.", schema: { type: "string", format: "uri-reference" } },
   };

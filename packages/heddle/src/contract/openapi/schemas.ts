@@ -36,6 +36,12 @@ export class Schemas {
     return this.#object(desc, (field) => !left.has(field));
   }
 
+  /** A message with one more property, that no field of it is; in place. */
+  ofMessageWith(desc: DescMessage, name: string, schema: Schema): Schema {
+    const { properties, ...rest } = this.#object(desc, () => true);
+    return { ...rest, properties: { ...(properties as Schema), [name]: schema } };
+  }
+
   /** As it stands in an `Any`, with the name of its type beside its fields; in place. */
   ofAny(desc: DescMessage): Schema {
     const known = this.#forms.wellKnown(desc);
