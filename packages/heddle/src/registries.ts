@@ -101,6 +101,7 @@ export async function openMeshRegistry(
   return {
     resolver: client.resolver,
     registrar: client.registrar,
+    contracts: client.contracts,
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();
       await lastGood?.[Symbol.asyncDispose]();

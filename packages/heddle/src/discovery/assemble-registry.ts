@@ -1,4 +1,5 @@
 /** A registry's client from the parts that its adapter has written: the loops around them, and the way out. */
+import type { ContractLedger } from "./contract-ledger.ts";
 import { createWatchLoop } from "./follow/watch-loop.ts";
 import type { Holder } from "./holder.ts";
 import { createRegistrationLoop } from "./register/registration-loop.ts";
@@ -9,18 +10,21 @@ export interface RegistryParts {
   readonly source: Source;
   /** Absent where registering is somebody else's job. */
   readonly holder?: Holder;
+  /** Absent where there is no place for that. */
+  readonly contracts?: ContractLedger;
   /** Closes the adapter's connections. Called once everything is deregistered; must not throw. Default: there are none. */
   readonly close?: () => void | Promise<void>;
 }
 
 export function assembleRegistry(
   { runtime, onEvent, lastGood }: Pick<RegistryContext, "runtime" | "onEvent" | "lastGood">,
-  { source, holder, close }: RegistryParts,
+  { source, holder, contracts, close }: RegistryParts,
 ): RegistryClient {
   const registrar = holder && createRegistrationLoop(holder, { runtime, onEvent });
   return {
     resolver: createWatchLoop(source, { runtime, onEvent, lastGood }),
     registrar,
+    contracts,
     async [Symbol.asyncDispose]() {
       await registrar?.[Symbol.asyncDispose]();
       await close?.();

@@ -4,6 +4,7 @@
  */
 import type { Transport } from "@connectrpc/connect";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { ContractLedger } from "./contract-ledger.ts";
 import type { DiscoveryEvent } from "./discovery-event.ts";
 import type { LastGoodStore } from "./follow/last-good.ts";
 import type { Registrar } from "./registrar.ts";
@@ -14,6 +15,8 @@ export interface RegistryClient extends AsyncDisposable {
   readonly resolver: Resolver;
   /** Undefined where registering is somebody else's job, as in DNS. */
   readonly registrar?: Registrar | undefined;
+  /** Where it is said which contracts are answered and used; undefined where there is no place for that. */
+  readonly contracts?: ContractLedger | undefined;
   /** Deregisters what is registered, closes its connections. Takes a short while at most, and never throws. */
   [Symbol.asyncDispose](): Promise<void>;
 }

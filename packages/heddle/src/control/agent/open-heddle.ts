@@ -8,8 +8,10 @@ import { assembleRegistry } from "../../discovery/assemble-registry.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
 import type { OpenRegistry } from "../../discovery/registry-client.ts";
 import { readRegistryOptions, type RegistryUrl } from "../../discovery/registry-url.ts";
+import { ContractService } from "../../gen/heddle/contract/v1/contract_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { createHeddleHolder } from "./heddle-holder.ts";
+import { createHeddleLedger } from "./heddle-ledger.ts";
 import { createHeddleSource } from "./heddle-source.ts";
 
 export const openHeddle: OpenRegistry = (context) => {
@@ -22,6 +24,7 @@ export const openHeddle: OpenRegistry = (context) => {
   return assembleRegistry(context, {
     source: createHeddleSource(client),
     holder: createHeddleHolder({ client, incarnation, timers: runtime.timers }),
+    contracts: createHeddleLedger(createClient(ContractService, transport)),
     close: () => transport.close("now"),
   });
 };

@@ -17,8 +17,10 @@ export interface PlaneStore extends AsyncDisposable {
  * - `config`: the service config of a name, as JSON
  * - `drain`: the incarnation that is to drain, by id of the instance
  * - `instance`: who was registered, by id
+ * - `usage`: what a service used of a method on a day
+ * - `contract`: what instances answer, by its hash
  */
-export type StoredKind = "static" | "service" | "config" | "drain" | "instance";
+export type StoredKind = "static" | "service" | "config" | "drain" | "instance" | "usage" | "contract";
 
 export interface StoredEntry {
   readonly kind: StoredKind;

@@ -8,12 +8,16 @@ import { oneLine } from "../../call/one-line.ts";
 import { tell } from "../../call/tell.ts";
 import type { ClientTlsOptions, ServerTlsOptions } from "../../connection/tls.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
+import { ContractService } from "../../gen/heddle/contract/v1/contract_pb.ts";
 import { RegistryAdminService } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
 import { createAdminService } from "./admin-service.ts";
+import { openContractKeeper } from "./contract-keeper.ts";
+import { createContractService } from "./contract-service.ts";
+import { ContractStore } from "./contract-store.ts";
 import { createEtcdStore } from "./etcd-store.ts";
 import { startHealthChecker } from "./health-checker.ts";
 import { createPrometheusPage } from "./prometheus-sd.ts";
@@ -30,8 +34,8 @@ export interface ControlPlaneOptions
   /** `host:port`; port 0 lets the system choose. Default 127.0.0.1:4747: this machine only. */
   readonly listen?: string;
   /**
-   * Folder for what outlives the process: static instances, options and configs of services, and who was registered, so that a restart
-   * begins with them. For one control plane alone. Default: nothing is kept.
+   * Folder for what outlives the process: static instances, options and configs of services, what is used of which contract, and
+   * who was registered, so that a restart begins with them. For one control plane alone. Default: nothing is kept.
    */
   readonly data?: string;
   /**
@@ -105,6 +109,16 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       onWarning: warn,
     }),
   );
+  const contracts = new ContractStore();
+  // Where several share a store, each keeps what it was told in memory, and who asks asks all of them.
+  const contractKeeper = starting.use(
+    await openContractKeeper({
+      contracts,
+      store: data === undefined ? undefined : store,
+      timers,
+      onWarning: warn,
+    }),
+  );
   if (shared !== undefined)
     starting.use(shareInstances({ store: shared, registry, runtime, onWarning: warn }));
   keeper.follow();
@@ -114,6 +128,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     services: [
       implement(RegistryService, service.implementation),
       implement(RegistryAdminService, createAdminService({ registry, settings, configs, keeper })),
+      implement(
+        ContractService,
+        createContractService({ store: contracts, clock, onChange: contractKeeper.changed }),
+      ),
     ],
     pages: [createPrometheusPage(registry, runtime.clock)],
     listen,

@@ -76,7 +76,15 @@ function createStore(database: DatabaseSync, path: string): PlaneStore {
   };
 }
 
-const KINDS: ReadonlySet<string> = new Set<StoredKind>(["static", "service", "config", "drain", "instance"]);
+const KINDS: ReadonlySet<string> = new Set<StoredKind>([
+  "static",
+  "service",
+  "config",
+  "drain",
+  "instance",
+  "usage",
+  "contract",
+]);
 
 function storeFailed(path: string, cause: unknown): HeddleError {
   const reason = cause instanceof Error ? cause.message : reasonText(cause);
