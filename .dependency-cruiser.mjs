@@ -33,12 +33,20 @@ const mayImport = {
   ...each(products, upToSides),
   "control/index.ts": [...upToSides, ...products],
   "shutdown.ts": ["runtime"],
-  "mesh-options.ts": upToSides,
+  "mesh-contracts.ts": upToSides,
+  "mesh-options.ts": [...upToSides, "mesh-contracts.ts"],
   "mesh-server.ts": upToSides,
   "registries.ts": mesh,
   "mesh-registries.ts": [...mesh, "registries.ts"],
-  "mesh.ts": [...mesh, "mesh-options.ts", "mesh-registries.ts", "mesh-server.ts", "shutdown.ts"],
-  "index.ts": [...mesh, "mesh-options.ts", "mesh-server.ts", "mesh.ts", "registries.ts"],
+  "mesh.ts": [
+    ...mesh,
+    "mesh-contracts.ts",
+    "mesh-options.ts",
+    "mesh-registries.ts",
+    "mesh-server.ts",
+    "shutdown.ts",
+  ],
+  "index.ts": [...mesh, "mesh-contracts.ts", "mesh-options.ts", "mesh-server.ts", "mesh.ts", "registries.ts"],
   generate: [...upToSides, ...products],
 };
 

@@ -6,6 +6,7 @@ import type { Interceptor } from "@connectrpc/connect";
 import type { ClientOptions } from "./client/options.ts";
 import { HeddleError } from "./call/errors.ts";
 import type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
+import type { ContractUsageSettings } from "./mesh-contracts.ts";
 import type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instance-check.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
@@ -65,6 +66,12 @@ export interface MeshOptions {
    * `drainMs`. Default: 100 while somebody is connected; 5 000 with `kubernetes://`, where the nodes have to be told.
    */
   readonly drainGraceMs?: number;
+  /**
+   * Tells the control plane which contracts this process answers, and which methods and fields it uses of others' (names and
+   * counts, never values), so that `heddle contract check --live` knows whom a change would break: docs/guides/contracts.md.
+   * `false` for nothing of it. With Heddle's own registry only. Default true. Environment: `HEDDLE_CONTRACT_USAGE=off`.
+   */
+  readonly contractUsage?: boolean | ContractUsageSettings;
   /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
   readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */

@@ -6,6 +6,7 @@ import { HeddleError } from "./call/errors.ts";
 import { oneLine } from "./call/one-line.ts";
 import { fallbackOf, unionOf } from "./discovery/compose/compose-resolvers.ts";
 import { registrarOf } from "./discovery/compose/compose-registrars.ts";
+import type { ContractLedger } from "./discovery/contract-ledger.ts";
 import type { DiscoveryEvent } from "./discovery/discovery-event.ts";
 import type { Registrar } from "./discovery/registrar.ts";
 import type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
@@ -30,6 +31,7 @@ export class MeshRegistries implements AsyncDisposable {
   readonly #clients = new Set<RegistryClient>();
   readonly #incarnation: bigint;
   #main: { readonly resolver: Resolver; readonly registrar: Registrar | undefined } | undefined;
+  #ledgers: readonly ContractLedger[] = [];
   /** Of the one registry that is configured: a target of that scheme without an authority means it, too. */
   #mainScheme: string | undefined;
 
@@ -48,6 +50,11 @@ export class MeshRegistries implements AsyncDisposable {
   /** Where the mesh registers what it serves; undefined when there is no registry, or one that others write. */
   get registrar(): Registrar | undefined {
     return this.#main?.registrar;
+  }
+
+  /** Where the mesh says what it answers and uses: those of its registries that have a place for it. */
+  get ledgers(): readonly ContractLedger[] {
+    return this.#ledgers;
   }
 
   /** Whether there is a registry for names without an authority, such as `heddle:///orders`. */
@@ -81,6 +88,7 @@ export class MeshRegistries implements AsyncDisposable {
     if (urls.length === 0)
       throw new HeddleError("optionInvalid", { option: "registry", reason: "there is no URL in it" });
     const clients = await Promise.all(urls.map((url) => this.#open(url)));
+    this.#ledgers = clients.flatMap(({ contracts }) => contracts ?? []);
     const [only] = clients;
     if (clients.length === 1 && only !== undefined) {
       this.#main = { resolver: only.resolver, registrar: only.registrar };

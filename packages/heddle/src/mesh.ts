@@ -14,12 +14,15 @@ import type { ClientOptions } from "./client/options.ts";
 import { openServiceConfigFile, type ServiceConfigFile } from "./client/service-config-file.ts";
 import type { ChannelStatus } from "./client/status.ts";
 import { createStub } from "./client/stub.ts";
+import type { RestMode } from "./contract/compatibility/contract-text.ts";
+import { CONTRACT_HASH_KEY, servedContract } from "./discovery/contract-hash.ts";
 import { createEndpoint } from "./discovery/endpoint.ts";
 import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { resolveInstanceCheck } from "./discovery/instance-check.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
+import { MeshContracts } from "./mesh-contracts.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
@@ -78,6 +81,7 @@ class RunningMesh implements Mesh {
   readonly #identity: Identity;
   readonly #registries: MeshRegistries;
   readonly #resolvers: Resolvers;
+  readonly #contracts: MeshContracts;
   /** Channels with the mesh's own settings, by target: they are shared. */
   readonly #shared = new Map<string, Channel>();
   /** With the name that was asked for. */
@@ -95,6 +99,12 @@ class RunningMesh implements Mesh {
     this.#options = options;
     this.#identity = identity;
     this.#registries = registries;
+    this.#contracts = new MeshContracts({
+      ...identity,
+      ledgers: registries.ledgers,
+      runtime: options.runtime ?? systemRuntime,
+      settings: options.contractUsage ?? process.env["HEDDLE_CONTRACT_USAGE"] !== "off",
+    });
     this.#resolvers = createResolvers([
       createStaticResolver(),
       ...registries.resolvers,
@@ -164,11 +174,12 @@ class RunningMesh implements Mesh {
       ...serverOptions
     } = options;
     const registration = { check: check === undefined ? undefined : resolveInstanceCheck(check) };
+    const implementations = "service" in services ? [services] : services;
     const server = await createServer({
       ...serverOptions,
       reflection,
       openapi,
-      services: "service" in services ? [services] : services,
+      services: implementations,
       interceptors: this.#options.interceptors ?? [],
       runtime: this.#runtime,
       ...(listen === undefined ? {} : { listen }),
@@ -176,6 +187,11 @@ class RunningMesh implements Mesh {
     if (this.#unready !== undefined) server.health.ready(false, this.#unready);
     const { service, instance, zone, version } = this.#identity;
     const { registrar } = this.#registries;
+    const contract = servedContract(
+      implementations.map((one) => one.service),
+      restModeOf(serverOptions.rest),
+    );
+    this.#contracts.serves(contract);
     const registered = registrar?.register(
       createEndpoint({
         // A second server of the same mesh is an instance of its own.
@@ -186,7 +202,7 @@ class RunningMesh implements Mesh {
         protocols: SERVED_PROTOCOLS,
         tls: serverOptions.tls !== undefined,
         weight,
-        metadata: this.#options.metadata ?? {},
+        metadata: { [CONTRACT_HASH_KEY]: contract.hash, ...this.#options.metadata },
         ...(zone === undefined ? {} : { zone }),
         ...(version === undefined ? {} : { version }),
       }),
@@ -240,6 +256,7 @@ class RunningMesh implements Mesh {
     await Promise.all([...this.#servers].map((server) => server.close(options)));
     this.#serviceConfigs?.[Symbol.dispose]();
     for (const channel of this.#channels.keys()) channel.close();
+    await this.#contracts[Symbol.asyncDispose]();
     await this.#registries[Symbol.asyncDispose]();
   }
 
@@ -261,11 +278,14 @@ class RunningMesh implements Mesh {
     const known = isShared ? this.#shared.get(target.text) : undefined;
     if (known !== undefined) return known;
     const { zone } = this.#identity;
+    // Who finds nothing in the registry does not talk to it.
+    if (target.scheme === "heddle") this.#contracts.start();
     const channel = new Channel({
       target,
       resolver: this.#resolvers.find(target),
       runtime: this.#runtime,
       options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
+      usage: this.#contracts.usage,
       fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
       onWarning: (message) => this.#warn(message),
     });
@@ -277,6 +297,11 @@ class RunningMesh implements Mesh {
   #refuseWhenClosed(): void {
     if (this.#closing !== undefined) throw new HeddleError("closed", { what: "the mesh" });
   }
+}
+
+function restModeOf(rest: ServeOptions["rest"]): RestMode {
+  if (rest === false) return "off";
+  return rest?.conventions === true ? "conventions" : "annotations";
 }
 
 /** Every server answers all of them on its one port. */
