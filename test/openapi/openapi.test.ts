@@ -42,7 +42,7 @@ const book = { id: "b1", title: "Weaving", genre: 1, pages: 7, authors: ["Ada"] 
 
 const services: readonly Implementation[] = [
   implement(serviceNamed("LibraryService"), {
-    getBook: ({ bookId }: Json) => ({ ...book, id: bookId }),
+    getBook: ({ bookId }: Json) => ({ ...book, id: bookId, version: "3" }),
     listBooks: () => ({ books: [{ ...book, place: { case: "shelf", value: "a" } }], nextPageToken: "t" }),
     createBook: ({ book: given }: Json) => given,
     updateBook: ({ book: given }: Json) => given,
@@ -158,7 +158,7 @@ test("what the server answers fits the schemas, and errors fit that of a problem
       "POST",
       "/v1/books?requestId=6d9c6a9e-7d54-4a4e-8f5b-2f4d4a4a4a4a",
       { ...book, genre: "GENRE_SCIENCE" },
-      made["paths"]["/v1/books"].post.responses[200],
+      made["paths"]["/v1/books"].post.responses[201],
     ],
     [
       "POST",
@@ -175,7 +175,7 @@ test("what the server answers fits the schemas, and errors fit that of a problem
         : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
     const response = await fetch(`${url}${path}`, { method, ...init });
     const json: unknown = await response.json();
-    assert.equal(response.status, 200, JSON.stringify(json));
+    assert.ok(response.ok, JSON.stringify(json));
     const isValid = validatorOf(made, jsonOf(answer));
     assert.ok(isValid(json), `${path}: ${JSON.stringify(json)} ${JSON.stringify(isValid.errors)}`);
   }
@@ -186,6 +186,36 @@ test("what the server answers fits the schemas, and errors fit that of a problem
     assert.ok(response.status >= 400 && response.status < 500, path);
     assert.ok(isProblem(json), `${path}: ${JSON.stringify(json)} ${JSON.stringify(isProblem.errors)}`);
   }
+});
+
+test("what a contract says of its answers is told, and so", async (t) => {
+  const { url, document } = await start(t);
+  const made = await document();
+  const { get } = made["paths"]["/v1/books/{book_id}"];
+  const { headers, content, links } = get.responses[200];
+  const hal = { headers: { accept: "application/hal+json" } };
+  const response = await fetch(`${url}/v1/books/b7`, hal);
+  const json: unknown = await response.json();
+  const isValid = validatorOf(made, content["application/hal+json"].schema as Json);
+  assert.ok(isValid(json), JSON.stringify([json, isValid.errors]));
+  assert.deepEqual(Object.keys((json as Json)["_links"] as Json), ["self", "collection"]);
+  for (const name of Object.keys(headers as Json)) assert.ok(response.headers.has(name), name);
+  const etag = response.headers.get("etag") ?? "";
+  const again = { headers: { ...hal.headers, "if-none-match": etag } };
+  assert.equal((await fetch(`${url}/v1/books/b7`, again)).status, 304);
+  assert.ok(get.responses[304] !== undefined);
+  assert.deepEqual(
+    get.parameters.map(({ name, in: place }: Json) => `${place as string} ${name as string}`),
+    ["path book_id", "query name", "header if-none-match"],
+  );
+  assert.deepEqual(links.self, {
+    operationId: "LibraryService_GetBook",
+    parameters: { book_id: "$response.body#/id" },
+  });
+  assert.deepEqual(links.related.parameters, { "filter.author": "$response.body#/borrower" });
+  assert.deepEqual(made["paths"]["/v1/books"].get.responses[200].links.next.parameters, {
+    pageToken: "$response.body#/nextPageToken",
+  });
 });
 
 test("what the schema of a body refuses, the server refuses, and what it takes, the server takes", async (t) => {
@@ -248,7 +278,8 @@ test("what the schema of a body refuses, the server refuses, and what it takes, 
     assert.equal(isValid(body), isGood, `${text}: ${JSON.stringify(isValid.errors)}`);
     const headers = { "content-type": "application/json" };
     const { status } = await fetch(`${url}/v1/everything`, { method: "PUT", body: text, headers });
-    assert.equal(status, isGood ? 200 : 400, text);
+    const wanted = isGood ? 200 : "percent" in body ? 422 : 400;
+    assert.equal(status, wanted, text);
   }
 });
 

@@ -157,7 +157,7 @@ test("REST tells a broken rule as a problem, with the violations in it", async (
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ id: "A", lines: [{ quantity: 1 }, { quantity: 0 }], card: "4242" }),
   });
-  assert.equal(response.status, 400);
+  assert.equal(response.status, 422);
   const problem = (await response.json()) as {
     detail: string;
     code: string;

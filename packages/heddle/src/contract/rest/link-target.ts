@@ -108,8 +108,8 @@ function methodTarget(own: Binding, binding: Binding, fields: Readonly<Record<st
   const { template, variables } = binding;
   const inPath = new Set(variables.map(({ name }) => name));
   const pathSources = variables.map((variable) => pathSource(own, variable, fields[variable.name]));
-  const inQuery = Object.entries(fields).filter(([name]) => !inPath.has(name));
-  const querySources = inQuery.map(([name, from]) => {
+  const others = Object.entries(fields).filter(([name]) => !inPath.has(name));
+  const querySources = others.map(([name, from]) => {
     const field = queryField(binding, name);
     if (typeof field === "string") throw new Error(`fields: ${name} of ${binding.method.name}: ${field}`);
     return { ...sourceNamed(own, from), name: field.name };
@@ -123,14 +123,13 @@ function methodTarget(own: Binding, binding: Binding, fields: Readonly<Record<st
     fixed: false,
     method,
     href(answer, request) {
-      const values = textsOf(pathSources, answer, request);
-      const path = values && filled(() => fillTemplate(template, variables, (_, i) => values[i] ?? ""));
-      if (path === undefined) return undefined;
-      const pairs = querySources.flatMap(({ name, ...source }) => {
-        const value = textOf(source, answer, request);
-        return value === undefined ? [] : [`${name}=${encodeSegment(value)}`];
-      });
-      return pairs.length === 0 ? path : `${path}?${pairs.join("&")}`;
+      const inPath = textsOf(pathSources, answer, request);
+      const inQuery = textsOf(querySources, answer, request);
+      if (inPath === undefined || inQuery === undefined) return undefined;
+      const path = filled(() => fillTemplate(template, variables, (_, i) => inPath[i] ?? ""));
+      if (path === undefined || inQuery.length === 0) return path;
+      const pairs = inQuery.map((value, i) => `${querySources[i]?.name}=${encodeSegment(value)}`);
+      return `${path}?${pairs.join("&")}`;
     },
   };
 }
