@@ -33,6 +33,8 @@ export interface RequestReader {
   /** `bytes[start, end)`; the array stays as it is. Whoever has dealt with them calls `take`. */
   onData(bytes: Uint8Array, start: number, end: number): void;
   onEnd(): void;
+  /** Where what a reader inside gets is not what came: that it has dealt with so many bytes of what it got. */
+  returned?(bytes: number): void;
 }
 
 const NO_FIELDS: Fields = [];

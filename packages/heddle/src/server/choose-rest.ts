@@ -4,6 +4,8 @@
  */
 import { HeddleError } from "../call/errors.ts";
 import { findField } from "../call/metadata.ts";
+import { hasNoBody, streamsRequests } from "../contract/rest/binding.ts";
+import { isLinesType } from "../contract/rest/json-type.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerCall } from "./call.ts";
 import type { Choice } from "./choose-protocol.ts";
@@ -12,12 +14,13 @@ import type { ServerParts } from "./layer.ts";
 import { chooseType } from "./protocols/accept.ts";
 import { queryOf } from "./protocols/connect-request.ts";
 import { answerTypes, RestExchange } from "./protocols/rest.ts";
+import { LINES_TYPE_REASON, takesRaw } from "./protocols/rest-lines.ts";
 import { isJson, otherType, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 
 /** Undefined when no binding has the path, and the request speaks a protocol that has its own words for that. */
 export function chooseRest(
-  { head }: ServerCall,
+  { head, httpVersion }: ServerCall,
   parts: ServerParts,
   { router, plans }: RestRoutes,
   path: string,
@@ -49,13 +52,44 @@ export function chooseRest(
     const params = { contentType: accept ?? "", path, reason: `its answer is ${offered?.join(", or ")}` };
     return refusal(406, [], () => new HeddleError("contentType", params));
   }
+  if (streamsRequests(target.binding.method)) {
+    const fault = streamFault(target, head, httpVersion);
+    if (fault !== undefined) return fault;
+  }
   // Whoever sends a type with an empty body means no harm.
-  if (takesJson(target) && contentType !== "" && contentLength !== 0 && !isJson(contentType)) {
+  if (
+    takesJson(target) &&
+    !streamsRequests(target.binding.method) &&
+    contentType !== "" &&
+    contentLength !== 0 &&
+    !isJson(contentType)
+  ) {
     const params = { contentType, path, reason: otherType(contentType) };
     return refusal(415, ["accept", "application/json"], () => new HeddleError("contentType", params));
   }
   const protocol = new RestExchange(target, answerType);
   return { protocol, request: protocol.readRequest(head, parts) };
+}
+
+/** Why a stream of requests cannot come like this. */
+function streamFault(
+  { binding }: RestTarget,
+  { contentType, contentLength, path }: RequestHead,
+  httpVersion: ServerCall["httpVersion"],
+): HttpRefusal | undefined {
+  const isBidi = binding.method.methodKind === "bidi_streaming";
+  if (hasNoBody(binding) || (isBidi && httpVersion !== "2")) {
+    const reason = hasNoBody(binding)
+      ? `a stream of requests by ${binding.httpMethod} is a WebSocket`
+      : "a stream both ways is a WebSocket over HTTP/1.1, and lines over HTTP/2";
+    // HTTP/2 has no such field (RFC 9113 §8.2.2).
+    const fields = httpVersion === "2" ? [] : ["upgrade", "websocket"];
+    return refusal(426, fields, () => new HeddleError("contentType", { contentType, path, reason }));
+  }
+  if (takesRaw(binding) || contentType === "" || contentLength === 0 || isLinesType(contentType))
+    return undefined;
+  const params = { contentType, path, reason: LINES_TYPE_REASON };
+  return refusal(415, ["accept", "application/x-ndjson"], () => new HeddleError("contentType", params));
 }
 
 /** Connect's clients name its version; without that, JSON to a path that nobody answers is a page's or a person's. */

@@ -8,6 +8,7 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import type { HeddleError } from "../call/errors.ts";
+import type { InboxMessage } from "../connection/inbox.ts";
 import type { MessageForm, Method } from "../contract/method.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
@@ -41,6 +42,8 @@ export interface ServerProtocol {
   ): RequestReader;
   /** Where the body of the request is not the bytes of its envelopes: makes it so, before `reader`. */
   wrapReader?(call: ServerCall, reader: RequestReader): RequestReader;
+  /** One message of a stream of requests. Default: as its method's codec reads it. Throws a catalogue error. */
+  decodeMessage?(call: ServerCall, message: InboxMessage): Message;
   /** Writes the head of the answer, if it has not been written. Throws `metadataInvalid` before it writes anything. */
   writeHead(call: ServerCall): void;
   /** Writes one message of a streaming answer. Throws `messageTooLarge`, or what the encoder throws; nothing is written then. */

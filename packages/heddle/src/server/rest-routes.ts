@@ -2,7 +2,6 @@
  * Which methods of a server are called over plain HTTP as well, and how: those with an annotation `google.api.http`, and
  * if it is asked for all others by convention.
  */
-import type { DescMethod } from "@bufbuild/protobuf";
 import { type AnswerPlan, createAnswerPlans } from "../contract/rest/answer-plan.ts";
 import { type Binding, bindingsOf, createBindings } from "../contract/rest/binding.ts";
 import { ANY_METHOD, type BindingRouter, createBindingRouter } from "../contract/rest/binding-router.ts";
@@ -42,8 +41,7 @@ export function createRestRoutes(
   const bindings: Binding[] = [];
   for (const { service, handler } of implementations) {
     for (const desc of service.methods) {
-      // A stream of requests has no form in HTTP that every client can write: the other protocols carry it.
-      if (takesStream(desc) || handler(desc) === undefined) continue;
+      if (handler(desc) === undefined) continue;
       const annotated = bindingsOf(desc);
       if (annotated.length > 0) bindings.push(...annotated);
       else if (conventions) bindings.push(...createBindings(desc, standardRule(desc)));
@@ -54,8 +52,4 @@ export function createRestRoutes(
   const methods = [...new Set(["GET", "POST", ...ofBindings])].toSorted();
   const plans = createAnswerPlans(bindings);
   return { router: createBindingRouter(bindings), methods, emitZeroValues, unprocessable, plans };
-}
-
-function takesStream({ methodKind }: DescMethod): boolean {
-  return methodKind === "client_streaming" || methodKind === "bidi_streaming";
 }

@@ -39,7 +39,10 @@ export function startStream(
   const input =
     request ??
     new InboxMessages(openInbox(call, method, parts), (message) =>
-      mustKeepRules(call, decodeRequest(call, method, message)),
+      mustKeepRules(
+        call,
+        call.protocol?.decodeMessage?.(call, message) ?? decodeRequest(call, method, message),
+      ),
     );
   runInCall(call, () => run(call, parts, input)).then(
     (response) => finish(call, response, undefined),
@@ -56,7 +59,10 @@ function mustKeepRules(call: ServerCall, request: Message): Message {
 }
 
 function openInbox(call: ServerCall, method: Method, parts: ServerParts): Inbox {
-  const inbox = new Inbox({ maxMessageBytes: parts.maxReceiveBytes, take: (bytes) => call.take(bytes) });
+  const inbox = new Inbox({
+    maxMessageBytes: parts.maxReceiveBytes,
+    take: (bytes) => (call.reader?.returned === undefined ? call.take(bytes) : call.reader.returned(bytes)),
+  });
   call.inbox = inbox;
   const reader: RequestReader = {
     onData(bytes, start, end) {

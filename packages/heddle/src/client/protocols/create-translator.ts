@@ -13,11 +13,12 @@ import type { Begin, Translator } from "./translator.ts";
 /** gRPC-Web or REST where it is asked for, else Connect: `auto` comes here only over HTTP/1.1. */
 export function createTranslator(call: ClientCall, parts: ClientParts, begin: Begin): Translator {
   if (parts.protocol === "grpc-web") return new GrpcWebTranslator(call, parts, begin);
+  const { methodKind } = call.method.desc;
   if (parts.protocol === "rest")
-    return call.method.desc.methodKind === "unary"
+    return methodKind === "unary" || methodKind === "client_streaming"
       ? new RestUnaryTranslator(call, parts, begin)
       : new RestStreamTranslator(call, parts, begin);
-  return call.method.desc.methodKind === "unary"
+  return methodKind === "unary"
     ? new ConnectUnaryTranslator(call, parts, begin)
     : new ConnectStreamTranslator(call, parts, begin);
 }

@@ -6,8 +6,11 @@
  * caller waits, in Connect's words, its metadata and its trace.
  */
 import { formatConnectTimeout } from "../../call/connect-timeout.ts";
+import { HeddleError } from "../../call/errors.ts";
 import { findField } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
+import { streamsRequests } from "../../contract/rest/binding.ts";
+import { rawBodyOf } from "../../contract/rest/http-body.ts";
 import {
   answerFormHead,
   readRequestForm,
@@ -24,7 +27,7 @@ import { Translator } from "./translator.ts";
 export abstract class RestTranslator extends Translator {
   #session: Session | undefined;
   #leftMs = Number.POSITIVE_INFINITY;
-  /** The request, once it has been sent. */
+  /** The request, or the first message of a stream of them, once its head has been sent. */
   #form: RequestForm | undefined;
 
   /** What answers may be, the value of `accept`. */
@@ -41,9 +44,12 @@ export abstract class RestTranslator extends Translator {
     return this.#form as RequestForm;
   }
 
-  protected start(session: Session, _stream: SessionStream, leftMs: number): void {
+  protected start(session: Session, stream: SessionStream, leftMs: number): void {
     this.#session = session;
     this.#leftMs = leftMs;
+    const { opening } = this.method;
+    // A callee may speak first.
+    if (opening !== undefined) this.#open(stream, readRequestForm(this.method, opening, 0, opening.length));
   }
 
   override sendMessage(
@@ -55,6 +61,7 @@ export abstract class RestTranslator extends Translator {
   ): void {
     const session = this.#session as Session;
     const form = readRequestForm(this.method, bytes, start, end);
+    if (streamsRequests(this.method.desc)) return this.#sendOneOfMany(stream, form);
     this.#form = form;
     const { sendEncoding, compressMinBytes } = this.parts;
     const fields = this.#fields(form);
@@ -67,8 +74,35 @@ export abstract class RestTranslator extends Translator {
     if (body.length > 0) session.sendBody(stream, body, true);
   }
 
-  /** It goes with the message. */
-  override sendEnd(): void {}
+  /** A single request has ended with its message. */
+  override sendEnd(stream: SessionStream): void {
+    if (!streamsRequests(this.method.desc)) return;
+    const { call } = this;
+    if (this.#form === undefined) {
+      const reason = "its path depends on its messages, and there is none";
+      return call.abort(new HeddleError("requestInvalid", { method: call.method.name, reason }));
+    }
+    this.#session?.sendBody(stream, NOTHING, true);
+  }
+
+  #open(stream: SessionStream, form: RequestForm): void {
+    const fields = this.#fields(form);
+    const contentType = takesLines(form) ? "application/x-ndjson" : form.contentType;
+    if (contentType !== "") fields.push("content-type", contentType);
+    this.#form = form;
+    this.#session?.sendHead(stream, fields, false);
+  }
+
+  #sendOneOfMany(stream: SessionStream, form: RequestForm): void {
+    const { call } = this;
+    if (this.#form === undefined) this.#open(stream, form);
+    else if (!isSamePlace(this.#form, form)) {
+      const reason = "what stands in path and query must be the same in all messages of a stream";
+      return call.abort(new HeddleError("requestInvalid", { method: call.method.name, reason }));
+    }
+    const piece = takesLines(form) ? lineOf(form.body) : (form.body ?? NOTHING);
+    if (piece.length > 0) this.#session?.sendBody(stream, piece, false);
+  }
 
   /** Hands one message of the answer to the call, in the form that its codec reads; how many bytes that were. */
   protected pass(contentType: string, body: Uint8Array): number {
@@ -94,6 +128,27 @@ export abstract class RestTranslator extends Translator {
     return fields;
   }
 }
+
+function takesLines({ binding }: RequestForm): boolean {
+  const { body, method } = binding;
+  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) === undefined;
+}
+
+/** The field that is the body may not be there. */
+function lineOf(body: Uint8Array = NULL): Uint8Array {
+  const line = new Uint8Array(body.length + 1);
+  line.set(body);
+  line[body.length] = LINE_FEED;
+  return line;
+}
+
+function isSamePlace(one: RequestForm, other: RequestForm): boolean {
+  return one.binding === other.binding && one.path === other.path;
+}
+
+const NOTHING = new Uint8Array(0);
+const NULL = new TextEncoder().encode("null");
+const LINE_FEED = 0x0a;
 
 export function isSuccess({ status }: ResponseHead): boolean {
   return status >= 200 && status < 300;

@@ -12,6 +12,7 @@ import type { SessionStream } from "../../connection/session.ts";
 import { TranslatedCredit } from "../../connection/translated-credit.ts";
 import { toMessageError } from "../../contract/message-error.ts";
 import { fieldNamed } from "../../contract/rest/field-path.ts";
+import { isLinesType } from "../../contract/rest/json-type.ts";
 import { answersRaw, type RequestForm } from "../../contract/rest/rest-method.ts";
 import { EventReader } from "../../wire/event-reader.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
@@ -118,7 +119,7 @@ export class RestStreamTranslator extends RestTranslator {
       const events = new EventReader(maxReceiveBytes, (name, data) => this.#onEvent(name, data));
       return (bytes, start, end) => events.push(bytes, start, end);
     }
-    if (!LINES.test(contentType) && !(status === 204 || endStream)) return undefined;
+    if (!isLinesType(contentType) && !(status === 204 || endStream)) return undefined;
     const lines = new LineSplitter(maxReceiveBytes, (bytes, start, end) =>
       this.#onLine(bytes.subarray(start, end)),
     );
@@ -179,5 +180,4 @@ function parsed(text: string): unknown {
 const UTF8 = new TextEncoder();
 const TEXT = new TextDecoder();
 const ERROR_LINE = UTF8.encode('{"error":');
-const LINES = /^\s*application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|json-lines)\s*(?:$|;)/i;
 const EVENTS = /^\s*text\/event-stream\s*(?:$|;)/i;

@@ -72,7 +72,7 @@ export function createBinding(method: DescMethod, rule: BindingRule): Binding {
     const { httpMethod, path } = patternOf(rule);
     const template = parsePathTemplate(path);
     const body = bodyOf(method, rule.body);
-    if (body.kind !== "none" && NO_BODY.has(httpMethod))
+    if (rule.body !== "" && NO_BODY.has(httpMethod))
       throw new Error(`a ${httpMethod} has no body, but the rule says body: "${rule.body}"`);
     return {
       method,
@@ -85,6 +85,16 @@ export function createBinding(method: DescMethod, rule: BindingRule): Binding {
   } catch (error) {
     throw invalid(method, reasonText(error), error);
   }
+}
+
+/** A stream of requests: lines of a body, or the frames of a WebSocket. */
+export function streamsRequests({ methodKind }: DescMethod): boolean {
+  return methodKind === "client_streaming" || methodKind === "bidi_streaming";
+}
+
+/** Whether its method of HTTP has no body: a stream of requests needs a WebSocket then. */
+export function hasNoBody({ httpMethod }: Binding): boolean {
+  return NO_BODY.has(httpMethod);
 }
 
 const annotated = new WeakMap<DescMethod, readonly Binding[]>();
@@ -111,8 +121,10 @@ function patternOf({ pattern }: BindingRule): { readonly httpMethod: string; rea
 const TOKEN = /^[A-Za-z][A-Za-z-]{0,31}$/;
 const RESERVED: ReadonlySet<string> = new Set(["OPTIONS", "CONNECT", "TRACE"]);
 
-function bodyOf({ input }: DescMethod, body: string): BindingBody {
-  if (body === "") return { kind: "none" };
+function bodyOf(method: DescMethod, body: string): BindingBody {
+  const { input } = method;
+  // Messages that come one by one have no other place.
+  if (body === "") return { kind: streamsRequests(method) ? "all" : "none" };
   if (body === "*") return { kind: "all" };
   const field = fieldNamed(input, body);
   if (field === undefined) throw new Error(`body: ${input.typeName} has no field "${body}"`);

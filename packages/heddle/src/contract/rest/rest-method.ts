@@ -14,7 +14,7 @@ import type { ByteSink } from "../codec/byte-sink.ts";
 import { type Codec, codecOf } from "../codec/codec.ts";
 import { type Method, methodOf } from "../method.ts";
 import { registryOfServices } from "../registry-of-services.ts";
-import { type Binding, bindingsOf, createBindings } from "./binding.ts";
+import { type Binding, bindingsOf, createBindings, hasNoBody, streamsRequests } from "./binding.ts";
 import { rawBodyOf } from "./http-body.ts";
 import type { BodyContent } from "./read-request.ts";
 import { readResponse } from "./response-body.ts";
@@ -26,6 +26,8 @@ export interface RestMethod extends Method {
   readonly bindings: readonly Binding[];
   /** Knows the types that an `Any` may hold: those of the service's files. */
   readonly registry: Registry;
+  /** Where a stream of requests goes, as the input codec writes it, when that depends on none of them. */
+  readonly opening: Uint8Array | undefined;
 }
 
 export interface RestMethodOptions {
@@ -94,10 +96,11 @@ function createRestMethod(
   { conventions = false, basePath = "" }: RestMethodOptions,
 ): RestMethod {
   const annotated = bindingsOf(desc);
-  const bindings =
-    annotated.length === 0 && conventions ? createBindings(desc, standardRule(desc)) : annotated;
+  const all = annotated.length === 0 && conventions ? createBindings(desc, standardRule(desc)) : annotated;
+  const bindings = streamsRequests(desc) ? all.filter((binding) => !hasNoBody(binding)) : all;
   const registry = registryOfServices([desc.parent]);
   const plain = methodOf(desc);
+  const input = requestCodec(plain, bindings, registry, basePath);
   return {
     ...plain,
     idempotent:
@@ -106,9 +109,23 @@ function createRestMethod(
     form: "json",
     bindings,
     registry,
-    input: requestCodec(plain, bindings, registry, basePath),
+    opening: streamsRequests(desc) && bindings.every(isAlwaysThere) ? openingOf(input) : undefined,
+    input,
     output: answerCodec(desc.output, bindings, registry),
   };
+}
+
+/** Its path is the same for every message, and there is no query. */
+function isAlwaysThere({ variables, body, method }: Binding): boolean {
+  return variables.length === 0 && body.kind === "all" && rawBodyOf(method.input, undefined) === undefined;
+}
+
+function openingOf(input: Codec): Uint8Array | undefined {
+  try {
+    return input.encode({});
+  } catch {
+    return undefined;
+  }
 }
 
 /** Methods of HTTP of which repeating does no harm (RFC 9110 §9.2.2). */
@@ -133,7 +150,7 @@ function requestCodec(
 }
 
 const NO_RULE =
-  "it has no google.api.http rule, so plain HTTP does not have it; rest.conventions gives it one";
+  "it has no google.api.http rule that plain HTTP can carry; rest.conventions gives one to methods without any";
 
 function contentTypeOf(method: string, body: BodyContent): string {
   const contentType = body.kind === "raw" ? body.contentType : "application/json";

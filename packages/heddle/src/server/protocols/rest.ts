@@ -9,13 +9,15 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseConnectTimeout } from "../../call/connect-timeout.ts";
 import { HeddleError } from "../../call/errors.ts";
 import { type Fields, findField, toFields } from "../../call/metadata.ts";
+import type { InboxMessage } from "../../connection/inbox.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
 import type { Method } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import { compressedTag } from "../../contract/rest/entity-tag.ts";
+import { streamsRequests } from "../../contract/rest/binding.ts";
 import { rawBodyOf } from "../../contract/rest/http-body.ts";
 import { readRequest } from "../../contract/rest/read-request.ts";
-import { writeResponse } from "../../contract/rest/response-body.ts";
+import { writeResponseText } from "../../contract/rest/response-body.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
@@ -27,6 +29,7 @@ import { toProtocolRequest } from "./protocol-request.ts";
 import { judgeTag } from "./rest-etag.ts";
 import { type AnswerLink, missing, planHead, tagOf, tagOfBytes, withLinks } from "./rest-planned.ts";
 import { type Answer, problemAnswer, problemOf } from "./rest-problem.ts";
+import { decodeRestMessage, RestLines } from "./rest-lines.ts";
 import { RestReader, type RestTarget } from "./rest-reader.ts";
 import { type StreamForm, streamForms } from "./rest-stream.ts";
 
@@ -46,7 +49,7 @@ export class RestExchange implements ServerProtocol {
 
   readRequest({ fields }: RequestHead, parts: ServerParts): ProtocolRequest {
     const { method } = this.#target.binding;
-    return toProtocolRequest(
+    const request = toProtocolRequest(
       {
         path: `/${method.parent.typeName}/${method.name}`,
         form: "json",
@@ -58,6 +61,10 @@ export class RestExchange implements ServerProtocol {
       },
       parts,
     );
+    const { requestEncoding } = request;
+    if (requestEncoding === undefined || !streamsRequests(method)) return request;
+    const params = { encoding: requestEncoding.name, supported: "none for a stream" };
+    return { ...request, fault: () => new HeddleError("compressionUnsupported", params) };
   }
 
   readSingle(
@@ -66,6 +73,14 @@ export class RestExchange implements ServerProtocol {
     onRequest: (call: ServerCall, request: Message) => void,
   ): RequestReader {
     return new RestReader(call, method, this.#target, onRequest);
+  }
+
+  wrapReader(call: ServerCall, reader: RequestReader): RequestReader {
+    return new RestLines(call, this.#target, reader);
+  }
+
+  decodeMessage(call: ServerCall, message: InboxMessage): Message {
+    return decodeRestMessage(call, this.#target, message);
   }
 
   /** The first message of a stream of HttpBody says its type. */
@@ -80,7 +95,7 @@ export class RestExchange implements ServerProtocol {
       return call.sendBody(body.data);
     }
     if (this.#stream === undefined) return;
-    const { payload } = toOutgoing(this.#stream.message(JSON.stringify(body.json)), undefined, call.parts);
+    const { payload } = toOutgoing(this.#stream.message(body.text), undefined, call.parts);
     call.sendBody(payload);
   }
 
@@ -195,7 +210,7 @@ export class RestExchange implements ServerProtocol {
     const content = this.#write(call, message);
     if (content.kind === "raw")
       return { type: content.contentType || UNKNOWN_TYPE, plain: content.data, isRaw: true };
-    const plain = UTF8.encode(JSON.stringify(content.json));
+    const plain = UTF8.encode(content.text);
     return this.#isHal
       ? { type: HAL_TYPE, plain: withLinks(plain, links), isRaw: false }
       : { type: JSON_TYPE, plain, isRaw: false };
@@ -228,7 +243,7 @@ export class RestExchange implements ServerProtocol {
   #write(call: ServerCall, message: Message) {
     const { router, rest } = call.parts;
     const options = { registry: router.registry, alwaysEmitImplicit: rest?.emitZeroValues ?? false };
-    return writeResponse(this.#target.binding, message, options);
+    return writeResponseText(this.#target.binding, message, options);
   }
 }
 
@@ -247,7 +262,8 @@ interface Content {
 }
 
 function isStreamed({ binding }: RestTarget): boolean {
-  return binding.method.methodKind === "server_streaming";
+  const { methodKind } = binding.method;
+  return methodKind === "server_streaming" || methodKind === "bidi_streaming";
 }
 
 const EMPTY = "google.protobuf.Empty";
