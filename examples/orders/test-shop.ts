@@ -12,12 +12,15 @@ import { inventoryService, openInventory } from "./src/inventory-service.ts";
 import { notificationService, openNotifications } from "./src/notification-service.ts";
 import { openOrders, type OrderDependencies, orderService } from "./src/order-service.ts";
 import { openPayments, paymentService } from "./src/payment-service.ts";
+import { shopDocument, shopFront } from "./src/shop-front.ts";
 
 export interface TestShop extends AsyncDisposable {
   readonly folder: string;
   readonly inventory: Client<typeof InventoryService>;
   readonly payments: Client<typeof PaymentService>;
   readonly notifications: Client<typeof NotificationService>;
+  /** A further order instance for those who call by HTTP: the URL of what customers see. */
+  startFront(): Promise<string>;
   /** A client of a further order instance, whose own clients may be replaced. */
   startOrders(replaced?: Partial<OrderDependencies>): Promise<Client<typeof OrderService>>;
 }
@@ -62,6 +65,11 @@ export async function startTestShop(): Promise<TestShop> {
       const target = await serve(database, orderService({ database, ...clients, ...replaced }));
       // One attempt: these tests send again themselves.
       return mesh.client(OrderService, { target, maxAttempts: 1 });
+    },
+    async startFront() {
+      const services = shopFront({ database: stack.use(openOrders(folder)), ...clients });
+      const { address } = stack.use(await createServer({ services, openapi: await shopDocument() }));
+      return `http://${address}`;
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

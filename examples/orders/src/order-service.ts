@@ -46,13 +46,11 @@ export function orderService({
   }
 
   return implement(OrderService, {
-    async placeOrder(request, { responseHeader }) {
+    async placeOrder(request) {
       orders.begin(request);
       try {
         const totalCents = await place(request);
-        const order = orders.finish(request.orderId, OrderState.PLACED, totalCents);
-        responseHeader.set("location", `/v1/orders/${order.id}`);
-        return { order };
+        return { order: orders.finish(request.orderId, OrderState.PLACED, totalCents) };
       } catch (error) {
         switch (refusalOf(error)?.$typeName) {
           case "shop.v1.OutOfStock":
@@ -71,10 +69,11 @@ export function orderService({
       return { order };
     },
 
-    updateOrder: ({ orderId, note }) => {
-      const order = orders.note(orderId, note);
-      if (order === undefined) throw noOrder(orderId);
-      return { order };
+    updateOrder: ({ orderId, note, etag }) => {
+      const order = orders.note(orderId, note, etag);
+      if (order !== undefined) return { order };
+      if (orders.get(orderId) === undefined) throw noOrder(orderId);
+      throw new ConnectError(`order ${orderId} has changed`, Code.Aborted);
     },
 
     listOrders: ({ pageSize, pageToken, state }) => {
@@ -117,7 +116,8 @@ function openTable({ sql }: Database) {
      WHERE id = :id RETURNING *`,
   );
   const setNote = sql.prepare(
-    "UPDATE orders SET revision = revision + (note <> :note), note = :note WHERE id = :id RETURNING *",
+    `UPDATE orders SET revision = revision + (note <> :note), note = :note
+     WHERE id = :id AND :etag IN ('', CAST(revision AS TEXT)) RETURNING *`,
   );
   const select = sql.prepare("SELECT * FROM orders WHERE id = ?");
   const selectAll = sql.prepare("SELECT * FROM orders ORDER BY id");
@@ -136,7 +136,8 @@ function openTable({ sql }: Database) {
     finish: (id: string, state: OrderState, total = 0n) =>
       toOrder(finish.get({ id, state, total }) as unknown as OrderRow),
     get: (id: string) => orNone(select.get(id)),
-    note: (id: string, note: string) => orNone(setNote.get({ id, note })),
+    /** An order that has another tag is left alone. */
+    note: (id: string, note: string, etag: string) => orNone(setNote.get({ id, note, etag })),
     /** So many of those behind an id; 0 is any state. */
     after: (id: string, state: OrderState, count: number) =>
       (selectAfter.all({ id, state, count }) as unknown as OrderRow[]).map(toOrder),

@@ -2,15 +2,11 @@
  * Stock as customers see it. It stands beside orders, so that a shop has one address for everything that its customers
  * ask for; what there is, inventory knows.
  */
-import { type Client, Code, ConnectError, implement, type Implementation } from "heddle";
-import type { InventoryService } from "./gen/shop/v1/inventory_pb.ts";
+import { Code, ConnectError, implement, type Implementation } from "heddle";
 import { StockService } from "./gen/shop/v1/stock_pb.ts";
+import type { OrderDependencies } from "./order-service.ts";
 
-export interface StockDependencies {
-  readonly inventory: Client<typeof InventoryService>;
-}
-
-export function stockService({ inventory }: StockDependencies): Implementation {
+export function stockService({ inventory }: Pick<OrderDependencies, "inventory">): Implementation {
   return implement(StockService, {
     async getStockLevel({ sku }) {
       const { levels } = await inventory.getStock({});

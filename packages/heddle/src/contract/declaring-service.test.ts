@@ -20,13 +20,14 @@ import {
   type FileDescriptorProto,
   MethodOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { http } from "../gen/google/api/annotations_pb.ts";
 import { HttpRuleSchema } from "../gen/google/api/http_pb.ts";
 import { Code as DeclaredCode } from "../gen/google/rpc/code_pb.ts";
 import { error, MethodErrorSchema } from "../gen/heddle/options/v1/errors_pb.ts";
-import { isHeddleError } from "../call/errors.ts";
-import { declaredErrorsOf } from "./declared-errors.ts";
+import { HeddleError, isHeddleError } from "../call/errors.ts";
+import { declaredErrorsOf, declaredStatus } from "./declared-errors.ts";
+import { httpStatusOfError } from "./rest/http-status.ts";
 
 /** As generated code would have them. */
 export type SoldOut = Message<"heddle.declaring.SoldOut"> & { sku: string; left: number };
@@ -137,6 +138,42 @@ test("a message within another may be a detail", () => {
   assert.equal(declaredErrorsOf(Shop.method.buy)[0]?.detail?.typeName, "heddle.elsewhere.Declined.Why");
 });
 
+test("over REST an error has the status of its code, or the one that the contract gives it", () => {
+  const { Shop } = shopOf([
+    { ...soldOut, httpStatus: 409 },
+    declined,
+    { code: DeclaredCode.INVALID_ARGUMENT, httpStatus: 422 },
+  ]);
+  const { buy, ask } = Shop.method;
+  assert.deepEqual(
+    declaredErrorsOf(buy).map(({ httpStatus }) => httpStatus),
+    [409, 403, 422],
+  );
+  const thrown = (code: Code, ...types: string[]) => {
+    const error = new ConnectError("", code);
+    error.details = types.map((type) => ({ type, value: new Uint8Array() }));
+    return error;
+  };
+  for (const [error, status] of [
+    [thrown(Code.FailedPrecondition, "google.rpc.RetryInfo", "heddle.declaring.SoldOut"), 409],
+    [thrown(Code.FailedPrecondition), undefined],
+    [thrown(Code.Aborted, "heddle.declaring.SoldOut"), undefined],
+    [thrown(Code.InvalidArgument), 422],
+    [thrown(Code.InvalidArgument, "google.rpc.BadRequest"), 422],
+    [new HeddleError("requestBreaksRules"), undefined],
+  ] as const)
+    assert.equal(declaredStatus(buy, error), status, error.message);
+  assert.equal(declaredStatus(ask, thrown(Code.InvalidArgument)), undefined);
+  assert.equal(
+    httpStatusOfError(thrown(Code.FailedPrecondition), { declared: 409, isConditional: true }),
+    409,
+  );
+  assert.equal(
+    httpStatusOfError(thrown(Code.FailedPrecondition), { declared: 400, isConditional: true }),
+    412,
+  );
+});
+
 const misuses: readonly (readonly [what: string, errors: Errors, says: RegExp])[] = [
   ["no code", [{ detail: soldOut.detail }], /heddle\.declaring\.SoldOut has no code, or OK/],
   ["code OK, no detail", [{ code: DeclaredCode.OK }], /an error without a detail has no code, or OK/],
@@ -157,6 +194,7 @@ const misuses: readonly (readonly [what: string, errors: Errors, says: RegExp])[
     [{ ...soldOut, detail: "heddle.declaring.Shop" }],
     /no message heddle\.declaring\.Shop/,
   ],
+  ["a status of no error", [{ ...soldOut, httpStatus: 200 }], /SoldOut has HTTP status 200, which is none/],
   ["one detail twice", [soldOut, { ...soldOut, code: DeclaredCode.ABORTED }], /SoldOut is declared twice/],
 ];
 

@@ -3,7 +3,6 @@
  * `details`, and exclude nothing else: another cause may have the same status.
  */
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
-import { httpStatusOf } from "../../call/connect-code.ts";
 import { statusName } from "../../call/status.ts";
 import { type DeclaredError, declaredErrorsOf } from "../declared-errors.ts";
 import { PROBLEM_TYPE } from "../rest/problem.ts";
@@ -12,7 +11,7 @@ import { reference, type Schemas } from "./schemas.ts";
 
 /** Throws `errorsInvalid`. */
 export function declaredResponses(method: DescMethod, schemas: Schemas): Schema {
-  const byStatus = Map.groupBy(declaredErrorsOf(method), ({ code }) => httpStatusOf(code));
+  const byStatus = Map.groupBy(declaredErrorsOf(method), ({ httpStatus }) => httpStatus);
   const responses = [...byStatus].map(([status, errors]) => [status, responseOf(errors, schemas)] as const);
   return Object.fromEntries(responses.toSorted(([one], [other]) => one - other));
 }

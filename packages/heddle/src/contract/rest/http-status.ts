@@ -12,6 +12,8 @@ import { isHeddleError } from "../../call/errors.ts";
 
 /** What an error's status depends on besides its code. */
 export interface RequestFacts {
+  /** What the contract says of this error. */
+  readonly declared?: number | undefined;
   /** It has an If-Match, or another precondition that its handler may have found not to hold. Default false. */
   readonly isConditional?: boolean;
   /** Codes by which its handler says that such a precondition does not hold, besides FAILED_PRECONDITION. Default none. */
@@ -24,10 +26,11 @@ export interface RequestFacts {
 
 export function httpStatusOfError(
   error: ConnectError,
-  { isConditional, refuting, isUnprocessable, wasRead }: RequestFacts = {},
+  { declared, isConditional, refuting, isUnprocessable, wasRead }: RequestFacts = {},
 ): number {
   const own = isHeddleError(error) && !wasRead ? STATUS_OF_FAULT.get(error.reason) : undefined;
   if (own !== undefined) return own;
+  if (declared !== undefined && declared !== httpStatusOf(error.code)) return declared;
   if (isConditional && error.code === Code.FailedPrecondition) return 412;
   if (refuting?.includes(error.code)) return 412;
   if (isUnprocessable && tellsValues(error)) return 422;
@@ -108,6 +111,7 @@ const CODE_OF_STATUS: ReadonlyMap<number, Code> = new Map([
 const PHRASES: ReadonlyMap<number, string> = new Map([
   [400, "Bad Request"],
   [401, "Unauthorized"],
+  [402, "Payment Required"],
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],

@@ -3,6 +3,7 @@
  */
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Fields, findField } from "../../call/metadata.ts";
+import { declaredStatus } from "../../contract/declared-errors.ts";
 import { httpStatusOfError } from "../../contract/rest/http-status.ts";
 import { PROBLEM_TYPE, writeProblem } from "../../contract/rest/problem.ts";
 import { retryDelayMs, writeRetryAfter } from "../../contract/rest/retry-after.ts";
@@ -50,6 +51,7 @@ export function problemOf(
 ) {
   const { fields } = call.head;
   const status = httpStatusOfError(error, {
+    declared: declaredStatus(target.binding.method, error),
     isConditional: CONDITIONS.some((name) => findField(fields, name) !== undefined),
     refuting: refutingCodes(fields, target),
     isUnprocessable: rest?.unprocessable === true && target.binding.body.kind !== "none",
