@@ -102,7 +102,7 @@ test("what is refused has the status that HTTP has for it, and says why", async 
   }
   const { status, headers } = await ask("DELETE /v1/orders/a");
   assert.equal(status, 405);
-  assert.equal(headers.get("allow"), "GET, HEAD, PATCH, OPTIONS");
+  assert.equal(headers.get("allow"), "GET, HEAD, OPTIONS, PATCH");
 });
 
 test("a note is changed only by who has seen the order as it is", async (t) => {
