@@ -84,9 +84,10 @@ export function countKeys(json: unknown, reading: JsonReading, depth: number): v
 }
 
 /** No number in it may have been rounded when it was parsed. */
-export function isExact(json: unknown): boolean {
+export function isExact(json: unknown, depth = 0): boolean {
   if (typeof json === "number") return !Number.isInteger(json) || Number.isSafeInteger(json);
-  return typeof json !== "object" || json === null || Object.values(json).every(isExact);
+  if (typeof json !== "object" || json === null) return true;
+  return depth <= MAX_DEPTH && Object.values(json).every((inner) => isExact(inner, depth + 1));
 }
 
 /** Passes over a field that nobody knows, if that is wanted. */

@@ -23,17 +23,21 @@ export function parseExactJson(text: string): unknown {
 
 /** Throws for a form that is none of ProtoJSON's. Bigints are left where 64 bits are expected, and numbers elsewhere. */
 export function toStrictForms(desc: DescMessage, json: unknown, registry: Registry): unknown {
-  return ofMessage(desc, json, { registry, place: desc.typeName });
+  return ofMessage(desc, json, { registry, place: desc.typeName, depth: 0 });
 }
+
+/** protobuf-es goes no deeper, and says so. */
+const MAX_DEPTH = 102;
 
 interface Place {
   readonly registry: Registry;
   /** For the error. */
   readonly place: string;
+  readonly depth: number;
 }
 
 function ofMessage(desc: DescMessage, json: unknown, at: Place): unknown {
-  if (json === null) return json;
+  if (json === null || at.depth > MAX_DEPTH) return json;
   if (isWrapperDesc(desc)) return ofScalar((desc.fields[0] as DescField).scalar as ScalarType, json, at);
   switch (desc.typeName) {
     case "google.protobuf.Duration":
@@ -57,14 +61,18 @@ function ofMessage(desc: DescMessage, json: unknown, at: Place): unknown {
   }
 }
 
-function ofKey(desc: DescMessage, key: string, json: unknown, { registry }: Place): unknown {
+function ofKey(desc: DescMessage, key: string, json: unknown, { registry, depth }: Place): unknown {
   const field = fieldsOf(desc).get(key);
   if (field === undefined || json === null) return toNumbers(json);
-  const at: Place = { registry, place: `${desc.typeName}.${field.name}` };
-  if (field.fieldKind === "list")
-    return Array.isArray(json) ? json.map((item) => ofValue(field, item, at)) : toNumbers(json);
+  const at: Place = { registry, place: `${desc.typeName}.${field.name}`, depth: depth + 1 };
+  if (field.fieldKind === "list") {
+    if (!Array.isArray(json)) return toNumbers(json);
+    return json.map((item, i) => ofValue(field, item, { ...at, place: `${at.place}, list item #${i + 1}` }));
+  }
   if (field.fieldKind === "map")
-    return isObject(json) ? mapped(json, (_key, value) => ofValue(field, value, at)) : toNumbers(json);
+    return isObject(json)
+      ? mapped(json, (key, value) => ofValue(field, value, { ...at, place: `${at.place}[${shown(key)}]` }))
+      : toNumbers(json);
   return ofValue(field, json, at);
 }
 
@@ -114,7 +122,7 @@ function ofAny(json: unknown, at: Place): unknown {
   const desc = at.registry.getMessage(url.slice(url.lastIndexOf("/") + 1));
   if (desc === undefined)
     throw new Error(`cannot decode ${at.place} from JSON: nobody here knows the type ${shown(url)}`);
-  const inside: Place = { ...at, place: desc.typeName };
+  const inside: Place = { ...at, place: desc.typeName, depth: at.depth + 1 };
   const isWhole = Object.keys(json).every((key) => key === "@type" || key === "value");
   return mapped(json, (key, value) => {
     if (key === "@type") return value;
@@ -143,10 +151,11 @@ function refuseInfinite(json: unknown, at: Place): void {
 }
 
 /** The same value without bigints. */
-function toNumbers(json: unknown): unknown {
+function toNumbers(json: unknown, depth = 0): unknown {
   if (typeof json === "bigint") return Number(json);
-  if (Array.isArray(json)) return json.map(toNumbers);
-  return isObject(json) ? mapped(json, (_key, value) => toNumbers(value)) : json;
+  if (depth > MAX_DEPTH) return json;
+  if (Array.isArray(json)) return json.map((item) => toNumbers(item, depth + 1));
+  return isObject(json) ? mapped(json, (_key, value) => toNumbers(value, depth + 1)) : json;
 }
 
 function mapped(

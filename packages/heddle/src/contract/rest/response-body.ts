@@ -12,7 +12,6 @@ import {
   type JsonValue,
   type Message,
   type MessageInitShape,
-  type Registry,
   toJson,
 } from "@bufbuild/protobuf";
 import { writeJsonText } from "../codec/json-text.ts";
