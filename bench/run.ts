@@ -45,6 +45,7 @@ import {
 import { runRestartSuite } from "./restart/suite.ts";
 import { runMemorySuite } from "./rpc/memory.ts";
 import { report as rpcReport } from "./rpc/report.ts";
+import { report as restReport } from "./rest/report.ts";
 import { report as streamReport } from "./stream/report.ts";
 
 /** The suites that measure peers in rounds: what the levels of the load are called, and where they stand by default. */
@@ -56,14 +57,16 @@ const roundSuites: Record<SuiteName, { report: Report; levelOption: LevelOption;
     levelOption: "inflight",
     levels: "1,64,256",
   },
+  rest: { report: restReport, levelOption: "connections", levels: "16,64" },
   payload: { report: payloadReport, levelOption: "bytes", levels: "1024,16384,65536,262144,1048576,4194304" },
 };
-type LevelOption = "inflight" | "streams" | "bytes";
+type LevelOption = "connections" | "inflight" | "streams" | "bytes";
 
 const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
        npm run bench -- stream [--quick] [--json] [--only name,name] [--streams 1,16] [--write]
        npm run bench -- payload [--quick] [--json] [--only name,name] [--bytes 1024,1048576] [--write]
        npm run bench -- tls [--quick] [--json] [--only name,name] [--inflight 1,64] [--write]
+       npm run bench -- rest [--quick] [--json] [--only name,name] [--connections 16,64] [--write]
        npm run bench -- codec [--quick] [--json] [--fixtures small,maps] [--write]
        npm run bench -- memory [--json] [--only name] [--inflight 64] [--calls 1000000]
        npm run bench -- idle [--json] [--connections 10000]
@@ -122,7 +125,7 @@ function parse(args: readonly string[]) {
         bytes: { type: "string" },
         fixtures: { type: "string" },
         calls: { type: "string", default: "1000000" },
-        connections: { type: "string", default: "10000" },
+        connections: { type: "string" },
       },
     });
     if (positionals.length > 1) throw new UsageError("one suite at a time");
@@ -323,7 +326,7 @@ function toContenders(list: string | undefined): readonly ContenderName[] {
 }
 
 async function runIdle(options: Options): Promise<number> {
-  const [connections = 0] = toNumbers(options.connections);
+  const [connections = 0] = toNumbers(options.connections ?? "10000");
   const result = await runIdleSuite(connections);
   const { heapBytes, bufferBytes, rssBytes, withinLimit } = result;
   const toKiB = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;

@@ -63,6 +63,7 @@ const loaders = {
   stream: () => import("../stream/suite.ts"),
   payload: () => import("../payload/suite.ts"),
   tls: () => import("../tls/suite.ts"),
+  rest: () => import("../rest/suite.ts"),
 } satisfies Record<string, () => Promise<{ suite: Suite }>>;
 
 /** Suites that run a serving and a calling process of each peer. */

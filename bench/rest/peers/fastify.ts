@@ -1,0 +1,35 @@
+/** fastify with JSON schemas for body, parameters and answer, which it compiles, and no logger. */
+import fastify from "fastify";
+import { type OrderFields, placeOrder } from "../../rpc/order.ts";
+import { connectRest } from "../call.ts";
+import { accepted, findOrder, orderSchema, receiptSchema } from "../orders.ts";
+import type { RestPeer } from "../suite.ts";
+
+async function startServer() {
+  // Its validator would take away what is unknown; Heddle refuses it.
+  const app = fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } });
+  const response = { 200: receiptSchema };
+  app.post<{ Body: OrderFields }>("/v1/orders", { schema: { body: orderSchema, response } }, async ({ body }) => ({
+    ...placeOrder(body),
+    status: accepted,
+  }));
+  const params = { type: "object", properties: { orderId: { type: "string" } } };
+  app.get<{ Params: { orderId: string } }>(
+    "/v1/orders/:orderId",
+    { schema: { params, response } },
+    async ({ params: { orderId } }) => ({ ...findOrder(orderId), status: accepted }),
+  );
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const [address] = app.addresses();
+  return { port: address?.port ?? 0, close: () => app.close() };
+}
+
+export const post: RestPeer = {
+  startServer,
+  connect: (port, { maxInflight }) => connectRest(port, "POST", maxInflight),
+};
+
+export const get: RestPeer = {
+  startServer,
+  connect: (port, { maxInflight }) => connectRest(port, "GET", maxInflight),
+};

@@ -1,0 +1,28 @@
+/** Heddle's server with its defaults: the contract, its conventions for paths, strict reading, compiled JSON. */
+import { createServer, implement } from "heddle";
+import { OrderStatus } from "../../gen/bench/v1/orders_pb.ts";
+import { ShopService } from "../../gen/bench/v1/shop_pb.ts";
+import { portOf } from "../../harness/port-of.ts";
+import { placeOrder } from "../../rpc/order.ts";
+import { connectRest } from "../call.ts";
+import { findOrder } from "../orders.ts";
+import type { RestPeer } from "../suite.ts";
+
+async function startServer() {
+  const shop = implement(ShopService, {
+    createOrder: ({ order }) => placeOrder(order ?? { orderId: "", customerId: "", currency: "", lines: [] }),
+    getOrder: ({ orderId }) => ({ ...findOrder(orderId), status: OrderStatus.ACCEPTED }),
+  });
+  const server = await createServer({ services: [shop], rest: { conventions: true } });
+  return { port: portOf(server.address), close: async () => void (await server.close()) };
+}
+
+export const post: RestPeer = {
+  startServer,
+  connect: (port, { maxInflight }) => connectRest(port, "POST", maxInflight),
+};
+
+export const get: RestPeer = {
+  startServer,
+  connect: (port, { maxInflight }) => connectRest(port, "GET", maxInflight),
+};
