@@ -220,7 +220,7 @@ const ONE_PIECE_BYTES = 16 * 1024;
 
 /** One character a byte. */
 function toLatin1({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).latin1Slice(0, length);
+  return Buffer.from(buffer, byteOffset, length).toString("latin1");
 }
 
 /** The answer says its length already, or must not (RFC 9110 §8.6). */
