@@ -219,8 +219,7 @@ function successOf({ method, httpMethod, responseBody, template }: Binding, part
     };
   }
   const whole = responseBody === undefined ? output : (responseBody.message as DescMessage);
-  const withLinks = () => schemas.ofMessageWith(whole, "_links", reference("Links"));
-  const hal = plan?.hal === true ? { [HAL_TYPE]: { schema: withLinks() } } : {};
+  const hal = plan?.hal === true ? { [HAL_TYPE]: { schema: schemas.ofLinked(whole) } } : {};
   const content = { [JSON_TYPE]: { schema }, ...hal };
   if (httpMethod !== "POST" || (template.verb !== undefined && plan?.location === undefined))
     return { "200": { description, content } };

@@ -38,18 +38,22 @@ export function plannedHeaders({ always, cacheControl, tag, links, nextPage, loc
 
 /** The conditions that a request may name. */
 export function conditionParameters({ tag, wanted }: AnswerPlan, isRead: boolean): Schema[] {
-  const parameter = (name: string, description: string) => ({
+  const parameter = (name: string, description: string, schema: Schema) => ({
     name,
     in: "header",
     description,
-    schema: { type: "string" },
+    schema: { type: "string", ...schema },
     examples: { tag: { value: '"5"' } },
   });
   if (isRead && tag !== undefined)
-    return [parameter("if-none-match", "Tags that the caller has: 304 instead of one of these.")];
-  if (wanted !== undefined) return [parameter("if-match", "The tag of the state that is meant: else 412.")];
-  return [];
+    return [parameter("if-none-match", "Tags that the caller has: 304 instead of one of these.", {})];
+  if (wanted === undefined) return [];
+  const pattern = wanted.repeated ? `^(\\*|${TAG}(, ${TAG})*)$` : `^(\\*|${TAG})$`;
+  return [parameter("if-match", "The tag of the state that is meant: else 412.", { pattern })];
 }
+
+/** RFC 9110 §8.8.3, strong and in ASCII. */
+const TAG = '"[!#-~]*"';
 
 /** Link Objects by name. Only those whose parameters an expression of OpenAPI can name. */
 export function plannedLinks(own: Binding, plan: AnswerPlan, nameOf: NameOf): Schema {

@@ -36,10 +36,12 @@ export class Schemas {
     return this.#object(desc, (field) => !left.has(field));
   }
 
-  /** A message with one more property, that no field of it is; in place. */
-  ofMessageWith(desc: DescMessage, name: string, schema: Schema): Schema {
-    const { properties, ...rest } = this.#object(desc, () => true);
-    return { ...rest, properties: { ...(properties as Schema), [name]: schema } };
+  /** A message with `_links` beside its fields: a component of its own. */
+  ofLinked(desc: DescMessage): Schema {
+    return this.#component(`${desc.typeName}.Linked`, () => {
+      const { properties, ...rest } = this.#object(desc, () => true);
+      return { ...rest, properties: { ...(properties as Schema), _links: reference("Links") } };
+    });
   }
 
   /** As it stands in an `Any`, with the name of its type beside its fields; in place. */
