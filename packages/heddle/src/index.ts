@@ -4,6 +4,8 @@
  */
 export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { DrainOptions, MeshServer } from "./mesh-server.ts";
+export type { MeshMetrics, MeshMetricsOptions } from "./mesh-metrics.ts";
+export type { OtlpOptions } from "./mesh-otlp.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
 export type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
@@ -80,6 +82,18 @@ export { fromGrpcServiceConfig } from "./policy/from-grpc-service-config.ts";
 export { parseServiceConfig, type ParsedServiceConfig } from "./policy/parse-service-config.ts";
 export { toGrpcServiceConfig, type WrittenServiceConfig } from "./policy/to-grpc-service-config.ts";
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
+export type { Instrument, InstrumentKind } from "./telemetry/instrument.ts";
+export { instruments } from "./telemetry/instruments.ts";
+export { Metrics, type MetricsOptions } from "./telemetry/metrics.ts";
+export type {
+  Exemplar,
+  ExponentialValue,
+  HistogramValue,
+  MetricFamily,
+  MetricPoint,
+  MetricSnapshot,
+} from "./telemetry/snapshot.ts";
+export type { MetricSource, PrometheusRegistry } from "./telemetry/source.ts";
 export type { Http2Limits, Rate } from "./wire/http2/limits.ts";
 export type { Runtime } from "./runtime/runtime.ts";
 export { runDetached } from "./call/context.ts";

@@ -10,6 +10,7 @@ import type { ContractUsageSettings } from "./mesh-contracts.ts";
 import type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instance-check.ts";
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
+import type { MeshMetricsOptions } from "./mesh-metrics.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { ServerOptions } from "./server/server.ts";
 
@@ -72,13 +73,19 @@ export interface MeshOptions {
    * `false` for nothing of it. With Heddle's own registry only. Default true. Environment: `HEDDLE_CONTRACT_USAGE=off`.
    */
   readonly contractUsage?: boolean | ContractUsageSettings;
+  /**
+   * What is counted of calls, and where it is read (docs/guides/metrics.md); `false` for nothing. Default: all of
+   * docs/reference/metrics.md, at `/metrics` of each server. Environment: `HEDDLE_METRICS`.
+   */
+  readonly metrics?: MeshMetricsOptions | false;
   /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
   readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
 
-export interface ServeOptions extends Omit<ServerOptions, "services" | "interceptors" | "runtime"> {
+export interface ServeOptions
+  extends Omit<ServerOptions, "services" | "interceptors" | "runtime" | "metrics"> {
   /**
    * Address that others are told, where it differs from the one listened at (behind a NAT, in a container).
    * Default: the listening address; for `0.0.0.0` and `[::]` the first address of the machine. Environment:

@@ -23,6 +23,7 @@ import { resolveInstanceCheck } from "./discovery/instance-check.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshContracts } from "./mesh-contracts.ts";
+import { type MeshMetrics, resourceOf, RunningMetrics } from "./mesh-metrics.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
@@ -53,6 +54,8 @@ export interface Mesh extends AsyncDisposable {
   ready(isReady: boolean, reason?: string): void;
   /** What its clients see: a snapshot of each target, its instances and their connections. */
   channels(): readonly ChannelStatus[];
+  /** What is measured in this process: docs/guides/metrics.md. */
+  readonly metrics: MeshMetrics;
   /** What it knows of each name that it follows in a registry: whose word that is, and how old. */
   discovery(): readonly WatchStatus[];
   /** Drains and closes everything: servers first, then clients. Disposal does the same. */
@@ -66,9 +69,9 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
   const mesh = new RunningMesh(options, identity, registries);
   const path = options.serviceConfigFile ?? process.env["HEDDLE_SERVICE_CONFIG"];
-  if (path === undefined || path === "") return mesh;
   try {
-    await mesh.followServiceConfigs(path);
+    await mesh.metrics.listen();
+    if (path !== undefined && path !== "") await mesh.followServiceConfigs(path);
     return mesh;
   } catch (error) {
     await mesh.close();
@@ -79,6 +82,7 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
 class RunningMesh implements Mesh {
   readonly #options: MeshOptions;
   readonly #identity: Identity;
+  readonly metrics: RunningMetrics;
   readonly #registries: MeshRegistries;
   readonly #resolvers: Resolvers;
   readonly #contracts: MeshContracts;
@@ -99,6 +103,14 @@ class RunningMesh implements Mesh {
     this.#options = options;
     this.#identity = identity;
     this.#registries = registries;
+    this.metrics = new RunningMetrics({
+      options: options.metrics,
+      env: process.env,
+      runtime: this.#runtime,
+      resource: resourceOf(identity, process.env),
+      discovery: () => this.discovery(),
+      warn: (message) => this.#warn(message),
+    });
     this.#contracts = new MeshContracts({
       ...identity,
       ledgers: registries.ledgers,
@@ -175,6 +187,7 @@ class RunningMesh implements Mesh {
     } = options;
     const registration = { check: check === undefined ? undefined : resolveInstanceCheck(check) };
     const implementations = "service" in services ? [services] : services;
+    const { recorded } = this.metrics;
     const server = await createServer({
       ...serverOptions,
       reflection,
@@ -182,6 +195,8 @@ class RunningMesh implements Mesh {
       services: implementations,
       interceptors: this.#options.interceptors ?? [],
       runtime: this.#runtime,
+      pages: [...this.metrics.pages, ...(serverOptions.pages ?? [])],
+      ...(recorded === undefined ? {} : { metrics: recorded }),
       ...(listen === undefined ? {} : { listen }),
     });
     if (this.#unready !== undefined) server.health.ready(false, this.#unready);
@@ -258,6 +273,7 @@ class RunningMesh implements Mesh {
     for (const channel of this.#channels.keys()) channel.close();
     await this.#contracts[Symbol.asyncDispose]();
     await this.#registries[Symbol.asyncDispose]();
+    await this.metrics[Symbol.asyncDispose]();
   }
 
   #channel(text: string, own: ClientOptions): Channel {
@@ -286,6 +302,7 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
       usage: this.#contracts.usage,
+      metrics: this.metrics.recorded,
       fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
       onWarning: (message) => this.#warn(message),
     });

@@ -2,6 +2,7 @@
  * What a plain GET gets, for tools that speak HTTP and none of our protocols: Prometheus, a load balancer's probe. It
  * has a path of its own beside the methods, is not a call to a handler, and passes none of the layers inside `protocol`.
  */
+import type { Fields } from "../call/metadata.ts";
 import type { RequestReader, ServerCall } from "./call.ts";
 import { DroppingReader } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
@@ -9,8 +10,8 @@ import type { ServerParts } from "./layer.ts";
 export interface HttpPage {
   /** Begins with a slash, without a query: `/prometheus/sd`. */
   readonly path: string;
-  /** What GET and HEAD get. When it throws, that is told as a handler's error, and the status is 500. */
-  answer(query: URLSearchParams): HttpAnswer | Promise<HttpAnswer>;
+  /** What GET and HEAD get; `fields` are those of the request. When it throws, that is told as a handler's error, and the status is 500. */
+  answer(query: URLSearchParams, fields: Fields): HttpAnswer | Promise<HttpAnswer>;
 }
 
 export interface HttpAnswer {
@@ -36,7 +37,8 @@ async function answer(page: HttpPage, call: ServerCall, parts: ServerParts, done
   let given: HttpAnswer;
   try {
     const at = call.head.path.indexOf("?");
-    given = await page.answer(new URLSearchParams(at === -1 ? "" : call.head.path.slice(at + 1)));
+    const query = new URLSearchParams(at === -1 ? "" : call.head.path.slice(at + 1));
+    given = await page.answer(query, call.head.fields);
   } catch (error) {
     parts.onHandlerError(error, call);
     given = { status: 500, contentType: "text/plain; charset=utf-8", body: "the page failed\n" };

@@ -60,7 +60,7 @@ export const instruments = {
   serverShedding: {
     name: "heddle.server.shedding",
     kind: "gauge",
-    unit: "1",
+    unit: "",
     labels: [],
     help: "1 while the server refuses calls because there is too much to do, else 0.",
   },

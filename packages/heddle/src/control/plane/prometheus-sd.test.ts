@@ -19,7 +19,7 @@ test("an answer is made once a second for whoever asks the same, however often",
   };
   const page = createPrometheusPage(counting, time);
   const ask = async (query = "") => {
-    const { body } = await page.answer(new URLSearchParams(query));
+    const { body } = await page.answer(new URLSearchParams(query), []);
     return JSON.parse(new TextDecoder().decode(body as Uint8Array)) as unknown[];
   };
 
