@@ -28,7 +28,7 @@ export const protoModules = [
     image: "contract.binpb",
   },
   { proto: "bench/proto", out: "bench/gen", protobufjs: "protobufjs/static.js" },
-  { proto: "test/proto", out: "test/gen" },
+  { proto: "test/proto", out: "test/gen", imports: "packages/heddle/proto" },
 ];
 
 /** Path of a tool that npm installed, such as `buf` or `tsc`. */
