@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const START = fileURLToPath(new URL("start.ts", import.meta.url));
@@ -79,9 +80,7 @@ async function allGone(pids: readonly number[]): Promise<void> {
   const giveUp = AbortSignal.timeout(10_000);
   while (pids.some(isAlive)) {
     giveUp.throwIfAborted();
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await delay(5);
   }
 }
 
@@ -132,8 +131,8 @@ test("a registry that cannot be used is refused before anything starts", async (
 
 test("it stays up for one more order, and Ctrl-C drains everything and exits 0", async (t) => {
   const start = run(t, START, "--orders", "100");
-  const [, registry = ""] = await start.shows(
-    /npm run order -- --registry (\S+) --sku mug --quantity 2\n\nCtrl-C/,
+  const [, registry = "", url = ""] = await start.shows(
+    /npm run order -- --registry (\S+) --sku mug --quantity 2\n[^]*at (http:\S+)\/docs for people\. Ctrl-C/,
   );
   const children = childrenOf(start.process.pid ?? 0);
   assert.equal(children.length, 9);
@@ -142,9 +141,15 @@ test("it stays up for one more order, and Ctrl-C drains everything and exits 0",
   assert.deepEqual(await once(order.process, "close"), [0, null], order.output);
   assert.match(order.output, /placed order \S+: 2 mug for \$25\.00\n/);
   assert.match(order.output, /answered by order-[12] in /);
-  const refused = run(t, PLACE_ORDER, "--registry", registry, "--card", "0002");
+  const refused = run(t, PLACE_ORDER, "--registry", registry, "--card", "4000 0000 0000 0002");
   assert.deepEqual(await once(refused.process, "close"), [1, null]);
   assert.match(refused.output, /declined: insufficient funds/);
+
+  for (const [, args = ""] of start.output.matchAll(/^ {2}(curl .*?(?: \\\n.*)?)$/gm)) {
+    const answer = execFileSync("sh", ["-c", args.replace("curl", "curl -sSf")], { encoding: "utf8" });
+    assert.match(answer, /"(id|orders|levels)":/, args);
+  }
+  assert.match(await (await fetch(`${url}/docs`)).text(), /Places an order/);
 
   start.process.kill("SIGINT");
   assert.deepEqual(await once(start.process, "close"), [0, null], start.output);

@@ -119,11 +119,27 @@ async function run(): Promise<number> {
   if (values.exit) return isGood(report) ? 0 : 1;
 
   isUp = true;
-  const command = `npm run order -- --registry ${inShell(registry.url)} --sku mug --quantity 2`;
-  process.stderr.write(
-    `The system stays up. Place one more order from another terminal:\n\n  ${command}\n\nCtrl-C ends it.\n`,
-  );
+  process.stderr.write(`${invitation(registry.url, system.addressOf("order-1"))}\n`);
   return await stop.promise;
+}
+
+/** What to type into another terminal. `address` is that of an order instance. */
+function invitation(registry: string, address: string): string {
+  const order = `{"orderId":"my-order","sku":"mug","quantity":2,"card":"4000 0000 0000 4242"}`;
+  return `The system stays up. Place one more order from another terminal:
+
+  npm run order -- --registry ${inShell(registry)} --sku mug --quantity 2
+
+or by plain HTTP, from any instance of orders:
+
+  curl -i http://${address}/v1/orders -H 'content-type: application/json' \\
+    -d '${order}'
+  curl -i http://${address}/v1/orders/my-order
+  curl 'http://${address}/v1/orders?pageSize=3'
+  curl http://${address}/v1/stock
+
+All that it answers is told at http://${address}/openapi.json,
+and at http://${address}/docs for people. Ctrl-C ends it.`;
 }
 
 /** As `parseArgs`; wrong usage is a line and exit code 2. */
