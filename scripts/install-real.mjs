@@ -24,6 +24,9 @@ const parts = {
       "ruby-grpc": ["ruby", "-e", 'gem "grpc"; gem "googleauth"'],
     });
 
+    // What people ask servers with that have reflection.
+    goInstall("grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3");
+
     // The conformance test of HTTP/2 is a Go program. 2.2.1 is the newest version that the module proxy serves.
     goInstall("h2spec", "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible");
 

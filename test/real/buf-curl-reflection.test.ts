@@ -31,17 +31,17 @@ for (const version of ["grpc-v1", "grpc-v1alpha"]) {
   }
 }
 
-test("it lists the methods", async (t) => {
+test("it lists services and methods", async (t) => {
   const { address } = await startEcho(t, { reflection: true });
-  const url = `http://${address}`;
-  const { code, answer, output } = await runToEnd(buf, [
-    "curl",
-    "--http2-prior-knowledge",
-    "--list-methods",
-    url,
-  ]);
-  assert.equal(code, 0, output);
-  assert.ok(answer.split("\n").includes(method), answer);
+  for (const [flag, name] of [
+    ["--list-services", "heddle.test.v1.EchoService"],
+    ["--list-methods", method],
+  ] as const) {
+    const flags = ["curl", "--http2-prior-knowledge", flag];
+    const { code, answer, output } = await runToEnd(buf, [...flags, `http://${address}`]);
+    assert.equal(code, 0, output);
+    assert.ok(answer.split("\n").includes(name), answer);
+  }
 });
 
 test("a service that is not there is told as such", async (t) => {
