@@ -28,6 +28,8 @@ export interface CorsOptions {
 export interface CorsPolicy {
   /** What the head of an answer says to a page of `origin`; undefined is a request that has none. */
   answer(origin: string | undefined): Fields;
+  /** Whether pages of `origin` may call. */
+  allows(origin: string): boolean;
   /** The answer to a preflight of `origin`; undefined when it is not allowed. `methods` are those that pages may use. */
   preflight(origin: string, methods?: readonly string[]): Fields | undefined;
 }
@@ -66,6 +68,7 @@ export function createCorsPolicy(options: CorsOptions): CorsPolicy {
   }
 
   return {
+    allows: (origin) => grant(origin) !== undefined,
     answer(origin) {
       const granted = grant(origin);
       return granted === undefined ? vary : [...granted, "access-control-expose-headers", exposed];
@@ -116,13 +119,16 @@ const ANSWER_HEADERS = [
   "allow",
   "connect-content-encoding",
   "content-encoding",
+  "deprecation",
   "etag",
   "grpc-encoding",
   "grpc-message",
   "grpc-status",
   "grpc-status-details-bin",
+  "link",
   "location",
   "retry-after",
+  "sunset",
 ];
 
 /** An origin is scheme, host and port, and nothing else: what a browser sends, letter for letter. */
