@@ -60,7 +60,12 @@ const child = spawn(
   {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, HEDDLE_TEST_SEED: String(seed), NODE_COMPILE_CACHE: compileCache },
+    env: {
+      ...process.env,
+      HEDDLE_TEST_SEED: String(seed),
+      NODE_COMPILE_CACHE: compileCache,
+      ...(real ? { HEDDLE_TEST_REAL: "1" } : {}),
+    },
   },
 );
 child.on("exit", (code, signal) => {

@@ -13,10 +13,14 @@ for (const protocol of ["gRPC", "gRPC-Web", "Connect"] as const) {
         caller: connectCaller(protocol, form),
         callee: heddleCallee(() => "127.0.0.1:0"),
         lacks: form === "JSON" ? { exactSizes: "bytes are base64 in JSON" } : {},
+        heavy: protocol === "gRPC",
       },
       allCases,
     );
   }
 }
 
-runSuite({ name: "heddle → connect-node", caller: heddleCaller, callee: connectCallee }, allCases);
+runSuite(
+  { name: "heddle → connect-node", caller: heddleCaller, callee: connectCallee, heavy: true },
+  allCases,
+);

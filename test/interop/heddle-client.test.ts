@@ -21,6 +21,7 @@ for (const protocol of ["grpc-web", "connect"] as const) {
           caller: heddleCallerWith({ protocol, codec, http }),
           callee: callees[http],
           lacks,
+          heavy: protocol === "connect",
         },
         allCases,
       );

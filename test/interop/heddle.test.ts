@@ -20,7 +20,12 @@ const listens: Readonly<Record<string, () => string>> = {
 
 for (const [kind, listen] of Object.entries(listens)) {
   runSuite(
-    { name: `heddle → over ${kind} → heddle`, caller: heddleCaller, callee: heddleCallee(listen) },
+    {
+      name: `heddle → over ${kind} → heddle`,
+      caller: heddleCaller,
+      callee: heddleCallee(listen),
+      heavy: true,
+    },
     allCases,
   );
 }

@@ -15,6 +15,8 @@ export interface Pair {
   readonly callee: StartCallee;
   /** What this pair cannot do because of the implementation that is not ours, with the reason. */
   readonly lacks?: Partial<Record<Ability, string>>;
+  /** Heavy cases too. They say more of the two ends than of what is between them, so that not all pairs need them. */
+  readonly heavy?: boolean;
 }
 
 /** What a case may need and an implementation may lack. */
@@ -43,10 +45,14 @@ export interface Case {
   readonly name: string;
   readonly settings?: LinkSettings;
   readonly needs?: readonly Ability[];
+  /** It takes seconds: `npm test` runs it over the pairs that are `heavy`, `npm run test:real` over all others. */
+  readonly heavy?: boolean;
   run(link: Link): Promise<void>;
 }
 
 const DEFAULTS: LinkSettings = {};
+
+const runsTheRest = process.env.HEDDLE_TEST_REAL === "1";
 
 /** Runs all cases over one pair; cases with the same settings share a link. */
 export function runSuite(pair: Pair, cases: readonly Case[]): void {
@@ -57,7 +63,9 @@ export function runSuite(pair: Pair, cases: readonly Case[]): void {
       links.set(settings, link);
       return link;
     };
-    for (const { name, settings = DEFAULTS, needs, run } of cases) {
+    for (const { name, settings = DEFAULTS, needs, heavy = false, run } of cases) {
+      const isHere = heavy && pair.heavy !== true ? runsTheRest : !runsTheRest;
+      if (!isHere) continue;
       if (needs?.some((ability) => pair.lacks?.[ability] !== undefined)) continue;
       test(name, async () => run(await linkFor(settings)));
     }

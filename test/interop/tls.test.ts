@@ -28,7 +28,7 @@ const onTcp = heddleCallee(() => "127.0.0.1:0");
 const newCompressions = "it knows gzip and deflate only";
 
 const pairs: readonly Pair[] = [
-  { name: "heddle → heddle", caller: heddleCaller, callee: onTcp },
+  { name: "heddle → heddle", caller: heddleCaller, callee: onTcp, heavy: true },
   {
     name: "heddle → memory → heddle",
     caller: heddleCaller,

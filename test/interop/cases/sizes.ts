@@ -28,6 +28,7 @@ export const largeMessages: readonly Case[] = [
       name: `${name} both ways`,
       settings: RAISED,
       needs: size < 32 * MIB ? [] : ["exactSizes"],
+      heavy: size >= 32 * MIB,
       async run({ client, can }) {
         const payload = filled(size);
         const { echo } = await client.unary({ payload });
