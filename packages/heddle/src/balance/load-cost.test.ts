@@ -16,25 +16,30 @@ describe("load cost", () => {
     const cost = createLoadCost({ averageMs: 1000 });
     const often = createLatencyAverage();
     const seldom = createLatencyAverage();
-    for (let i = 0; i < 20; i++)
-      for (const average of [often, seldom]) cost.note(average, 0, reportOf(1, 100));
-    for (let nowMs = 0; nowMs <= 2000; nowMs += 10)
-      cost.note(often, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
-    for (let nowMs = 0; nowMs <= 2000; nowMs += 1000)
-      cost.note(seldom, nowMs, reportOf(1, nowMs === 0 ? 100 : 200));
+    for (const average of [often, seldom])
+      for (const nowMs of [0, 10_000]) cost.note(average, nowMs, reportOf(1, 100));
+    for (let nowMs = 10_010; nowMs <= 12_000; nowMs += 10) cost.note(often, nowMs, reportOf(1, 200));
+    for (let nowMs = 11_000; nowMs <= 12_000; nowMs += 1000) cost.note(seldom, nowMs, reportOf(1, 200));
     assert.ok(Math.abs(often.averageMs - seldom.averageMs) < 0.01);
     assert.ok(Math.abs(often.averageMs - (200 - 100 * Math.exp(-2))) < 0.01);
   });
 
-  it("does not hold it against one for long that it was slow for once, or when it began", () => {
+  it("forgets soon that an instance was slow when it began", () => {
+    for (const forgives of [true, false]) {
+      const cost = createLoadCost({ forgives });
+      const started = createLatencyAverage();
+      for (let nowMs = 0; nowMs <= 500; nowMs += 10) cost.note(started, nowMs, reportOf(1, 500));
+      for (let nowMs = 510; nowMs <= 1500; nowMs += 10) cost.note(started, nowMs, reportOf(1, 40));
+      assert.ok(started.averageMs < 60, `${started.averageMs} ms a second later`);
+    }
+  });
+
+  it("does not hold it against one for long that it was slow for once", () => {
     const cost = createLoadCost({ forgives: true });
-    const started = createLatencyAverage();
-    cost.note(started, 0, reportOf(0, 500));
-    for (let i = 1; i <= 15; i++) cost.note(started, 10 * i, reportOf(1, 40));
-    assert.ok(started.averageMs < 60, `${started.averageMs} ms after fifteen reports`);
-    for (let i = 0; i < 100; i++) cost.note(started, 1_000 + 100 * i, reportOf(1, 40));
-    cost.note(started, 11_050, reportOf(1, 2_000));
-    assert.ok(started.averageMs < 50, `${started.averageMs} ms after a pause of two seconds`);
+    const slowOnce = createLatencyAverage();
+    for (let i = 0; i < 100; i++) cost.note(slowOnce, 1_000 + 100 * i, reportOf(1, 40));
+    cost.note(slowOnce, 11_050, reportOf(1, 2_000));
+    assert.ok(slowOnce.averageMs < 50, `${slowOnce.averageMs} ms after a pause of two seconds`);
   });
 
   it("takes one that nobody has called for a while for average, little by little", () => {

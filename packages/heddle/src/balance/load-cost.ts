@@ -16,22 +16,23 @@ import { createRifWindow } from "./hot-cold.ts";
 export interface LatencyAverage {
   /** 0 while nothing is known. */
   averageMs: number;
+  /** When it first said something of it; NaN before. */
+  knownSinceMs: number;
   averagedMs: number;
   /** What it said last; 0 before it said anything. */
   latestMs: number;
   /** Since when it says just that: with nothing in flight, nobody has called it since. */
   unchangedSinceMs: number;
-  reports: number;
 }
 
 export function createLatencyAverage(): LatencyAverage {
-  return { averageMs: 0, averagedMs: 0, latestMs: 0, unchangedSinceMs: 0, reports: 0 };
+  return { averageMs: 0, knownSinceMs: Number.NaN, averagedMs: 0, latestMs: 0, unchangedSinceMs: 0 };
 }
 
 export interface LoadCostOptions {
   /** Where the edge is: the usual RIF is this quantile of those lately reported, plus 1. Default 0.84, the paper's. */
   hotQuantile?: number;
-  /** Time after which 1/e is left in a latency average. Default 3000. */
+  /** Time after which 1/e is left in a latency average; less of one that is new. Default 3000. */
   averageMs?: number;
 }
 
@@ -86,17 +87,13 @@ export function createLoadCost({
       }
       reports++;
       typicalMs += (latencyMs - typicalMs) / Math.min(reports, typicalOf);
-      average.reports++;
-      // By time and not by number: reports that come often must not count more than those that come rarely.
-      const newest = average.averageMs === 0 ? 1 : 1 - Math.exp(-elapsedMs / averageMs);
-      if (!forgives) average.averageMs += (latencyMs - average.averageMs) * newest;
-      // Only the first ones count alike, for an instance that has just started is slow for a moment.
-      else
-        moveTowards(
-          average,
-          latencyMs,
-          Math.max(newest, average.reports > firstReports ? 0 : 1 / average.reports),
-        );
+      if (Number.isNaN(average.knownSinceMs)) average.knownSinceMs = nowMs;
+      // By time and not by number: reports that come often must not count more than those that come rarely. Of one that
+      // has just started only the latest count, for it is slow for a moment.
+      const overMs = Math.min(averageMs, (nowMs - average.knownSinceMs) * ofItsLife);
+      const newest = overMs > 0 ? 1 - Math.exp(-elapsedMs / overMs) : 1;
+      if (forgives) moveTowards(average, latencyMs, newest);
+      else average.averageMs += (latencyMs - average.averageMs) * newest;
       return average.averageMs;
     },
 
@@ -116,7 +113,8 @@ function moveTowards(average: LatencyAverage, latencyMs: number, share: number):
   average.averageMs = averageMs > 0 ? averageMs * (latencyMs / averageMs) ** share : latencyMs;
 }
 
-const firstReports = 20;
+/** An instance's average is over this part of the time for which it has been known. */
+const ofItsLife = 1 / 3;
 /** After so long without a call, what the last ones took says little of the next. */
 const forgetMs = 3000;
 /** How much faster an average is forgotten than it is replaced. */
