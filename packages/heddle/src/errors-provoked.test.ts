@@ -39,6 +39,8 @@ import { startControlPlane } from "./control/plane/plane.ts";
 import { registryRefusal } from "./discovery/registry-error.ts";
 import { createMesh } from "./mesh.ts";
 import { systemTimers } from "./runtime/timer.ts";
+import { isRefusal } from "./server/choose-protocol.ts";
+import { chooseWebSocket } from "./server/choose-web-socket.ts";
 import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
 import { implement } from "./server/implement.ts";
 import { createServer, type ServerOptions } from "./server/server.ts";
@@ -352,6 +354,12 @@ const provocations: Readonly<Record<ErrorName, () => Promise<Shown>>> = {
       const pattern = { case: "get", value: "/v1/say" } as const;
       const binding = createBinding(Echo.method.say, { pattern, body: "", responseBody: "" });
       readRequest(binding, { captured: [], query: "id=7", body: undefined }, registryOfServices([Echo]));
+    }),
+  originRefused: () =>
+    thrownBy(() => {
+      const head = { fields: ["origin", "https://evil.example"], authority: "shop.example" };
+      const choice = chooseWebSocket({ head } as never, {} as never, "/v1/chat");
+      if (isRefusal(choice)) throw choice.error();
     }),
   preconditionFailed: () =>
     thrownBy(() => {

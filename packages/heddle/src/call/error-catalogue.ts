@@ -370,6 +370,14 @@ export const CATALOGUE = {
     "{method} was not done: {reason}",
     "read the resource again, and repeat the change on what it is now",
   ),
+  originRefused: entry(
+    "HDL-2316",
+    Code.PermissionDenied,
+    "never",
+    "peer",
+    "pages of {origin} may not open a WebSocket here",
+    "name the origin in the server's cors.origins if its pages are to be trusted",
+  ),
 
   // 24xx: a peer broke HTTP/2 or one of its limits; the connection is closed.
   protocolError: entry(

@@ -96,6 +96,8 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   // The exchange that carries the call.
 
   abstract readonly httpVersion: "2" | "1.1";
+  /** It asks for a WebSocket. */
+  readonly isWebSocket: boolean = false;
   /** Who is at the other end, as far as TLS has proved it. */
   abstract readonly peer: Peer;
   /** Nothing more can be sent: our side has ended, or the connection is gone. */

@@ -7,6 +7,7 @@ import { readConnectQuery } from "../call/connect-query.ts";
 import { HeddleError } from "../call/errors.ts";
 import type { ServerCall } from "./call.ts";
 import { chooseRest } from "./choose-rest.ts";
+import { chooseWebSocket } from "./choose-web-socket.ts";
 import type { HttpPage } from "./http-page.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
@@ -48,6 +49,7 @@ function choose(call: ServerCall, parts: ServerParts): Choice {
   const { head, httpVersion } = call;
   const { method, contentType } = head;
   const path = pathOf(head.path);
+  if (call.isWebSocket) return chooseWebSocket(call, parts, path);
   const route = parts.router.find(path);
   if (route === undefined && parts.rest !== undefined && !parts.pages.has(path)) {
     const choice = chooseRest(call, parts, parts.rest, path);

@@ -2,6 +2,7 @@
  * One HTTP/1.1 connection of a server: what its calls need to know of it, and when the answers of all are out.
  */
 import type { IncomingMessage } from "node:http";
+import type { ServerCall } from "./call.ts";
 import type { Http1Call } from "./http1-call.ts";
 import type { Peer } from "./peer.ts";
 
@@ -22,6 +23,8 @@ export class Http1Connection {
   request: IncomingMessage | undefined = undefined;
   /** The call that it became, if it was let in. */
   latest: Http1Call | undefined = undefined;
+  /** The WebSocket that it has become. */
+  webSocket: ServerCall | undefined = undefined;
   /** It has had its last answer, and is being closed. */
   closing = false;
   readonly #server: ConnectionOwner;

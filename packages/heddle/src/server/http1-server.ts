@@ -21,6 +21,8 @@ import { readHttp1Head } from "./http1-head.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
 import { Peer } from "./peer.ts";
+import { WebSocketCall } from "./web-socket-call.ts";
+import { asksForWebSocket, type WebSockets } from "./web-sockets.ts";
 import { endGently, turnAway } from "./turn-away.ts";
 
 export interface Http1ServerOptions {
@@ -29,6 +31,11 @@ export interface Http1ServerOptions {
   readonly limits: Http1Limits;
   /** How long a client may leave the bytes of a finished answer untouched, in ms. */
   readonly stalledCallMs: number;
+  /** Undefined where no method is for them: who asks for one is answered as if not. */
+  readonly webSockets: WebSockets | undefined;
+  /** Of the server's connections; for those that have become a WebSocket. */
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
   /** Enters the stack. */
   readonly start: (call: ServerCall) => void;
   /** The last connection has ended. */
@@ -61,6 +68,7 @@ export class Http1Server {
       keepAliveTimeout: limits.idleTimeoutMs,
       keepAliveTimeoutBuffer: 0,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      shouldUpgradeCallback: (request) => options.webSockets !== undefined && asksForWebSocket(request),
     });
     this.#server.timeout = options.stalledCallMs <= LONGEST_TIMEOUT_MS ? options.stalledCallMs : 0;
     this.#server.on("timeout", (socket) => this.#onSilence(socket));
@@ -76,6 +84,9 @@ export class Http1Server {
     });
     this.#server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
       this.#refuse(socket, "405 Method Not Allowed", "it asks for a tunnel (CONNECT)"),
+    );
+    this.#server.on("upgrade", (request: IncomingMessage, socket: Duplex, rest: Buffer) =>
+      this.#acceptWebSocket(request, socket, rest),
     );
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
       this.#onClientError(error, socket),
@@ -125,9 +136,10 @@ export class Http1Server {
 
   /** Ends the calls that still run, in their own words. Returns their methods. */
   cut(reason: string): readonly string[] {
-    const running = [...this.#connections.values()].flatMap(({ latest }) =>
-      latest === undefined || latest.ended ? [] : [latest],
-    );
+    const running = [...this.#connections.values()].flatMap(({ latest, webSocket }) => {
+      const call = webSocket ?? latest;
+      return call === undefined || call.ended ? [] : [call];
+    });
     for (const call of running) call.abort(new HeddleError("serverStopped", { method: call.name, reason }));
     return running.map(({ name }) => name);
   }
@@ -168,6 +180,36 @@ export class Http1Server {
       else response.writeContinue();
     }
     call.read();
+  }
+
+  #acceptWebSocket(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    const { parts, start, limits, timers, webSockets, keepaliveMs, keepaliveTimeoutMs } = this.#options;
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || webSockets === undefined) return void socket.destroy();
+    socket.on("error", () => {});
+    if (connection.calls > 0 || connection.closing)
+      return this.#refuse(socket, "400 Bad Request", "a WebSocket cannot begin behind other requests");
+    if (request.rawHeaders.length > limits.maxHeaderFields * 2)
+      return this.#refuse(socket, "431 Request Header Fields Too Large", "it has too many fields");
+    const head = readHttp1Head(request, connection.peer.secure ? "https" : "http");
+    if (typeof head === "string") return this.#refuse(socket, "400 Bad Request", head);
+    const call = new WebSocketCall(parts, connection, head, {
+      request,
+      socket,
+      rest,
+      sockets: webSockets,
+      timers,
+      keepaliveMs,
+      keepaliveTimeoutMs,
+      onPeerError: (reason) => this.#report(reason),
+    });
+    connection.calls++;
+    connection.closing = true;
+    connection.request = undefined;
+    connection.webSocket = call;
+    start(call);
+    // There is nothing behind the head of a request that is refused.
+    if (!call.isOpen && !call.over) call.reader?.onEnd();
   }
 
   /** Refuses a request whose head has come: the refusal waits its turn behind the answers before it. */

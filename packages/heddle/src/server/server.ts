@@ -50,6 +50,7 @@ import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
 import { serverStack } from "./stack.ts";
 import { openValidation, type ValidateOptions, type Validation } from "./validation.ts";
+import { openWebSockets, type WebSockets } from "./web-sockets.ts";
 
 export interface ServerOptions extends ServerConnectionOptions {
   /** What is served: results of `implement`. */
@@ -197,7 +198,9 @@ export interface DrainReport {
 }
 
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const server = new RunningServer(options, await openValidation(options.services, options.validate));
+  const validation = await openValidation(options.services, options.validate);
+  const webSockets = await openWebSockets(options.services, options.rest ?? {});
+  const server = new RunningServer(options, validation, webSockets);
   await server.listen(options.listen ?? "127.0.0.1:0", options.reusePort ?? false);
   return server;
 }
@@ -223,7 +226,11 @@ class RunningServer implements Server {
   #closing: Promise<DrainReport> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(options: ServerOptions, validation: Validation | undefined) {
+  constructor(
+    options: ServerOptions,
+    validation: Validation | undefined,
+    webSockets: WebSockets | undefined,
+  ) {
     this.#options = options;
     this.#runtime = options.runtime ?? systemRuntime;
     this.services = options.services.map(({ service }) => service.typeName);
@@ -249,7 +256,9 @@ class RunningServer implements Server {
       rest,
       load,
       orcaTrailer: options.orca === true ? createOrcaTrailer(load) : undefined,
-      gate: createGate(options.admission, { ...this.#runtime, inFlight: () => load.meter.requestsInFlight,
+      gate: createGate(options.admission, {
+        ...this.#runtime,
+        inFlight: () => load.meter.requestsInFlight,
         onDelay: counts && ((delayMs) => counts.queueDelay.record(delayMs / 1000)),
       }),
       bulkheads: checkBulkheads(options.bulkheads ?? []),
@@ -298,6 +307,9 @@ class RunningServer implements Server {
       timers,
       limits: resolveHttp1Limits(options.http1 ?? {}),
       stalledCallMs: this.#upkeep.stalledCallMs,
+      webSockets,
+      keepaliveMs: this.#upkeep.keepaliveMs,
+      keepaliveTimeoutMs: this.#upkeep.keepaliveTimeoutMs,
       start: this.#start,
       onIdle: () => this.#checkIdle(),
       onPeerError,

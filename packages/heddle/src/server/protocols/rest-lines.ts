@@ -32,10 +32,18 @@ export class RestLines implements RequestReader {
   readonly #call: ServerCall;
   readonly #target: RestTarget;
   readonly #inner: RequestReader;
+  readonly #isFramed: boolean;
   readonly #credit = new TranslatedCredit();
   readonly #lines: LineSplitter;
 
-  constructor(call: ServerCall, target: RestTarget, inner: RequestReader) {
+  /** What comes is bytes of a body, or a message each time. */
+  constructor(
+    call: ServerCall,
+    target: RestTarget,
+    inner: RequestReader,
+    comes: "bytes" | "frames" = "bytes",
+  ) {
+    this.#isFramed = comes === "frames";
     this.#call = call;
     this.#target = target;
     this.#inner = inner;
@@ -48,7 +56,8 @@ export class RestLines implements RequestReader {
     const call = this.#call;
     if (call.ended) return call.take(end - start);
     this.#credit.came(end - start);
-    if (takesRaw(this.#target.binding)) this.#passPieces(bytes, start, end);
+    if (this.#isFramed) this.#pass(bytes.subarray(start, end));
+    else if (takesRaw(this.#target.binding)) this.#passPieces(bytes, start, end);
     else this.#readLines(bytes, start, end);
     const unread = this.#credit.releaseUnread();
     if (unread > 0) call.take(unread);
