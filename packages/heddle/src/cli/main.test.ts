@@ -8,6 +8,7 @@ import { createTransport } from "../client/transport.ts";
 import { until } from "../connection/scripted-peer.test.ts";
 import { Echo } from "../contract/echo-service.test.ts";
 import { startControlPlane } from "../control/plane/plane.ts";
+import { servedContract } from "../discovery/contract-hash.ts";
 import { RegistryAdminService } from "../gen/heddle/registry/v1/admin_pb.ts";
 import { createMesh } from "../mesh.ts";
 import { implement } from "../server/implement.ts";
@@ -87,14 +88,15 @@ test("ps lists what is registered, as a table and as JSON", async () => {
   });
   const server = await mesh.serve(implement(Echo, {}));
   await server.registered;
+  const { hash: contractHash } = servedContract([Echo], "annotations");
   const table = await runCli(["ps", "--registry", plane.address]);
   const rows = table.stdout
     .trimEnd()
     .split("\n")
     .map((row) => row.split(/\s{2,}/));
   assert.deepEqual(rows, [
-    ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "CONTRACTS"],
-    ["echo", "echo-1", server.address, "ready", "heddle.unit.Echo"],
+    ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "HASH", "CONTRACTS"],
+    ["echo", "echo-1", server.address, "ready", contractHash.slice(0, 8), "heddle.unit.Echo"],
   ]);
   const json = await runCli(["ps", "heddle.unit.Echo", "--json", "--registry", plane.address]);
   assert.deepEqual(JSON.parse(json.stdout), {
@@ -104,6 +106,7 @@ test("ps lists what is registered, as a table and as JSON", async () => {
         instance: "echo-1",
         address: server.address,
         contracts: ["heddle.unit.Echo"],
+        contractHash,
         version: "2",
         zone: "a",
         draining: false,

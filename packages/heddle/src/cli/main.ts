@@ -7,6 +7,7 @@ import { isHeddleError, reasonText } from "../call/errors.ts";
 import { nearest } from "../call/nearest.ts";
 import { VERSION } from "../call/version.ts";
 import { CONFIG_USAGE, config } from "./config.ts";
+import { CONTRACT_USAGE, contract } from "./contract.ts";
 import { control } from "./control.ts";
 import { ps } from "./ps.ts";
 import { stack } from "./stack.ts";
@@ -19,6 +20,10 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
                                                    list the instances that are registered
   heddle config show [name] [--grpc] | set name file | delete name [--registry host:port]
   heddle config validate file [--grpc]             service configs: those of the control plane, or what is in a file
+  heddle contract diff <ref | image> [--proto folder | --image file] [--only wire,json,source,rest] [--json]
+                                                   what the contract here breaks, against a git revision or an image
+  heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days n] [--strict] [--json]
+                                                   whom it would break of those that run
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -47,8 +52,25 @@ const CONFIG = {
   grpc: { type: "boolean" },
 } as const;
 
+const CONTRACT = {
+  registry: { type: "string" },
+  proto: { type: "string" },
+  image: { type: "string" },
+  conventions: { type: "boolean" },
+  only: { type: "string" },
+  json: { type: "boolean" },
+  live: { type: "boolean" },
+  strict: { type: "boolean" },
+  days: { type: "string" },
+} as const;
+
 /** By command. */
-const OPTIONS: Readonly<Record<string, object>> = { control: CONTROL, ps: PS, config: CONFIG };
+const OPTIONS: Readonly<Record<string, object>> = {
+  control: CONTROL,
+  ps: PS,
+  config: CONFIG,
+  contract: CONTRACT,
+};
 
 try {
   process.exitCode = await main(process.argv.slice(2));
@@ -71,6 +93,10 @@ async function main([command, ...args]: string[]): Promise<number> {
     case "config": {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONFIG });
       return (await config(positionals, values)) ?? misused(CONFIG_USAGE);
+    }
+    case "contract": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONTRACT });
+      return (await contract(positionals, values)) ?? misused(CONTRACT_USAGE);
     }
     case "stack":
       parseArgs({ args });

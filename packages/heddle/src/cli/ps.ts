@@ -6,6 +6,8 @@ import {
   InstanceOrigin,
   RegistryService,
 } from "../gen/heddle/registry/v1/registry_pb.ts";
+import { CONTRACT_HASH_KEY } from "../discovery/contract-hash.ts";
+import { table } from "./table.ts";
 import { withControlPlane } from "./with-control-plane.ts";
 
 export interface PsOptions {
@@ -46,11 +48,12 @@ export async function ps({
 
 function print(instances: readonly Instance[], json: boolean): void {
   const rows = instances
-    .map(({ id, service: name, address, contracts, version, zone, draining, health, origin }) => ({
+    .map(({ id, service: name, address, contracts, version, zone, draining, health, origin, metadata }) => ({
       service: name,
       instance: id,
       address,
       contracts,
+      ...(metadata[CONTRACT_HASH_KEY] === undefined ? {} : { contractHash: metadata[CONTRACT_HASH_KEY] }),
       version,
       zone,
       draining,
@@ -63,7 +66,15 @@ function print(instances: readonly Instance[], json: boolean): void {
       rows.length === 0
         ? "no instances\n"
         : table(
-            rows.map((row) => [row.service, row.instance, row.address, row.state, row.contracts.join(",")]),
+            ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "HASH", "CONTRACTS"],
+            rows.map(({ service, instance, address, state, contractHash = "-", contracts }) => [
+              service,
+              instance,
+              address,
+              state,
+              contractHash.slice(0, 8),
+              contracts.join(","),
+            ]),
           ),
     );
 }
@@ -81,18 +92,4 @@ function toMetadata(labels: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     labels.map((label) => [label.slice(0, label.indexOf("=")), label.slice(label.indexOf("=") + 1)]),
   );
-}
-
-function table(rows: readonly string[][]): string {
-  const all = [["SERVICE", "INSTANCE", "ADDRESS", "STATE", "CONTRACTS"], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
 }

@@ -1,0 +1,228 @@
+/**
+ * Whom a change breaks of those that run: what breaks by the descriptors, times what callers said that they use. Three answers are
+ * told apart with care, for somebody deletes a field because of them: somebody uses it; nobody does, as far as everybody said;
+ * and not everybody said. Pure.
+ */
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Contract } from "./contract.ts";
+import type { ContractBreak } from "./contract-break.ts";
+import { restReachOf, typesFrom } from "./rest-reach.ts";
+
+/** What one service used of one method on one day. */
+export interface LiveUsage {
+  readonly day: string;
+  readonly caller: string;
+  readonly method: string;
+  readonly json: boolean;
+  readonly calls: number;
+  readonly sampledCalls: number;
+  readonly fields: readonly { readonly field: string; readonly readIn: number; readonly setIn: number }[];
+  readonly fieldsCut: boolean;
+}
+
+/** A contract that runs, with what of it the new one breaks. */
+export interface DeployedContract {
+  readonly contract: Contract;
+  readonly breaks: readonly ContractBreak[];
+  readonly instances: readonly string[];
+}
+
+export interface LiveFacts {
+  readonly usage: readonly LiveUsage[];
+  /** The day it is, as in `usage`. */
+  readonly today: string;
+  /** Instances that are there and do not say what they use, by name. */
+  readonly silent: readonly string[];
+  /** Usage was lost, or somebody could not be asked. */
+  readonly gaps: readonly string[];
+}
+
+export interface LiveBreak {
+  readonly change: ContractBreak;
+  /** Instances that answer what is changed. */
+  readonly instances: readonly string[];
+  /**
+   * - `breaks`: somebody uses it
+   * - `unused`: all have said what they use, and nobody uses it
+   * - `unknown`: nobody is known to use it, and not all have said
+   * - `harmless`: no running program notices; who is built anew does
+   */
+  readonly state: "breaks" | "unused" | "unknown" | "harmless";
+  readonly callers: readonly LiveCaller[];
+  /** How much was looked at: calls that could have used it, and in how many of them fields were noted. */
+  readonly looked: { readonly calls: number; readonly sampledCalls: number };
+  /** Why it is not known. */
+  readonly unknown: readonly string[];
+}
+
+export interface LiveCaller {
+  /** Short name of a service. */
+  readonly caller: string;
+  readonly how: "calls" | "reads" | "sets";
+  readonly method: string;
+  readonly today: number;
+  /** Over all days. */
+  readonly total: number;
+  /** Worked out from a part of the calls. */
+  readonly about: boolean;
+}
+
+export function findLiveBreaks(
+  deployed: readonly DeployedContract[],
+  facts: LiveFacts,
+): readonly LiveBreak[] {
+  const found = new Map<string, { change: ContractBreak; contract: Contract; instances: string[] }>();
+  for (const { breaks, contract, instances } of deployed) {
+    for (const change of breaks) {
+      const key = `${change.name}\n${change.what}`;
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { change, contract, instances: [...instances] });
+      else known.instances.push(...instances);
+    }
+  }
+  return [...found.values()].map(({ change, contract, instances }) => ({
+    ...judge(change, contract, facts),
+    change,
+    instances: [...new Set(instances)].toSorted(),
+  }));
+}
+
+type Judgement = Pick<LiveBreak, "state" | "callers" | "looked" | "unknown">;
+
+function judge(change: ContractBreak, contract: Contract, facts: LiveFacts): Judgement {
+  const none = { callers: [], looked: { calls: 0, sampledCalls: 0 }, unknown: [] };
+  if (change.noticed === "none") return { ...none, state: "harmless" };
+  const uses = usesOf(change, contract);
+  const concerned = facts.usage.filter(
+    (row) =>
+      uses.methods.has(row.method) && (change.noticed === "all" || (change.noticed === "json" && row.json)),
+  );
+  const callers = change.noticed === "rest" ? [] : callersAmong(concerned, uses, facts.today);
+  const looked = {
+    calls: sum(concerned, ({ calls }) => calls),
+    sampledCalls: sum(concerned, ({ sampledCalls }) => sampledCalls),
+  };
+  const unknown = [
+    ...silentReasons(facts.silent),
+    ...facts.gaps,
+    ...(concerned.some(({ fieldsCut }) => fieldsCut) && uses.fields !== undefined
+      ? ["a caller uses more fields than are counted"]
+      : []),
+    ...(isSeenByRest(change, contract) ? ["who calls over plain HTTP does not say what it uses"] : []),
+  ];
+  const state = callers.length > 0 ? "breaks" : unknown.length > 0 ? "unknown" : "unused";
+  return { state, callers, looked, unknown };
+}
+
+function silentReasons(silent: readonly string[]): readonly string[] {
+  if (silent.length === 0) return [];
+  return [
+    `${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not say what ${silent.length === 1 ? "it uses" : "they use"}`,
+  ];
+}
+
+interface Uses {
+  /** Methods whose callers are concerned, if they use one of the fields. */
+  readonly methods: ReadonlySet<string>;
+  /** Undefined: who calls is broken. */
+  readonly fields: ((name: string) => boolean) | undefined;
+}
+
+function usesOf({ touched }: ContractBreak, contract: Contract): Uses {
+  switch (touched.kind) {
+    case "none":
+      return { methods: new Set(), fields: undefined };
+    case "method":
+      return { methods: new Set([touched.method]), fields: undefined };
+    case "service":
+      return {
+        methods: new Set(
+          contract.services.get(touched.service)?.methods.map((method) => nameOf(method)) ?? [],
+        ),
+        fields: undefined,
+      };
+    case "field": {
+      const { field } = touched;
+      return {
+        methods: reaching(field.slice(0, field.lastIndexOf(".")), contract),
+        fields: (name) => name === field,
+      };
+    }
+    case "message": {
+      const prefix = `${touched.message}.`;
+      const isOwn = (name: string) => name.startsWith(prefix) && !name.slice(prefix.length).includes(".");
+      return { methods: reaching(touched.message, contract), fields: isOwn };
+    }
+    case "enum": {
+      const holders = new Set<string>();
+      for (const { typeName, fields } of contract.messages.values())
+        for (const field of fields)
+          if (field.enum?.typeName === touched.enum) holders.add(`${typeName}.${field.name}`);
+      return { methods: reaching(touched.enum, contract), fields: (name) => holders.has(name) };
+    }
+  }
+}
+
+/** Methods whose requests or answers hold the type. */
+function reaching(type: string, { services }: Contract): ReadonlySet<string> {
+  const methods = [...services.values()].flatMap((service) => service.methods);
+  const holds = (method: DescMethod) =>
+    [...typesFrom([method.input, method.output])].some(({ typeName }) => typeName === type);
+  return new Set(methods.filter(holds).map(nameOf));
+}
+
+function nameOf({ parent, name }: DescMethod): string {
+  return `${parent.typeName}/${name}`;
+}
+
+function callersAmong(rows: readonly LiveUsage[], { fields }: Uses, today: string): readonly LiveCaller[] {
+  const callers = new Map<string, { -readonly [Name in keyof LiveCaller]: LiveCaller[Name] }>();
+  const add = (row: LiveUsage, how: LiveCaller["how"], count: number, about: boolean) => {
+    if (count === 0) return;
+    const key = `${row.caller}\n${how}\n${row.method}`;
+    let known = callers.get(key);
+    if (known === undefined)
+      callers.set(
+        key,
+        (known = { caller: row.caller, how, method: row.method, today: 0, total: 0, about: false }),
+      );
+    known.total += count;
+    if (row.day === today) known.today += count;
+    known.about ||= about;
+  };
+  for (const row of rows) {
+    if (fields === undefined) {
+      add(row, "calls", row.calls, false);
+      continue;
+    }
+    const used = row.fields.filter(({ field }) => fields(field));
+    // Of several fields the one that is used most says how often at least one of them is.
+    for (const [how, counted] of [
+      ["reads", Math.max(0, ...used.map(({ readIn }) => readIn))],
+      ["sets", Math.max(0, ...used.map(({ setIn }) => setIn))],
+    ] as const)
+      add(row, how, extrapolate(counted, row), row.sampledCalls < row.calls);
+  }
+  return [...callers.values()].toSorted((a, b) => b.today - a.today || b.total - a.total);
+}
+
+/** An answer that is read in a later report than it was counted in may make more of them than were looked at. */
+function extrapolate(counted: number, { calls, sampledCalls }: LiveUsage): number {
+  if (counted === 0) return 0;
+  if (sampledCalls === 0) return counted;
+  return Math.max(1, Math.round(calls * Math.min(1, counted / sampledCalls)));
+}
+
+function isSeenByRest({ broken, touched }: ContractBreak, contract: Contract): boolean {
+  if (!broken.includes("rest")) {
+    if (touched.kind !== "method" && touched.kind !== "service") return false;
+    const reach = restReachOf(contract);
+    if (touched.kind === "method") return reach.methods.has(touched.method);
+    return [...reach.methods].some((method) => method.startsWith(`${touched.service}/`));
+  }
+  return true;
+}
+
+function sum<Item>(items: readonly Item[], valueOf: (item: Item) => number): number {
+  return items.reduce((total, item) => total + valueOf(item), 0);
+}
