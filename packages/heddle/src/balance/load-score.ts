@@ -86,7 +86,10 @@ export function createLoadScore<C extends Candidate>(options: LoadScoreOptions =
 
   function scoreOf({ candidate, state }: Member<C, Known>): number {
     const own = candidate.inFlight;
-    if (byReports) return cost.of(latencyOf(state, rifOf(candidate, state)), rifOf(candidate, state));
+    if (byReports) {
+      const rif = rifOf(candidate, state);
+      return cost.of(latencyOf(state, rif), rif);
+    }
     const costMs = state.peak.at(clock.nowMs);
     return costMs === 0 && own > 0 ? unknownPenaltyMs + own : costMs * (own + 1);
   }
