@@ -105,14 +105,14 @@ export function createLoadCost({
   };
 }
 
-/** A burst that is over before this many reports have come changes little of what is usual. */
-const rifsKept = 512;
 /** In proportions: a call that took ten times as long for once must not count like ten that took as long. */
 function moveTowards(average: LatencyAverage, latencyMs: number, share: number): void {
   const { averageMs } = average;
   average.averageMs = averageMs > 0 ? averageMs * (latencyMs / averageMs) ** share : latencyMs;
 }
 
+/** A burst that is over before this many reports have come changes little of what is usual. */
+const rifsKept = 512;
 /** An instance's average is over this part of the time for which it has been known. */
 const ofItsLife = 1 / 3;
 /** After so long without a call, what the last ones took says little of the next. */
