@@ -1,9 +1,9 @@
 /**
  * The balancer of a channel: its policy, and around it slow start, where it is asked for, and, where the client knows its
- * zone, the preference for instances of the same zone. They get the calls while they are enough of them: as many as an even share of all zones would be, for
- * otherwise the only instance of a zone would drown in the calls of all its clients. What is too much for them spills
- * over to the other zones (`locality-priority.ts`). Instances that fail are none of its business: they are ejected from
- * the set before (`ejections.ts`).
+ * zone, the preference for instances of the same zone. They get the calls while they are enough: as many as an even
+ * share of all zones would be, for otherwise the only instance of a zone would drown in the calls of all its clients.
+ * What is too much for them spills over to the other zones (`locality-priority.ts`). Instances that fail are none of its
+ * business: they are ejected from the set before (`ejections.ts`).
  */
 import type { Balancer, Candidate } from "../balance/balancer.ts";
 import { createLocalityPriority } from "../balance/locality-priority.ts";
