@@ -32,7 +32,7 @@ ${circumstancesTable(result)}
 
 ${markdownTable(toTable(run))}
 
-${run.instances} instances, each with room for 4 calls at a time of 40 ms each, under ${grouped(run.perSecond)} calls a second, which is 80 % of
+${run.instances} instances, each with room for 4 calls at a time of 80 ms each, under ${grouped(run.perSecond)} calls a second, which is 80 % of
 what they can do. One after the other is told to stop (SIGTERM) and started again, ${run.kills} of
 ${run.instances * run.restarts} times killed instead (SIGKILL). While one is away the others work at
 ${((80 * run.instances) / (run.instances - 1)).toFixed(0)} %. p99 meanwhile is ${figures["restarting/steady@p99"]?.toFixed(2)} times that of the steady state.

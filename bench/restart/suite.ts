@@ -29,14 +29,14 @@ export interface RestartRun {
   readonly restarting: Figures;
 }
 
-/** Of one instance: 100 calls a second. */
+/** Of one instance: 50 calls a second. */
 const SLOTS = 4;
-const WORK_MS = 40;
+const WORK_MS = 80;
 const LOAD = 0.8;
 const LEASE_TTL_MS = 5_000;
 const WARM_UP_MS = 4_000;
 /** Between one restart and the next, so that they do not run into each other. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 500;
 
 export async function runRestartSuite(plan: RestartPlan): Promise<RestartRun> {
   const { instances, restarts, steadyMs, onProgress } = plan;
