@@ -58,6 +58,9 @@ export function orderService({
             break;
           case "shop.v1.PaymentDeclined":
             orders.finish(request.orderId, OrderState.DECLINED);
+            break;
+          // It may have got anywhere: whoever sends the request again goes on.
+          case undefined:
         }
         throw error;
       }

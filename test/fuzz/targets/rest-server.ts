@@ -143,37 +143,17 @@ function oddField(dice: Dice): string {
   ]);
 }
 
+const FIELDS =
+  "orderId order_id total count size ratio exact on note state tags counts labels sizes at wait mask any extra value wrapped child children a b";
 const NAMES = [
-  ...[
-    "orderId",
-    "order_id",
-    "total",
-    "count",
-    "size",
-    "ratio",
-    "exact",
-    "on",
-    "note",
-    "state",
-    "tags",
-    "counts",
-  ],
-  ...[
-    "labels",
-    "sizes",
-    "at",
-    "wait",
-    "mask",
-    "any",
-    "extra",
-    "value",
-    "wrapped",
-    "child",
-    "children",
-    "a",
-    "b",
-  ],
-  ...["nope", "__proto__", "constructor", "toString", "", "@type", "[odd.v1.ext]"],
+  ...FIELDS.split(" "),
+  "nope",
+  "__proto__",
+  "constructor",
+  "toString",
+  "",
+  "@type",
+  "[odd.v1.ext]",
 ];
 
 function randomTarget(dice: Dice): string {
@@ -193,35 +173,11 @@ function randomTarget(dice: Dice): string {
   return `${path}?${pairs.join(dice.pick(["&", "&", "&&", ";"]))}`;
 }
 
+const WORDS =
+  "1 -5 OPEN true a%2Fb %F0%9F%98%80 % %ff %00 .. %2e%2e ..%2f 1e400 2026-02-30T00:00:00Z 2026-01-02T03:04:05Z 1.5s 1.5s* AP8H a+b x:y name,a.b NaN -0";
+
 function word(dice: Dice): string {
-  return dice.pick([
-    ...[
-      "1",
-      "-5",
-      "OPEN",
-      "true",
-      "a%2Fb",
-      "%F0%9F%98%80",
-      "%",
-      "%ff",
-      "%00",
-      "..",
-      "%2e%2e",
-      "..%2f",
-      "1e400",
-    ],
-    ...[
-      "2026-02-30T00:00:00Z",
-      "2026-01-02T03:04:05Z",
-      "1.5s",
-      "1.5s*",
-      "AP8H",
-      "a+b",
-      "x:y",
-      "9".repeat(40),
-    ],
-    ...["name,a.b", "", "NaN", "-0", "x".repeat(3000)],
-  ]);
+  return dice.pick([...WORDS.split(" "), "", "9".repeat(40), "x".repeat(3000)]);
 }
 
 function randomBody(dice: Dice): string {
@@ -257,27 +213,13 @@ function value(dice: Dice, depth: number): string {
       ? object(dice, depth + 1)
       : `[${value(dice, depth + 1)},${value(dice, depth + 1)}]`;
   return dice.pick([
-    ...[
-      "null",
-      "true",
-      "1",
-      "-1",
-      "0.5",
-      "1e400",
-      "-1e999",
-      "2147483648",
-      "9007199254740993",
-      "9".repeat(400),
-    ],
-    ...['"x"', '""', '"5"', '"0x10"', '"OPEN"', '"NaN"', '"1e999"', '"AP8="', '"a..b"', '"1.5s"', '"1s*"'],
-    ...[
-      '"2026-02-30T00:00:00Z"',
-      '"2026-01-02T03:04:05Z"',
-      '"\\ud800"',
-      '"\\u0000"',
-      '"18446744073709551616"',
-    ],
+    ...NUMBERS.split(" "),
+    ...TEXTS.split(" "),
+    "9".repeat(400),
     '{"@type":"type.googleapis.com/odd.v1.Order","count":1}',
     '{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}',
   ]);
 }
+
+const NUMBERS = "null true 1 -1 0.5 1e400 -1e999 2147483648 9007199254740993";
+const TEXTS = String.raw`"x" "" "5" "0x10" "OPEN" "NaN" "1e999" "AP8=" "a..b" "1.5s" "1s*" "2026-02-30T00:00:00Z" "2026-01-02T03:04:05Z" "\ud800" "\u0000" "18446744073709551616"`;

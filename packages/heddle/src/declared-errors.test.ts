@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { isHeddleError } from "../call/errors.ts";
-import { createTransport } from "../client/transport.ts";
-import { DeclinedSchema, Shop, shopOf, soldOut, SoldOutSchema } from "../contract/declaring-service.test.ts";
-import { errorDetail, errorsOf } from "../contract/method-errors.ts";
-import { implement } from "./implement.ts";
-import { createServer } from "./server.ts";
+import { isHeddleError } from "./call/errors.ts";
+import { createTransport } from "./client/transport.ts";
+import { DeclinedSchema, Shop, shopOf, soldOut, SoldOutSchema } from "./contract/declaring-service.test.ts";
+import { errorDetail, errorsOf } from "./contract/method-errors.ts";
+import { implement } from "./server/implement.ts";
+import { createServer } from "./server/server.ts";
 
 const buyErrors = errorsOf(Shop.method.buy, [SoldOutSchema, DeclinedSchema]);
 let servers = 0;
