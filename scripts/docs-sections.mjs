@@ -7,6 +7,8 @@ import { describeKind } from "../packages/heddle/src/policy/field.ts";
 import { serviceFields } from "../packages/heddle/src/policy/service-config-fields.ts";
 import { clientStack } from "../packages/heddle/src/client/stack.ts";
 import { serverStack } from "../packages/heddle/src/server/stack.ts";
+import { labelName, prometheusName } from "../packages/heddle/src/telemetry/export/prometheus-family.ts";
+import { instruments } from "../packages/heddle/src/telemetry/instruments.ts";
 import { DEFAULT_LIMITS } from "../packages/heddle/src/wire/http2/limits.ts";
 import { root } from "./workspace.mjs";
 
@@ -26,6 +28,9 @@ export const sections = {
   },
   "docs/reference/service-config.md": {
     fields: () => renderFields("The config", serviceFields),
+  },
+  "docs/reference/metrics.md": {
+    metrics: () => renderMetrics(instruments),
   },
   "SECURITY.md": {
     limits: () => renderLimits(DEFAULT_LIMITS, read("packages/heddle/src/wire/http2/limits.ts")),
@@ -49,6 +54,23 @@ export function replaceSection(text, name, content) {
 function stackTable(title, layers) {
   const rows = layers.map(({ name, does, order }) => [`\`${name}\``, does, order]);
   return `**${title}**\n\n${table([["layer", "what it does", "where it stands, and why"], ...rows])}`;
+}
+
+/** Every row of the table of instruments, with the name that Prometheus shows. */
+export function renderMetrics(rows) {
+  const shown = Object.values(rows).map((row) => {
+    const { name } = prometheusName(row);
+    const bounds = row.bounds === undefined ? "" : ` Bounds: ${row.bounds.join(", ")}.`;
+    return [
+      `\`${name}${row.kind === "counter" ? "_total" : ""}\``,
+      `\`${row.name}\``,
+      row.kind,
+      row.unit === "" ? "" : `\`${row.unit}\``,
+      row.labels.map((label) => `\`${labelName(label)}\``).join(", "),
+      row.help + bounds,
+    ];
+  });
+  return table([["Prometheus", "OpenTelemetry", "kind", "unit", "labels", "what it says"], ...shown]);
 }
 
 /** The defaults of the running code, with what the docstring of each says about it. */

@@ -45,6 +45,13 @@ const parts = {
   // What `npm run bench -- balance --real` compares with.
   nginx: () => installPackages({ nginx: ["/usr/sbin/nginx", "-v"] }),
 
+  // Reads what Heddle exposes: the server with promtool, and the parser of another library.
+  prometheus: () =>
+    installPackages({
+      prometheus: ["promtool", "--version"],
+      "python3-prometheus-client": ["/usr/bin/python3", "-c", "import prometheus_client.openmetrics.parser"],
+    }),
+
   redis: () => installPackages({ "redis-server": ["redis-server", "--version"] }),
 
   // Debian's is older than what Kubernetes needs.

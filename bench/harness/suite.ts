@@ -64,6 +64,7 @@ const loaders = {
   payload: () => import("../payload/suite.ts"),
   tls: () => import("../tls/suite.ts"),
   rest: () => import("../rest/suite.ts"),
+  telemetry: () => import("../telemetry/suite.ts"),
 } satisfies Record<string, () => Promise<{ suite: Suite }>>;
 
 /** Suites that run a serving and a calling process of each peer. */

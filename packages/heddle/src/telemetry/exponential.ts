@@ -25,11 +25,8 @@ export const INDEX_COUNT = 70 * PER_DOUBLING;
 export function placeOf(value: number): number {
   number[0] = value < LARGEST ? value : LARGEST;
   const high = words[HIGH] as number;
-  const fraction = high & 0xfffff;
-  words[HIGH] = fraction | 0x3ff00000;
-  const base = BASES[fraction >>> 13] as number;
-  const within = (number[0] as number) > (EDGES[base] as number) ? base : base - 1;
-  return ((high >>> 20) - 1023) * PER_DOUBLING + within - LEAST_INDEX;
+  const place = ((high >>> 20) - 1023) * PER_DOUBLING - LEAST_INDEX + (BASES[(high >>> 13) & 127] as number);
+  return value > (LOWER_EDGES[place] as number) && place < INDEX_COUNT ? place : place - 1;
 }
 
 /** OpenTelemetry's index of a place. Prometheus names a bucket by its upper edge, which is one more. */
@@ -39,9 +36,7 @@ export function indexOfPlace(place: number): number {
 
 /** The lower edge of a place; the upper one is that of the next. */
 export function lowerEdge(place: number): number {
-  const index = indexOfPlace(place);
-  const octave = Math.floor(index / PER_DOUBLING);
-  return 2 ** octave * (EDGES[index - octave * PER_DOUBLING] as number);
+  return LOWER_EDGES[place] as number;
 }
 
 const number = new Float64Array(1);
@@ -57,3 +52,9 @@ const BASES = Uint8Array.from(
   { length: 128 },
   (_, bits) => EDGES.filter((edge) => edge < 1 + bits / 128).length,
 );
+
+const LOWER_EDGES = Float64Array.from({ length: INDEX_COUNT + 1 }, (_, place) => {
+  const index = indexOfPlace(place);
+  const octave = Math.floor(index / PER_DOUBLING);
+  return 2 ** octave * (EDGES[index - octave * PER_DOUBLING] as number);
+});
