@@ -19,11 +19,13 @@ export interface OperationName {
 export type NameOf = (binding: Binding) => OperationName | undefined;
 
 /** The fields of an answer that went well. */
-export function plannedHeaders({ always, cacheControl, tag, links, nextPage, location }: AnswerPlan): Schema {
+export function plannedHeaders(plan: AnswerPlan): Schema {
+  const { always, cacheControl, isTarget, links, location, nextPage, tag } = plan;
   const told = (name: string) => always.some((each, i) => i % 2 === 0 && each === name);
   const texts = {
     ...(tag === undefined ? {} : { etag: "Entity tag of this state." }),
     ...(location === undefined ? {} : { location: "Where it is." }),
+    ...(isTarget ? { "content-location": "What a GET of this path gives." } : {}),
     ...(links.length === 0 && nextPage === undefined && !told("link")
       ? {}
       : { link: "What else there is (RFC 8288)." }),

@@ -187,6 +187,29 @@ describe("which bindings have a plan", () => {
     );
   });
 
+  test("RFC 9110 §9.3.4: a PUT has a tag where a GET of its path gives the same; a PATCH and verbs have theirs", () => {
+    const put = method("put", "/v1/orders/{order_id}", { body: "order" });
+    const get = { Get: method("get", "/v1/orders/{page_token}") };
+    const other = { Get: method("get", "/v1/orders/{page_token}", { out: "Plain" }) };
+    const rows: readonly (readonly [
+      services: Record<string, MethodText>,
+      tag: boolean,
+      isTarget: boolean,
+    ])[] = [
+      [{ Put: put, ...get }, true, true],
+      [{ Put: put, ...other }, false, false],
+      [{ Put: put }, false, false],
+      [{ Patch: method("patch", "/v1/orders/{order_id}", { body: "order" }), ...get }, true, true],
+      [{ Patch: method("patch", "/v1/orders/{order_id}", { body: "order" }) }, true, false],
+      [{ Do: method("post", "/v1/orders/{order_id}:do", { body: "*" }), ...get }, true, false],
+    ];
+    for (const [S, tag, isTarget] of rows) {
+      const { bindings, plans } = plansOf({ messages, services: { S } });
+      const plan = plans.get(bindings[0] as Binding);
+      assert.deepEqual([plan?.tag !== undefined, plan?.isTarget], [tag, isTarget]);
+    }
+  });
+
   test("what makes something has no condition on the state of it", () => {
     const post = method("post", "/v1/orders", { body: "order" });
     assert.notEqual(planOf({}, post).plan?.wanted, undefined);
@@ -367,6 +390,9 @@ describe("entity tags (RFC 9110 §8.8.3)", () => {
     for (const wrong of ["", ",", "a", '"a', '"a" "b"', '*, "a"', 'w/"a"', '"a\nb"'])
       assert.equal(readEntityTags(wrong), undefined, wrong);
     assert.equal(readEntityTags('"a",'.repeat(101)), undefined);
+    // Nor does a long one take long.
+    assert.equal(readEntityTags(`"a"${" ".repeat(200_000)}b`), undefined);
+    assert.equal(readEntityTags(`${" ".repeat(200_000)}b`), undefined);
   });
 
   test("a compressed form is the same state; a weak tag is the same, and not enough for a change", () => {
@@ -401,7 +427,7 @@ describe("if-match goes into the request", () => {
     const wrong: readonly (readonly [conditions: Parameters<typeof placed>[0], reason: RegExp])[] = [
       [{ ifMatch: "5" }, /neither \* nor a list/],
       [{ ifMatch: '"4", "5"' }, /it names several tags, and this method takes one/],
-      [{ ifMatch: '"4"' }, /it and the field order\.etag have different values/],
+      [{ ifMatch: '"4"' }, /if-match and the field order\.etag have different values \(HDL-2315\)/],
       [{ ifMatch: 'W/"5"' }, /none of the tags in if-match can be the current one \(HDL-2315\)/],
       [{ ifMatch: '"%"' }, /can be the current one \(HDL-2315\)/],
       [{ ifNoneMatch: '"5"' }, /"if-none-match" of .*: it is for what is read/],

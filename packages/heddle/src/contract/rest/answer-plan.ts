@@ -26,6 +26,10 @@ export interface AnswerPlan {
   readonly vary: readonly string[];
   /** Where the entity tag comes from: a field, or `bytes` of the body. */
   readonly tag: TagField | "bytes" | undefined;
+  /** What it answers or changes has a tag by its contract, so a condition is kept or refused, and not ignored. */
+  readonly isTagged: boolean;
+  /** The answer is what a GET of the same path would give now: `content-location` says so. */
+  readonly isTarget: boolean;
   /** Which field of the request gets the tag of `if-match`, of methods that change something. */
   readonly wanted: TagField | undefined;
   /** 201, while it has one. */
@@ -95,7 +99,10 @@ function createPlan(
   const tagField = tagOfAnswer(binding);
   if (tagField !== undefined && options?.computedEtag === true)
     throw new Error(`rest.computed_etag: the field ${tagField.path.at(-1)?.name} is the tag`);
-  const tag = tagField ?? (options?.computedEtag === true && isRead ? "bytes" : undefined);
+  const isTarget = changes.has(httpMethod) && tagField !== undefined && hasGet(binding, served);
+  // RFC 9110 §9.3.4: the answer of a PUT has a tag only if it stands for what is there now.
+  const ownTag = httpMethod === "PUT" && !isTarget ? undefined : tagField;
+  const tag = ownTag ?? (options?.computedEtag === true && isRead ? "bytes" : undefined);
   const location = locationOf(binding, options?.location ?? "", served);
   const wanted = isRead || location !== undefined ? undefined : tagOfRequest(method);
   const links = (options?.links ?? []).flatMap((link) => plannedLink(binding, link, served));
@@ -109,19 +116,35 @@ function createPlan(
   const cache = isRead ? options?.cache : undefined;
   const cacheControl = cache === undefined ? undefined : cacheControlOf(cache);
   const parts = [tag, wanted, location, nextPage, cacheControl].some((part) => part !== undefined);
-  if (!parts && links.length === 0 && always.length === 0 && !cache?.vary.length) return undefined;
+  const isTagged = tagField !== undefined || wanted !== undefined;
+  if (!parts && !isTagged && links.length === 0 && always.length === 0 && !cache?.vary.length)
+    return undefined;
   const hal = (links.length > 0 || nextPage !== undefined) && hasObject(binding);
   return {
     always,
     cacheControl: cacheControl ?? (isRead && tag !== undefined ? "no-cache" : undefined),
     vary: [...(hal ? ["accept"] : []), ...(cache?.vary ?? []).map((name) => checkName(name))],
     tag,
+    isTagged,
+    isTarget,
     wanted,
     location,
     links,
     nextPage,
     hal,
   };
+}
+
+const changes: ReadonlySet<string> = new Set(["PUT", "PATCH"]);
+
+/** Whether a GET of the same path gives the same message. */
+function hasGet({ method, responseBody, template }: Binding, served: ServedBindings): boolean {
+  const shape = ({ segments, verb }: Binding["template"]) => JSON.stringify([segments, verb]);
+  const body = responseBody?.message ?? method.output;
+  return [...served.values()].flat().some((other) => {
+    const isSame = other.httpMethod === "GET" && shape(other.template) === shape(template);
+    return isSame && (other.responseBody?.message ?? other.method.output) === body;
+  });
 }
 
 function plannedLink(

@@ -76,6 +76,6 @@ function encodeSign(sign: string): string {
 const UNSAFE = /[^\w\-.~!*'()+/=:@$&#?]/gu;
 const CODING = /;(?:gzip|br|deflate|zstd)$/;
 /** One tag with the comma behind it; empty items may be there (RFC 9110 §5.6.1). */
-const ITEM = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,|$)/y;
+const ITEM = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
 /** Tags of one request. */
 const MAX_TAGS = 100;

@@ -23,30 +23,25 @@ export interface Conditions {
  */
 export function placeWantedTag(
   binding: Binding,
-  { tag, wanted, location }: AnswerPlan,
+  { isTagged, wanted, location }: AnswerPlan,
   { ifMatch, ifNoneMatch }: Conditions,
   request: Message,
 ): void {
   // `*` on what makes something: it is not to be there yet. The handler says ALREADY_EXISTS.
-  if (
-    ifNoneMatch !== undefined &&
-    tag !== undefined &&
-    !(ifNoneMatch.trim() === "*" && location !== undefined)
-  )
+  if (ifNoneMatch !== undefined && isTagged && !(ifNoneMatch.trim() === "*" && location !== undefined))
     throw invalid(binding, "if-none-match", "it is for what is read, or * for what is made");
   if (ifMatch === undefined) return;
   const tags = readEntityTags(ifMatch);
   if (tags === undefined) throw invalid(binding, "if-match", "it is neither * nor a list of entity tags");
   if (wanted === undefined) {
-    if (tag === undefined) return;
+    if (!isTagged) return;
     throw invalid(binding, "if-match", "no field of the request takes it, so it would not be looked at");
   }
   // Whether there is anything the handler finds out.
   if (tags === "*") return;
   const values = valuesOf(tags, wanted);
   if (values.length === 0) {
-    const reason = "none of the tags in if-match can be the current one";
-    throw new HeddleError("preconditionFailed", { method: nameOf(binding), reason });
+    throw failed(binding, "none of the tags in if-match can be the current one");
   }
   if (values.length > 1 && !wanted.repeated)
     throw invalid(binding, "if-match", "it names several tags, and this method takes one");
@@ -82,12 +77,17 @@ function place(
     const isOther = repeated
       ? given !== undefined
       : given !== undefined && text.write(given) !== text.write(value);
-    if (isOther)
-      throw new Error(`it and the field ${path.map(({ name }) => name).join(".")} have different values`);
-    setValue(parent, field, repeated ? [...values] : value);
+    if (!isOther) return setValue(parent, field, repeated ? [...values] : value);
   } catch (error) {
     throw invalid(binding, "if-match", reasonText(error));
   }
+  // No state has both.
+  const name = path.map((each) => each.name).join(".");
+  throw failed(binding, `if-match and the field ${name} have different values`);
+}
+
+function failed(binding: Binding, reason: string): HeddleError {
+  return new HeddleError("preconditionFailed", { method: nameOf(binding), reason });
 }
 
 function invalid(binding: Binding, parameter: string, reason: string): HeddleError {

@@ -274,7 +274,7 @@ const rows: readonly Row[] = [
     "PUT /v1/notes/7",
     { fields: { "if-match": '"5"' }, body: json({ text: "x" }) },
     200,
-    { etag: '"6"', "cache-control": undefined },
+    { etag: '"6"', "content-location": "/v1/notes/7", "cache-control": undefined },
   ],
   [
     "a change of what was there: the handler's ABORTED is 412",

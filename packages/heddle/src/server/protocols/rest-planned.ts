@@ -45,6 +45,8 @@ export function planHead(plan: AnswerPlan, answer: Message, parts: PlannedParts)
   const ownLocation = findField(own, "location");
   const location = ownLocation ?? plan.location?.href(answer, request);
   if (location !== undefined && ownLocation === undefined) fields.push("location", location);
+  if (plan.isTarget && findField(own, "content-location") === undefined)
+    fields.push("content-location", pathIn(parts.target));
   const links = linksOf(plan, answer, parts);
   if (links.length > 0)
     fields.push("link", links.map(({ href, rel, title }) => writeLink(href, rel, title)).join(", "));
@@ -123,15 +125,19 @@ function nextHref(field: DescField, answer: Message, target: string): string | u
   const value = valueOf(answer, field);
   const token = value === undefined ? "" : (fieldTextOf(field)?.write(value) ?? "");
   if (token === "") return undefined;
-  const question = target.indexOf("?");
-  const path = question === -1 ? target : target.slice(0, question);
-  const pairs = question === -1 ? [] : target.slice(question + 1).split("&");
+  const path = pathIn(target);
+  const pairs = target.slice(path.length + 1).split("&");
   const kept = pairs.filter((pair) => pair !== "" && !isPageToken(pair));
   // What stands in a path may be anything that is no space; what stands in `<…>` may not.
   const query = [...kept, `${PAGE_TOKEN}=${encodeSegment(token)}`].join("&");
   return `${path}?${query}`.replace(/[^\x21-\x7e]|[<>"\\^`{|}]/gu, (sign) =>
     encodeURIComponent(sign.toWellFormed()),
   );
+}
+
+function pathIn(target: string): string {
+  const question = target.indexOf("?");
+  return question === -1 ? target : target.slice(0, question);
 }
 
 function isPageToken(pair: string): boolean {
