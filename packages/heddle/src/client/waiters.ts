@@ -29,6 +29,7 @@ export class Waiters {
   readonly #givesUpAtMs = new Map<Waiter, number>();
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  #isServing = false;
 
   constructor(options: WaitersOptions) {
     this.#options = options;
@@ -49,6 +50,18 @@ export class Waiters {
 
   /** There is room for one more, or for some: up to the first for whom there is none. */
   serveFirst(): void {
+    // An attempt may end as it begins, on a connection that has just been lost, and so make room for the next: that is the
+    // next round of this loop. As a call within a call it would be as deep as the queue is long.
+    if (this.#isServing) return;
+    this.#isServing = true;
+    try {
+      this.#serveWhileThereIsRoom();
+    } finally {
+      this.#isServing = false;
+    }
+  }
+
+  #serveWhileThereIsRoom(): void {
     const { pick, clock } = this.#options;
     for (const waiter of this.#givesUpAtMs.keys()) {
       const chosen = pick(waiter.call, clock.now());
