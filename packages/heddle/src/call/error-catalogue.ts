@@ -449,7 +449,7 @@ export const CATALOGUE = {
     Code.Unavailable,
     "unsent",
     "peer",
-    "{method} was refused before its handler began: the server is overloaded, work waits {delayMs} ms there",
+    "{method} was refused before its handler began: the server is overloaded, {reason}",
     "start more instances, or lower the load; mark calls that may be missing as sheddable",
   ),
   tooLate: entry(

@@ -48,7 +48,10 @@ export const admit: ServerLayer = {
       // Somebody else has refused it already, so it is not this instance alone that has too much to do.
       const isRepeated = findField(call.head.fields, "grpc-previous-rpc-attempts") !== undefined;
       const waitMs = Math.round(Math.max(LEAST_PUSHBACK_MS, delayMs) * (0.5 + random.next()));
-      refuse(call, new HeddleError("overloaded", { method: call.name, delayMs }), isRepeated ? -1 : waitMs);
+      // While it refuses enough, what it takes does not wait.
+      const reason =
+        delayMs > 0 ? `work waits ${delayMs} ms there` : "and takes only as much as does not wait";
+      refuse(call, new HeddleError("overloaded", { method: call.name, reason }), isRepeated ? -1 : waitMs);
     }
 
     function isAdmitted(call: ServerCall, nowMs: number): boolean {
