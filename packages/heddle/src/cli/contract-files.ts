@@ -178,7 +178,9 @@ function run(
         reject(invalidOption("proto", `${basename(program)} ${args[0] ?? ""}: ${said.slice(0, 2000)}`));
       },
     );
-    child.stdin?.end(input ?? "");
+    // A program that ends before it has read all says itself why.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
   });
 }
 
