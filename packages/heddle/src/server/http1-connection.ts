@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { ServerCall } from "./call.ts";
 import type { Http1Call } from "./http1-call.ts";
 import type { Peer } from "./peer.ts";
+import type { PlainConnection } from "./plain-connection.ts";
 
 /** The server, as a connection knows it. */
 export interface ConnectionOwner {
@@ -25,6 +26,8 @@ export class Http1Connection {
   latest: Http1Call | undefined = undefined;
   /** The WebSocket that it has become. */
   webSocket: ServerCall | undefined = undefined;
+  /** While its requests are plain. */
+  plain: PlainConnection | undefined = undefined;
   /** It has had its last answer, and is being closed. */
   closing = false;
   readonly #server: ConnectionOwner;

@@ -9,7 +9,10 @@ import type { IncomingMessage } from "node:http";
 import { CONNECTION_FIELDS, type RequestHead } from "../wire/http2/head.ts";
 
 /** The head, or a sentence that says why the request is refused. */
-export function readHttp1Head(request: IncomingMessage, scheme: "http" | "https"): RequestHead | string {
+export function readHttp1Head(
+  request: Pick<IncomingMessage, "rawHeaders" | "method" | "url" | "httpVersion">,
+  scheme: "http" | "https",
+): RequestHead | string {
   const { rawHeaders, method = "" } = request;
   const fields: string[] = [];
   let host: string | undefined;

@@ -21,6 +21,7 @@ import { readHttp1Head } from "./http1-head.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
 import { Peer } from "./peer.ts";
+import { PlainConnection } from "./plain-connection.ts";
 import { WebSocketCall } from "./web-socket-call.ts";
 import { asksForWebSocket, type WebSockets } from "./web-sockets.ts";
 import { endGently, turnAway } from "./turn-away.ts";
@@ -106,6 +107,7 @@ export class Http1Server {
   }
 
   accept(socket: Duplex): void {
+    const { parts, limits, stalledCallMs, start, onPeerError } = this.#options;
     // Starts Node's watch over slow requests, which begins when a server listens; this one never does.
     if (this.#connections.size === 0) this.#server.emit("listening");
     const connection = new Http1Connection(this, new Peer(socket));
@@ -119,6 +121,19 @@ export class Http1Server {
       this.#server.close();
       this.#options.onIdle();
     });
+    // Node counts the requests of a connection where that is wanted.
+    if (limits.maxRequestsPerConnection > 0) return this.#handOver(socket);
+    connection.plain = new PlainConnection(socket, connection, {
+      parts,
+      limits,
+      stalledCallMs,
+      start,
+      handOver: (unusual) => this.#handOver(unusual),
+      onPeerError,
+    });
+  }
+
+  #handOver(socket: Duplex): void {
     this.#server.emit("connection", socket);
   }
 
@@ -129,6 +144,7 @@ export class Http1Server {
   }
 
   closeIdle(): void {
+    for (const { plain } of this.#connections.values()) plain?.closeWhenIdle();
     // Node takes an answer that has been handed over for one that has arrived, and would cut it off.
     for (const { leaving } of this.#connections.values()) if (leaving > 0) return;
     this.#server.closeIdleConnections();
@@ -136,8 +152,8 @@ export class Http1Server {
 
   /** Ends the calls that still run, in their own words. Returns their methods. */
   cut(reason: string): readonly string[] {
-    const running = [...this.#connections.values()].flatMap(({ latest, webSocket }) => {
-      const call = webSocket ?? latest;
+    const running = [...this.#connections.values()].flatMap(({ latest, webSocket, plain }) => {
+      const call = webSocket ?? plain?.call ?? latest;
       return call === undefined || call.ended ? [] : [call];
     });
     for (const call of running) call.abort(new HeddleError("serverStopped", { method: call.name, reason }));
