@@ -4,7 +4,11 @@ import type { RestClient } from "./suite.ts";
 
 const path = "/v1/orders";
 
-export async function connectRest(port: number, method: "POST" | "GET", connections: number): Promise<RestClient> {
+export async function connectRest(
+  port: number,
+  method: "POST" | "GET",
+  connections: number,
+): Promise<RestClient> {
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections, pipelining: 1, allowH2: false });
   const headers = { accept: "application/json", "content-type": "application/json" };
   return {

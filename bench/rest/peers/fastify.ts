@@ -9,10 +9,14 @@ async function startServer() {
   // Its validator would take away what is unknown; Heddle refuses it.
   const app = fastify({ ajv: { customOptions: { removeAdditional: false, coerceTypes: false } } });
   const response = { 200: receiptSchema };
-  app.post<{ Body: OrderFields }>("/v1/orders", { schema: { body: orderSchema, response } }, async ({ body }) => ({
-    ...placeOrder(body),
-    status: accepted,
-  }));
+  app.post<{ Body: OrderFields }>(
+    "/v1/orders",
+    { schema: { body: orderSchema, response } },
+    async ({ body }) => ({
+      ...placeOrder(body),
+      status: accepted,
+    }),
+  );
   const params = { type: "object", properties: { orderId: { type: "string" } } };
   app.get<{ Params: { orderId: string } }>(
     "/v1/orders/:orderId",

@@ -75,7 +75,9 @@ function generate(desc: DescMessage): CompiledJson {
   const scope: Record<string, unknown> = {
     ...environment,
     make: () => compiledMessageOf(desc).make(),
-    fieldOfKey: new Map(desc.fields.flatMap(({ name, jsonName }, i) => [[name, i] as const, [jsonName, i] as const])),
+    fieldOfKey: new Map(
+      desc.fields.flatMap(({ name, jsonName }, i) => [[name, i] as const, [jsonName, i] as const]),
+    ),
   };
   links.forEach((target, i) => {
     scope[`link${i}`] = linkTo(target);
@@ -86,7 +88,9 @@ function generate(desc: DescMessage): CompiledJson {
     const isNull = field.enum.typeName === "google.protobuf.NullValue";
     scope[`names${i}`] = isNull
       ? undefined
-      : new Map(field.enum.values.map(({ number }) => [number, JSON.stringify(field.enum.value[number]?.jsonName)]));
+      : new Map(
+          field.enum.values.map(({ number }) => [number, JSON.stringify(field.enum.value[number]?.jsonName)]),
+        );
   });
   return buildFunction(
     `${functions.join("\n")}\nreturn { write: writeJson, read: readJson };`,
@@ -129,7 +133,11 @@ function reflective(desc: DescMessage): CompiledJson {
       if (typeof message !== "object" || message === null) throw giveUp;
       const isInit = !isMessage(message, desc) && initAllowed;
       return JSON.stringify(
-        toJson(desc, (isInit ? create(desc, message as Record<string, unknown>) : message) as Message, options),
+        toJson(
+          desc,
+          (isInit ? create(desc, message as Record<string, unknown>) : message) as Message,
+          options,
+        ),
       );
     },
     read(json, reading, depth) {

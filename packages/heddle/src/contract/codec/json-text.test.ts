@@ -116,10 +116,38 @@ function respelt(dice: Dice, json: unknown): unknown {
   return Object.fromEntries(entries.map(([key, value], i) => [key, i === at ? respelt(dice, value) : value]));
 }
 
-const KEYS = ["f_1", "f1", "x", "__proto__", "[random.x]", "0", "-0", "007", "true", "constructor", "toString"];
+const KEYS = [
+  "f_1",
+  "f1",
+  "x",
+  "__proto__",
+  "[random.x]",
+  "0",
+  "-0",
+  "007",
+  "true",
+  "constructor",
+  "toString",
+];
 const ODD: readonly unknown[] = [
   ...[null, 0, -0, 1, -1, 1.5, 2 ** 31, -(2 ** 31), 2 ** 32 - 1, 2 ** 32, 1e300, 2 ** 53],
-  ...["", "0", "7", "-7", "007", "0x10", " 7 ", "7.0", "1e2", "NaN", "Infinity", "-Infinity", "true", "AQI=", "A"],
+  ...[
+    "",
+    "0",
+    "7",
+    "-7",
+    "007",
+    "0x10",
+    " 7 ",
+    "7.0",
+    "1e2",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "true",
+    "AQI=",
+    "A",
+  ],
   ...["9223372036854775807", "9223372036854775808", "18446744073709551615", "-9223372036854775808", "MOOD_1"],
   ...["STRICT_1", "LATE_0", "é", "\ud800", "2020-01-01T00:00:00Z", "2020-13-01T00:00:00Z", "1.5s", "1.5s*"],
   ...[true, false, [], [null], [1, 2], ["x"], [[]], {}, { value: 1 }, { a: null }, { __proto__: null, x: 1 }],
@@ -135,9 +163,7 @@ test("of JSON that is spelt in another way, or broken, thinks what protobuf-es t
         const written = outcome(() => toJson(desc, message)) as { value?: unknown };
         for (let i = 0; i < 6; i++) {
           const text = JSON.stringify(respelt(dice, written.value ?? {}));
-          const lenient = outcome(() =>
-            fromJsonString(desc, text, { registry, ignoreUnknownFields: true }),
-          );
+          const lenient = outcome(() => fromJsonString(desc, text, { registry, ignoreUnknownFields: true }));
           assert.deepStrictEqual(
             outcome(() => readJsonText(desc, text, registry)),
             lenient,
