@@ -237,7 +237,7 @@ function textOf(desc: DescMessage, message: Message): string {
   return Buffer.from(toBinary(desc, message)).toString("hex");
 }
 
-const runs = { numRuns: 25 };
+const runs = { numRuns: 15 };
 
 test("a request that is a body: all ways are one", async () => {
   await using stage = await start();
