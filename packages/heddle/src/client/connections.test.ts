@@ -3,14 +3,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as macrotask } from "node:timers/promises";
 import { isHeddleError } from "../call/errors.ts";
-import { startScriptedServer, until } from "../connection/scripted-peer.test.ts";
+import {
+  startAnsweringServer as answering,
+  startScriptedServer,
+  until,
+} from "../connection/scripted-peer.test.ts";
 import { createEndpoint } from "../discovery/endpoint.ts";
 import { createScriptedResolver, createVirtualClient, failureOf } from "./virtual-client.test.ts";
-
-const answering = (name: string) =>
-  startScriptedServer(name, (request) => {
-    if (request.ended) request.answer();
-  });
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await macrotask();

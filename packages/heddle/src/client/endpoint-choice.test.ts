@@ -1,25 +1,9 @@
 /** Which of the known instances a client uses: those of its zone first, and of very many only a part. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startScriptedServer, until } from "../connection/scripted-peer.test.ts";
+import { startAnsweringServer as answering, until } from "../connection/scripted-peer.test.ts";
 import { createEndpoint } from "../discovery/endpoint.ts";
-import type { ClientOptions } from "./options.ts";
-import { createScriptedResolver, createVirtualClient } from "./virtual-client.test.ts";
-
-const answering = (name: string) =>
-  startScriptedServer(name, (request) => {
-    if (request.ended) request.answer();
-  });
-
-function createWorld(options: ClientOptions & { readonly seed?: number }) {
-  const discovery = createScriptedResolver();
-  const client = createVirtualClient({
-    target: "scripted:///orders",
-    resolver: discovery.resolver,
-    ...options,
-  });
-  return { discovery, client };
-}
+import { createDiscoveredClient as createWorld } from "./virtual-client.test.ts";
 
 test("instances of the own zone get the calls while there are enough, and spill over when not", async () => {
   using a1 = answering("zone-a1");

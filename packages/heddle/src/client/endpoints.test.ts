@@ -2,24 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { isHeddleError } from "../call/errors.ts";
-import { startScriptedServer, until } from "../connection/scripted-peer.test.ts";
+import {
+  startAnsweringServer as answering,
+  startScriptedServer,
+  until,
+} from "../connection/scripted-peer.test.ts";
 import { createEndpoint } from "../discovery/endpoint.ts";
-import { createScriptedResolver, createVirtualClient, failureOf } from "./virtual-client.test.ts";
-
-const answering = (name: string) =>
-  startScriptedServer(name, (request) => {
-    if (request.ended) request.answer();
-  });
-
-function createWorld(options: { readonly balancer?: "round_robin" } = {}) {
-  const discovery = createScriptedResolver();
-  const client = createVirtualClient({
-    target: "scripted:///orders",
-    resolver: discovery.resolver,
-    ...options,
-  });
-  return { discovery, client };
-}
+import { createDiscoveredClient as createWorld, failureOf } from "./virtual-client.test.ts";
 
 test("a call waits for discovery and a connection, and then goes", async () => {
   using server = answering("endpoints-wait");

@@ -128,3 +128,16 @@ test("virtual time stands still", () => {
   using client = createVirtualClient({ target: "memory:nobody" });
   assert.equal(client.time.now(), 1000);
 });
+
+/** One that finds its instances by what the test tells it. */
+export function createDiscoveredClient(
+  options: Omit<Parameters<typeof createVirtualClient>[0], "target"> = {},
+) {
+  const discovery = createScriptedResolver();
+  const client = createVirtualClient({
+    target: "scripted:///orders",
+    resolver: discovery.resolver,
+    ...options,
+  });
+  return { discovery, client };
+}

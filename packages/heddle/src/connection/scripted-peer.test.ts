@@ -227,6 +227,12 @@ export interface ScriptedServer extends Disposable {
   readonly requests: readonly ScriptedStream[];
 }
 
+/** It answers every request when it has ended, with an empty message. */
+export const startAnsweringServer = (name: string) =>
+  startScriptedServer(name, (request) => {
+    if (request.ended) request.answer();
+  });
+
 /** Listens at `memory:name`; `script` runs whenever something of a request arrived. */
 export function startScriptedServer(
   name: string,
