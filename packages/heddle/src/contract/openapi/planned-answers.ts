@@ -44,16 +44,18 @@ export function conditionParameters({ tag, wanted }: AnswerPlan, isRead: boolean
     name,
     in: "header",
     description,
-    schema: { type: "string", ...schema },
+    schema,
     examples: { tag: { value: '"5"' } },
   });
   if (isRead && tag !== undefined)
-    return [parameter("if-none-match", "Tags that the caller has: 304 instead of one of these.", {})];
+    return [parameter("if-none-match", "Tags that the caller has: 304 instead of one of these.", TEXT)];
   if (wanted === undefined) return [];
-  const pattern = wanted.repeated ? `^(\\*|${TAG}(, ${TAG})*)$` : `^(\\*|${TAG})$`;
-  return [parameter("if-match", "The tag of the state that is meant: else 412.", { pattern })];
+  const pattern = wanted.repeated ? `^${TAG}(, ${TAG})*$` : `^${TAG}$`;
+  const anyOf = [{ const: "*" }, { type: "string", pattern }];
+  return [parameter("if-match", "The tag of the state that is meant: else 412.", { anyOf })];
 }
 
+const TEXT: Schema = { type: "string" };
 /** RFC 9110 §8.8.3, strong and in ASCII. */
 const TAG = '"[!#-~]*"';
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { create, type Message, type MessageInitShape } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { isHeddleError } from "../../call/errors.ts";
 import type { RestAnswerSchema } from "../../gen/heddle/options/v1/http_pb.ts";
 import type { AnswerPlan } from "./answer-plan.ts";
@@ -436,6 +437,30 @@ describe("if-match goes into the request", () => {
     for (const [conditions, reason] of wrong) assert.throws(() => placed(conditions, given), reason);
     const cancel = { ...method("post", "/v1/x", { body: "*" }), in: "Plain" };
     assert.throws(() => placed({ ifMatch: '"5"' }, {}, cancel), /no field of the request takes it/);
+  });
+
+  test("whatever stands there, the request is refused with a code, or has a tag of this list", () => {
+    const anything = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.stringMatching(/^[ ,"W/*%;5\\\t]{0,30}$/),
+    );
+    const property = fc.property(anything, (ifMatch) => {
+      try {
+        const value = placed({ ifMatch });
+        assert.ok(value === undefined || ifMatch.includes('"'), ifMatch);
+      } catch (error) {
+        assert.ok(isHeddleError(error) && ["parameterInvalid", "preconditionFailed"].includes(error.reason));
+      }
+    });
+    fc.assert(property, { numRuns: 2000 });
+  });
+
+  test("any value comes back from its tag", () => {
+    const property = fc.property(fc.string({ unit: "binary", minLength: 1 }), (value) => {
+      const [tag] = readEntityTags(writeEntityTag(value)) as [never];
+      assert.equal(valueOfTag(tag), value.toWellFormed());
+    });
+    fc.assert(property, { numRuns: 1000 });
   });
 
   test("a repeated field takes a list", () => {

@@ -40,9 +40,7 @@ export function placeWantedTag(
   // Whether there is anything the handler finds out.
   if (tags === "*") return;
   const values = valuesOf(tags, wanted);
-  if (values.length === 0) {
-    throw failed(binding, "none of the tags in if-match can be the current one");
-  }
+  if (values.length === 0) throw failed(binding, "none of the tags in if-match can be the current one");
   if (values.length > 1 && !wanted.repeated)
     throw invalid(binding, "if-match", "it names several tags, and this method takes one");
   place(binding, wanted, values, request);
