@@ -138,6 +138,13 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
 
   /** False once something of the request or answer cannot be given again: the call is bound to this attempt. */
   abstract get replayable(): boolean;
+  /**
+   * Where the head of a request depends on its first message: makes that ready, so that `sendMessages` has it at once. Streams
+   * of HTTP/2 must begin in the order in which they were opened. Rejects when there is none.
+   */
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
   /** Sends the request's messages; the head has been written. */
   abstract sendMessages(writer: StreamWriter, stream: SessionStream): void;
   /** Forgets the answer of a failed attempt. */

@@ -33,6 +33,9 @@ export class StreamingCall extends ClientCall {
   #input: AsyncIterator<Message | MessageInitShape<DescMessage>> | undefined = undefined;
   #inputTouched = false;
   #single: Promise<OutgoingMessage> | undefined = undefined;
+  #firstNext: Promise<IteratorResult<Message | MessageInitShape<DescMessage>>> | undefined = undefined;
+  /** The first message, where it had to be there before the head; kept for another attempt. */
+  #first: OutgoingMessage | undefined = undefined;
   #answerTouched = false;
   #over = false;
   /** One for all attempts: of an attempt that brought anything there is no other. */
@@ -63,9 +66,31 @@ export class StreamingCall extends ClientCall {
     this.#start();
   }
 
+  override async prepare(): Promise<void> {
+    if (this.method.desc.methodKind === "server_streaming") {
+      this.#single ??= this.#readSingle();
+      this.#first = await this.#single;
+      return;
+    }
+    if (this.#first !== undefined) return;
+    // A second attempt that begins before the caller has said anything waits for the same message.
+    this.#input ??= this.#init.input[Symbol.asyncIterator]();
+    this.#firstNext ??= this.#input.next();
+    const next = await this.#firstNext;
+    if (next.done === true) {
+      const reason = "its path depends on its messages, and there is none";
+      throw new HeddleError("requestInvalid", { method: this.method.name, reason });
+    }
+    this.#first = this.#encode(next.value);
+  }
+
   sendMessages(writer: StreamWriter, stream: SessionStream): void {
     const outbox = new Outbox(writer, stream);
     this.#outbox = outbox;
+    const first = this.#first;
+    if (first !== undefined) outbox.write(first.flag, first.payload);
+    if (first !== undefined && this.method.desc.methodKind === "server_streaming")
+      return writer.sendEnd(stream);
     this.#pump(writer, stream, outbox).catch((error: unknown) => this.abort(ConnectError.from(error)));
   }
 
@@ -148,8 +173,9 @@ export class StreamingCall extends ClientCall {
   async #pump(writer: StreamWriter, stream: SessionStream, outbox: Outbox): Promise<void> {
     if (this.method.desc.methodKind === "server_streaming") return this.#sendSingle(writer, stream, outbox);
     this.#inputTouched = true;
-    const input = this.#init.input[Symbol.asyncIterator]();
-    this.#input = input;
+    this.#input ??= this.#init.input[Symbol.asyncIterator]();
+    const input = this.#input;
+    if (outbox.full) await outbox.room();
     while (!outbox.closed) {
       const next = await input.next();
       if (outbox.closed) return;

@@ -8,6 +8,7 @@
  * and kept while HPACK's table stands still. Only calls with metadata, a trace or an odd deadline are encoded
  * field by field.
  */
+import { ConnectError } from "@connectrpc/connect";
 import { formatTimeout } from "../../call/deadline.ts";
 import { isSecret } from "../../call/metadata.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
@@ -73,7 +74,16 @@ export const send: ClientLayer = {
       const translator = createTranslator(call, parts, begin);
       call.writeRequest = writeTranslatedRequest;
       call.askedBy = translator;
-      session.request(translator);
+      if (!translator.needsMessage) return session.request(translator);
+      const isWaiting = () => call.holder === holder && call.askedBy === translator;
+      call.prepare().then(
+        () => {
+          if (isWaiting()) session.request(translator);
+        },
+        (error: unknown) => {
+          if (isWaiting()) call.abort(ConnectError.from(error));
+        },
+      );
     }
 
     return {

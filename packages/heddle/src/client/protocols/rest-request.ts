@@ -35,6 +35,10 @@ export abstract class RestTranslator extends Translator {
   /** Whether the answer may be compressed: what is read as it comes is not. */
   protected abstract readonly mayBeCompressed: boolean;
 
+  override get needsMessage(): boolean {
+    return this.method.desc.methodKind !== "unary" && this.method.opening === undefined;
+  }
+
   protected get method(): RestMethod {
     return this.call.method as RestMethod;
   }
@@ -76,13 +80,7 @@ export abstract class RestTranslator extends Translator {
 
   /** A single request has ended with its message. */
   override sendEnd(stream: SessionStream): void {
-    if (!streamsRequests(this.method.desc)) return;
-    const { call } = this;
-    if (this.#form === undefined) {
-      const reason = "its path depends on its messages, and there is none";
-      return call.abort(new HeddleError("requestInvalid", { method: call.method.name, reason }));
-    }
-    this.#session?.sendBody(stream, NOTHING, true);
+    if (streamsRequests(this.method.desc)) this.#session?.sendBody(stream, NOTHING, true);
   }
 
   #open(stream: SessionStream, form: RequestForm): void {

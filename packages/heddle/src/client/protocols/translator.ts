@@ -26,6 +26,11 @@ export abstract class Translator implements StreamOwner, StreamWriter {
     this.#begin = begin;
   }
 
+  /** Whether the head depends on the first message, which has to be there before a stream is asked for. */
+  get needsMessage(): boolean {
+    return false;
+  }
+
   /** Called before the first message: writes the head, or keeps what it needs to write it with the message. */
   protected abstract start(session: Session, stream: SessionStream, leftMs: number): void;
   abstract onHeaders(block: HeaderBlock, endStream: boolean, trailers: boolean): void;

@@ -15,8 +15,9 @@ import { type Codec, codecOf } from "../codec/codec.ts";
 import { type Method, methodOf } from "../method.ts";
 import { registryOfServices } from "../registry-of-services.ts";
 import { type Binding, bindingsOf, createBindings, hasNoBody, streamsRequests } from "./binding.ts";
+import { type BindingRouter, createBindingRouter } from "./binding-router.ts";
 import { rawBodyOf } from "./http-body.ts";
-import type { BodyContent } from "./read-request.ts";
+import { type BodyContent, readRequest } from "./read-request.ts";
 import { readResponse } from "./response-body.ts";
 import { standardRule } from "./standard-methods.ts";
 import { writeRequest } from "./write-request.ts";
@@ -63,7 +64,7 @@ export interface RequestForm {
 
 /** What the input codec of `method` wrote. The body is a view of `bytes`. */
 export function readRequestForm(
-  { bindings }: RestMethod,
+  { bindings }: Pick<RestMethod, "bindings">,
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -146,7 +147,26 @@ function requestCodec(
     const head = UTF8.encode(`${bindings.indexOf(binding)} ${httpMethod} ${target} ${content}\n`);
     return body === undefined ? head : joined(head, bytesOf(body));
   };
-  return { ...codecOf(input.desc), kind: "reflective", encode, encodeInto: into(encode) };
+  /** For who wants to know what was sent. */
+  const decode: Codec["decode"] = (bytes, start = 0, end = bytes.length) => {
+    const { httpMethod, path, contentType, body } = readRequestForm({ bindings }, bytes, start, end);
+    const [pathOnly, query = ""] = path.slice(basePath.length).split("?", 2) as [string, string?];
+    router ??= createBindingRouter(bindings);
+    const found = router.find(httpMethod, pathOnly);
+    if (found.kind !== "found") throw new Error("it is no request of the method");
+    const { binding, captured } = found;
+    const content = body && contentOf(binding, body, contentType);
+    return readRequest(binding, { captured, query, body: content }, registry);
+  };
+  let router: BindingRouter | undefined;
+  return { ...codecOf(input.desc), kind: "reflective", encode, encodeInto: into(encode), decode };
+}
+
+function contentOf({ body, method }: Binding, bytes: Uint8Array, contentType: string): BodyContent {
+  const isRaw = rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
+  return isRaw
+    ? { kind: "raw", contentType, data: bytes }
+    : { kind: "json", json: JSON.parse(STRICT_UTF8.decode(bytes)) };
 }
 
 const NO_RULE =
