@@ -109,7 +109,7 @@ export class MeshContracts implements AsyncDisposable {
     const { service, instance, ledgers } = this.#options;
     const methods = this.#untold.splice(0, MAX_TOLD);
     const contracts = [...this.#served.keys()].slice(0, MAX_CONTRACTS);
-    const report = { service, instance, contracts, methods, plain: [] };
+    const report = { service, instance, contracts, methods };
     const told = await Promise.allSettled(
       ledgers.map(async (ledger) => {
         const wanted = await ledger.report(report, timeoutMs);
@@ -122,7 +122,9 @@ export class MeshContracts implements AsyncDisposable {
     );
     this.#failed = told.every(({ status }) => status === "rejected");
     if (!this.#failed) return this.#everyMs;
-    this.#untold.unshift(...methods);
+    // What is too much for all of them, or not understood, would be so again.
+    if (!told.every((one) => one.status === "rejected" && isRefused(one.reason)))
+      this.#untold.unshift(...methods);
     const isForeign = told.every((one) => one.status === "rejected" && hasNoPlaceForIt(one.reason));
     return isForeign ? Math.max(FOREIGN_PAUSE_MS, this.#everyMs) : this.#everyMs;
   }
@@ -134,6 +136,11 @@ function hasNoPlaceForIt(error: unknown): boolean {
   return code === Code.Unimplemented || code === Code.PermissionDenied || code === Code.Unauthenticated;
 }
 
+function isRefused(error: unknown): boolean {
+  const { code } = ConnectError.from(error);
+  return code === Code.InvalidArgument || code === Code.ResourceExhausted;
+}
+
 /** Until there is something to tell. */
 const FIRST_AFTER_MS = 2_000;
 const TIMEOUT_MS = 3_000;
@@ -141,6 +148,6 @@ const TIMEOUT_MS = 3_000;
 const LAST_TIMEOUT_MS = 250;
 const FOREIGN_PAUSE_MS = 600_000;
 /** Methods in one report, and contracts, as the ledger takes them. */
-const MAX_TOLD = 1_000;
+const MAX_TOLD = 200;
 const MAX_CONTRACTS = 16;
 const MAX_UNTOLD = 4_000;

@@ -12,8 +12,6 @@ export interface UsageReport {
   readonly contracts: readonly string[];
   /** Since the last report. */
   readonly methods: readonly UsedMethod[];
-  /** What its servers were asked over plain HTTP since then. */
-  readonly plain: readonly { readonly method: string; readonly calls: number }[];
 }
 
 /** See `MethodUsage` in heddle/contract/v1/contract.proto. */

@@ -12,7 +12,7 @@ import {
 
 export function createHeddleLedger(client: Client<typeof ContractService>): ContractLedger {
   return {
-    async report({ service, instance, contracts, methods, plain }, timeoutMs) {
+    async report({ service, instance, contracts, methods }, timeoutMs) {
       const request = create(ReportUsageRequestSchema, {
         service,
         instance,
@@ -29,7 +29,6 @@ export function createHeddleLedger(client: Client<typeof ContractService>): Cont
           })),
           fieldsCut,
         })),
-        plain: plain.map(({ method, calls }) => ({ method, calls: BigInt(calls) })),
       });
       const { wantedContracts } = await client.reportUsage(request, { timeoutMs });
       return wantedContracts;

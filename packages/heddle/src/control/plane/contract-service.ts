@@ -36,8 +36,6 @@ export function createContractService(options: ContractServiceOptions): ServiceI
       for (const hash of request.contracts) checkHash("contracts", hash);
       checkCount("methods", request.methods, MAX_METHODS);
       for (const usage of request.methods) checkUsage(usage);
-      checkCount("plain", request.plain, MAX_METHODS);
-      for (const { method } of request.plain) checkName("plain.method", method);
       store.report(request, clock.wallMs());
       onChange();
       return create(ReportUsageResponseSchema, { wantedContracts: [...store.unknownOf(request.contracts)] });
@@ -81,9 +79,6 @@ export function createContractService(options: ContractServiceOptions): ServiceI
           instance,
           ageMs: BigInt(Math.max(0, Math.round(nowMs - lastWallMs))),
         })),
-        plain: [...store.plain]
-          .filter(({ day, method }) => day >= first && isWanted(method))
-          .map(({ day, callee, method, calls }) => ({ day, callee, usage: { method, calls } })),
         incomplete: store.incomplete,
         today: dayOf(nowMs),
         since: rows.reduce((oldest, { day }) => (oldest === "" || day < oldest ? day : oldest), ""),

@@ -97,7 +97,7 @@ test("what is used is there again after a restart, with its contracts", async ()
       const methods = [{ method, json: false, calls: 1, sampledCalls: 1, fields, fieldsCut: false }];
       const ledger = createHeddleLedger(client);
       const wanted = await ledger.report(
-        { service: "web", instance: "web-1", contracts: [contract.hash], methods, plain: [] },
+        { service: "web", instance: "web-1", contracts: [contract.hash], methods },
         3_000,
       );
       assert.deepEqual(wanted, calls === 1n ? [contract.hash] : []);

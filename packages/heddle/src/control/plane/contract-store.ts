@@ -67,10 +67,6 @@ export class ContractStore {
   readonly #rows = new Map<string, Row>();
   readonly #contracts = new Map<string, { readonly contract: Contract; readonly bytes: number }>();
   readonly #reporters = new Map<string, ReporterRecord>();
-  readonly #plain = new Map<
-    string,
-    { readonly day: string; readonly callee: string; readonly method: string; calls: bigint }
-  >();
   #contractBytes = 0;
   #fields = 0;
   #incompleteSince: string | undefined;
@@ -92,15 +88,6 @@ export class ContractStore {
 
   get rows(): Iterable<UsageRecord> {
     return this.#rows.values();
-  }
-
-  get plain(): Iterable<{
-    readonly day: string;
-    readonly callee: string;
-    readonly method: string;
-    readonly calls: bigint;
-  }> {
-    return this.#plain.values();
   }
 
   contract(hash: string): Contract | undefined {
@@ -134,19 +121,11 @@ export class ContractStore {
     }
   }
 
-  report({ service, instance, methods, plain }: ReportUsageRequest, wallMs: number): void {
+  report({ service, instance, methods }: ReportUsageRequest, wallMs: number): void {
     const day = dayOf(wallMs);
     this.#forgetBefore(dayOf(wallMs - (this.#limits.maxDays - 1) * DAY_MS));
     this.#noteReporter(service, instance, wallMs);
     for (const usage of methods) this.#add(day, service, usage);
-    for (const { method, calls } of plain) {
-      const key = `${day}\n${service}\n${method}`;
-      const known = this.#plain.get(key);
-      if (known !== undefined) known.calls += calls;
-      else if (this.#plain.size < this.#limits.maxRows)
-        this.#plain.set(key, { day, callee: service, method, calls });
-      else this.#incompleteSince = day;
-    }
   }
 
   /** What has to be written to be kept. */
@@ -238,10 +217,6 @@ export class ContractStore {
       this.#rows.delete(key);
       this.#fields -= row.fields.size;
       this.#changed.add(`usage\n${key}`);
-    }
-    for (const [key, row] of this.#plain) {
-      if (row.day >= day) break;
-      this.#plain.delete(key);
     }
   }
 }
