@@ -1,7 +1,7 @@
 // The programs of other people that `npm run test:real` runs against Heddle, and the registries of
-// `npm start -- --registry …`: packages of Debian, programs in Go, and one in Java. On another system the missing ones
-// are named and the run fails: a real test is never skipped. What is built is kept in the cache; the first time takes
-// some 20 minutes on two cores, most of it for Consul and Kubernetes. Arguments name what is wanted
+// `npm start -- --registry …`: packages of Debian, PyPI and npm, programs in Go, and one in Java. On another system the
+// missing ones are named and the run fails: a real test is never skipped. What is built is kept in the cache; the first
+// time takes some 20 minutes on two cores, most of it for Consul and Kubernetes. Arguments name what is wanted
 // (`node scripts/install-real.mjs etcd`); without any it is everything.
 
 import { existsSync } from "node:fs";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { installPackages } from "./real/debian.mjs";
 import { buildEureka } from "./real/eureka.mjs";
 import { goBuild, goBuildOwn, goDownload, goInstall } from "./real/go.mjs";
+import { installOpenApiTools } from "./real/openapi.mjs";
 import { fail, run } from "./real/run.mjs";
 import { cacheDirectory, toolPath } from "./workspace.mjs";
 
@@ -38,6 +39,8 @@ const parts = {
     const { Dir } = goDownload(conformance.module, conformance.version);
     run(toolPath("buf"), "build", join(Dir, "proto"), "--as-file-descriptor-set", "-o", descriptors);
   },
+
+  openapi: installOpenApiTools,
 
   dns: () => installPackages({ "dnsmasq-base": ["/usr/sbin/dnsmasq", "--version"] }),
   zookeeper: () => installPackages({ zookeeper: ["test", "-e", "/usr/share/java/zookeeper.jar"] }),

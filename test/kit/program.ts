@@ -7,9 +7,9 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { within } from "./within.ts";
 
-/** Runs it to its end, which must be 0, and gives what it wrote to both outputs. */
-export async function runProgram(program: string, args: readonly string[]): Promise<string> {
-  const { code, output } = await runToEnd(program, args);
+/** Runs it to its end, which must be 0, and gives what it wrote to both outputs. `cwd`: the folder it runs in. */
+export async function runProgram(program: string, args: readonly string[], cwd?: string): Promise<string> {
+  const { code, output } = await runToEnd(program, args, cwd);
   assert.equal(code, 0, `${program} ${args.join(" ")} ended with ${code}: ${output.slice(-4000)}`);
   return output;
 }
@@ -23,8 +23,8 @@ export interface Ending {
 }
 
 /** Runs it to whatever end. */
-export async function runToEnd(program: string, args: readonly string[]): Promise<Ending> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+export async function runToEnd(program: string, args: readonly string[], cwd?: string): Promise<Ending> {
+  const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
   const chunks: { readonly answers: boolean; readonly chunk: Buffer }[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => chunks.push({ answers: stream === child.stdout, chunk }));
