@@ -61,6 +61,11 @@ const contract = contractOf({
         http: { pattern: { case: "get", value: "/v1/files/{name}" } },
       },
       FindOrder: { in: "OrderRequest", out: "Order" },
+      Import: {
+        in: "stream Order",
+        out: "Page",
+        http: { pattern: { case: "post", value: "/v1/orders:import" } },
+      },
     },
   },
 });
@@ -86,6 +91,7 @@ interface Orders {
   readonly watchOrders: Streaming;
   readonly watchTold: Streaming;
   readonly download: Streaming;
+  readonly import: (requests: AsyncIterable<object>) => Promise<Message & Any>;
 }
 
 interface Asked {
@@ -553,6 +559,27 @@ test("streams that break off, go on too long or are none are errors", async (t) 
     const { error } = await streamFailure(world.orders.watchOrders({ view: `${view}` }));
     assert.match(error.rawMessage, expected, view);
   }
+});
+
+test("a stream of requests is a body of lines", async (t) => {
+  const world = await createWorld(t, (response, { body }) => {
+    const orders = body
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    json(response, { orders });
+  });
+  async function* requests() {
+    for (let i = 0; i < 3; i++) yield { orderId: `${i}`, note: "two\nlines" };
+  }
+  const page = await world.orders.import(requests());
+  assert.deepEqual(
+    (page["orders"] as Any[]).map(({ orderId }) => orderId),
+    ["0", "1", "2"],
+  );
+  const [{ line, headers }] = world.requests as [Asked];
+  assert.deepEqual([line, headers["content-type"]], ["POST /v1/orders:import", "application/x-ndjson"]);
 });
 
 test("a slow reader stops its writer", async (t) => {

@@ -220,3 +220,36 @@ test("declared errors are responses by their status, with their details", () => 
     content: { "application/problem+json": { schema: { allOf: [problem, withDetails] } } },
   });
 });
+
+test("streams of requests are lines, and WebSockets where there is no body", () => {
+  const post = (value: string, body: string) => ({ pattern: { case: "post", value }, body }) as const;
+  const { paths } = createOpenApi(
+    bindingsIn(
+      contractOf({
+        messages,
+        services: {
+          Things: {
+            Import: { in: "stream Thing", out: "Thing", http: post("/v1/things", "*") },
+            Name: { in: "stream Thing", out: "Thing", http: post("/v1/names/{id}", "name") },
+            Talk: { in: "stream Thing", out: "stream Thing", http: post("/v1/talk", "") },
+            Live: { in: "stream Thing", out: "stream Thing", http: get("/v1/live/{id}") },
+          },
+        },
+      }),
+    ),
+  ) as Document;
+  const operation = (path: string, method = "post") => paths[path]?.[method] as Operation;
+  const lines = (schema: object) => ({
+    description: "The requests, one by one: a line of JSON for each.",
+    content: { "application/x-ndjson": { schema: { type: "string" }, "x-item-schema": schema } },
+  });
+  assert.deepEqual(
+    operation("/v1/things").requestBody,
+    lines({ $ref: "#/components/schemas/test.Thing.Input" }),
+  );
+  assert.deepEqual(Object.keys(operation("/v1/things").responses), ["200", "201", "default"]);
+  assert.match(JSON.stringify(operation("/v1/names/{id}").requestBody), /"x-item-schema":\{"type":/);
+  assert.match(JSON.stringify(operation("/v1/talk").responses), /event-stream/);
+  const live = operation("/v1/live/{id}", "get");
+  assert.deepEqual([live.requestBody, Object.keys(live.responses)], [undefined, ["101", "default"]]);
+});

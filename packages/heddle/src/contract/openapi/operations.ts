@@ -4,7 +4,7 @@
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { AnswerPlan } from "../rest/answer-plan.ts";
-import type { Binding } from "../rest/binding.ts";
+import { type Binding, hasNoBody, streamsRequests } from "../rest/binding.ts";
 import { fieldTextOf } from "../rest/field-text.ts";
 import { rawBodyOf } from "../rest/http-body.ts";
 import { PROBLEM_TYPE } from "../rest/problem.ts";
@@ -41,7 +41,7 @@ export function operationOf(binding: Binding, parts: OperationParts): Schema {
   const conditions = plan === undefined ? [] : conditionParameters(plan, isRead(binding));
   const parameters = [...pathParameters(parts), ...queryParameters(binding, parts), ...conditions];
   const isDeprecated = method.deprecated || method.parent.deprecated || plan?.always.includes("deprecation");
-  const requestBody = bodyOf(binding, parts);
+  const requestBody = streamsRequests(method) ? streamBodyOf(binding, parts) : bodyOf(binding, parts);
   return {
     operationId,
     tags: [method.parent.typeName],
@@ -134,6 +134,19 @@ function queryParameter(path: readonly DescField[], texts: Schemas): Schema {
   };
 }
 
+/** A line for each message; what is no body is a WebSocket. */
+function streamBodyOf(binding: Binding, parts: OperationParts): Schema | undefined {
+  if (hasNoBody(binding)) return undefined;
+  const { content } = bodyOf(binding, parts) as { readonly content: Readonly<Record<string, Schema>> };
+  const item = content[JSON_TYPE]?.["schema"];
+  if (item === undefined) return { content };
+  const items = { schema: { type: "string" }, "x-item-schema": item };
+  return {
+    description: "The requests, one by one: a line of JSON for each.",
+    content: { [LINES_TYPE]: items },
+  };
+}
+
 function bodyOf(binding: Binding, { sent }: OperationParts): Schema | undefined {
   const { body, method, variables } = binding;
   if (body.kind === "none") return undefined;
@@ -164,6 +177,7 @@ function bodyOf(binding: Binding, { sent }: OperationParts): Schema | undefined 
 }
 
 const JSON_TYPE = "application/json";
+const LINES_TYPE = "application/x-ndjson";
 const HAL_TYPE = "application/hal+json";
 
 function responsesOf(binding: Binding, parts: OperationParts): Schema {
@@ -203,18 +217,20 @@ function isRead({ httpMethod }: Binding): boolean {
 function successOf({ method, httpMethod, responseBody, template }: Binding, parts: OperationParts): Schema {
   const { schemas, plan } = parts;
   const { output } = method;
+  if (streamsRequests(method) && hasNoBody({ httpMethod }))
+    return { "101": { description: "A WebSocket: a frame of JSON for each message, both ways." } };
   if (output.typeName === "google.protobuf.Empty" && responseBody === undefined)
     return { "204": { description: "Done." } };
   const description = "The answer.";
   if (rawBodyOf(output, responseBody) !== undefined)
     return { "200": { description, content: { "*/*": {} } } };
   const schema = responseBody === undefined ? schemas.ofMessage(output) : schemas.ofField(responseBody);
-  if (method.methodKind === "server_streaming") {
+  if (method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming") {
     const items = { schema: { type: "string" }, "x-item-schema": schema };
     return {
       "200": {
         description: "The answers, one by one: a line of JSON, or an event, for each.",
-        content: { "application/x-ndjson": items, "text/event-stream": structuredClone(items) },
+        content: { [LINES_TYPE]: items, "text/event-stream": structuredClone(items) },
       },
     };
   }

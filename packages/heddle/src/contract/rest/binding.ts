@@ -93,7 +93,7 @@ export function streamsRequests({ methodKind }: DescMethod): boolean {
 }
 
 /** Whether its method of HTTP has no body: a stream of requests needs a WebSocket then. */
-export function hasNoBody({ httpMethod }: Binding): boolean {
+export function hasNoBody({ httpMethod }: Pick<Binding, "httpMethod">): boolean {
   return NO_BODY.has(httpMethod);
 }
 
