@@ -52,6 +52,18 @@ export function made(name: string, init: Record<string, unknown>): Any {
   return create(streamContract.getMessage(`shop.v1.${name}`) as DescMessage, init) as Any;
 }
 
+interface Item {
+  readonly list: string;
+  readonly name: string;
+  readonly count: number;
+  readonly item?: Item;
+}
+
+interface Piece {
+  readonly name: string;
+  readonly file: { readonly contentType: string; readonly data: Uint8Array };
+}
+
 export const listHandlers: Readonly<Record<string, (requests: AsyncIterable<Any>) => unknown>> = {
   async Import(requests) {
     const names: string[] = [];
@@ -60,21 +72,26 @@ export const listHandlers: Readonly<Record<string, (requests: AsyncIterable<Any>
   },
   async Add(requests) {
     const names: string[] = [];
-    for await (const { list, item, count } of requests)
-      names.push(`${list} ${(item as Any | undefined)?.["name"]} ${count}`);
+    for await (const request of requests) {
+      const { list, item, count } = request as unknown as Item;
+      names.push(`${list} ${item?.name} ${count}`);
+    }
     return made("Total", { names });
   },
   async Upload(requests) {
     let text = "";
-    for await (const { name, file } of requests) {
-      const { contentType, data } = file as Any;
-      text += `${text === "" ? `${name} ${contentType} ` : ""}${Buffer.from(data as Uint8Array).toString()}`;
+    for await (const request of requests) {
+      const { name, file } = request as unknown as Piece;
+      text += `${text === "" ? `${name} ${file.contentType} ` : ""}${Buffer.from(file.data).toString()}`;
     }
     return made("Total", { names: [text] });
   },
   async *Chat(requests) {
     yield made("Item", { name: "hello" });
-    for await (const { name, list } of requests) yield made("Item", { name: `${list}${name}!` });
+    for await (const request of requests) {
+      const { name, list } = request as unknown as Item;
+      yield made("Item", { name: `${list}${name}!` });
+    }
   },
 };
 
