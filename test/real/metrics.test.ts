@@ -92,7 +92,7 @@ for (const [form, accept] of [
     const odd = samples.find(({ name }) => name === "own_odd_total");
     assert.equal(odd?.labels["text"], 'a "b"\\c\nd');
     assert.ok(samples.some(({ name }) => name === "target_info"));
-    const exemplars = samples.flatMap(({ exemplar }) => exemplar ?? []);
+    const exemplars = samples.map(({ exemplar }) => exemplar).filter((each) => each !== null);
     if (form === "openmetrics")
       assert.deepEqual(exemplars, [{ trace_id: "0af7651916cd43dd8448eb211c80319c" }]);
     else assert.deepEqual(exemplars, []);

@@ -56,7 +56,7 @@ export class MethodMetrics {
   readonly index: number;
   readonly #options: ClientMetricsOptions;
   /** By status. */
-  readonly #durations: (Histogram | undefined)[] = new Array<undefined>(STATUSES).fill(undefined);
+  readonly #durations: (Histogram | undefined)[] = Array.from({ length: STATUSES });
 
   constructor(method: Method, index: number, options: ClientMetricsOptions) {
     this.method = method;

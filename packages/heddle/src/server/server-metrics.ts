@@ -74,7 +74,7 @@ export class MethodSeries {
   #turnTo(protocol: string): void {
     let series = this.#protocols.get(protocol);
     if (series === undefined) {
-      series = new Array<undefined>(STATUSES).fill(undefined);
+      series = Array.from<Histogram | undefined>({ length: STATUSES });
       this.#protocols.set(protocol, series);
     }
     this.#latestName = protocol;

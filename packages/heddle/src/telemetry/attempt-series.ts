@@ -47,8 +47,7 @@ export class AttemptSeries {
     const { metrics, address, service, instance } = this.#options;
     const labels = [method.name, statusName(status), address, service, instance];
     const found = metrics.histogram(instruments.clientAttemptDuration, labels);
-    while (this.#durations.length <= index)
-      this.#durations.push(new Array<undefined>(STATUSES).fill(undefined));
+    while (this.#durations.length <= index) this.#durations.push(Array.from({ length: STATUSES }));
     (this.#durations[index] as (Histogram | undefined)[])[status] = found;
     return found;
   }

@@ -113,7 +113,7 @@ export class Histogram implements Child {
     this.#exemplarDueMs[bucket] = nowMs + EXEMPLAR_EVERY_MS;
     const trace = subject.exemplarTrace();
     if (trace === undefined) return;
-    this.#exemplars ??= new Array<Exemplar | undefined>(this.#classicCounts.length).fill(undefined);
+    this.#exemplars ??= Array.from({ length: this.#classicCounts.length });
     this.#exemplars[bucket] = { value, atMs: nowMs, ...trace };
   }
 }

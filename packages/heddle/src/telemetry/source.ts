@@ -24,7 +24,8 @@ export interface PrometheusMetric {
 
 export interface PrometheusValue {
   readonly value: number;
-  readonly labels: Readonly<Record<string, string | number | undefined>>;
+  /** Absent from some values of summaries. */
+  readonly labels?: Readonly<Record<string, string | number | undefined>>;
   /** Of histograms and summaries: with `_bucket`, `_sum` or `_count`. */
   readonly metricName?: string;
 }
@@ -67,7 +68,7 @@ function numbers(
   const instrument: Instrument = { name, kind, unit: "", labels, help };
   return {
     instrument,
-    points: values.map(({ value, labels: own }) => ({ labels: valuesOf(labels, own), value })),
+    points: values.map(({ value, labels: own = {} }) => ({ labels: valuesOf(labels, own), value })),
   };
 }
 
@@ -77,7 +78,7 @@ function histograms(name: string, help: string, values: readonly PrometheusValue
     string,
     { labels: readonly string[]; buckets: [bound: number, below: number][]; sum: number; count: number }
   >();
-  for (const { value, labels: own, metricName = name } of values) {
+  for (const { value, labels: own = {}, metricName = name } of values) {
     const key = JSON.stringify(valuesOf(labels, own));
     const series = found.get(key) ?? { labels: valuesOf(labels, own), buckets: [], sum: 0, count: 0 };
     found.set(key, series);
@@ -100,10 +101,10 @@ function histograms(name: string, help: string, values: readonly PrometheusValue
 }
 
 function labelsOf(values: readonly PrometheusValue[]): string[] {
-  return [...new Set(values.flatMap(({ labels }) => Object.keys(labels)))];
+  return [...new Set(values.flatMap(({ labels = {} }) => Object.keys(labels)))];
 }
 
-function valuesOf(names: readonly string[], labels: PrometheusValue["labels"]): string[] {
+function valuesOf(names: readonly string[], labels: Required<PrometheusValue>["labels"]): string[] {
   return names.map((name) => String(labels[name] ?? ""));
 }
 
