@@ -9,6 +9,8 @@ import {
   toMarkdown as toBalanceMarkdown,
   toText as toBalanceText,
 } from "./balance/report.ts";
+import { toMarkdown as toPickMarkdown, toText as toPickText } from "./balance/pick/report.ts";
+import { runPickSuite } from "./balance/pick/suite.ts";
 import { type StudyName, studyNames } from "./balance/studies.ts";
 import { toMarkdown as toRealMarkdown, toRealResult, toText as toRealText } from "./balance/real/report.ts";
 import { runRealSuite } from "./balance/real/suite.ts";
@@ -80,6 +82,7 @@ const usage = `usage: npm run bench -- rpc [--quick] [--json] [--only name,name]
        npm run bench -- discovery [--quick] [--json] [--only heddle,etcd,consul] [--write]
        npm run bench -- balance --sim [--quick] [--json] [--only nine,ramp] [--threads 1] [--write]
        npm run bench -- balance --real [--quick] [--json] [--write]
+       npm run bench -- balance --pick [--quick] [--json] [--write]
        npm run bench -- overload [--quick] [--json] [--only heddle,naive] [--write]
        npm run bench -- restart [--quick] [--json] [--write]`;
 
@@ -123,6 +126,7 @@ function parse(args: readonly string[]) {
         quick: { type: "boolean", default: false },
         sim: { type: "boolean", default: false },
         real: { type: "boolean", default: false },
+        pick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         only: { type: "string" },
@@ -232,9 +236,12 @@ async function runDiscovery(options: Options, args: readonly string[]): Promise<
 }
 
 async function runBalance(options: Options, args: readonly string[]): Promise<number> {
-  if (options.sim === options.real)
-    throw new UsageError("balance runs in simulated fleets or against real processes: say --sim or --real");
+  if (Number(options.sim) + Number(options.real) + Number(options.pick) !== 1)
+    throw new UsageError(
+      "balance runs in simulated fleets, against real processes, or by itself: say --sim, --real or --pick",
+    );
   if (options.real) return runBalanceReal(options, args);
+  if (options.pick) return runBalancePick(options, args);
   if (options.write && options.quick)
     throw new UsageError("--write records full runs, of all studies or of those named: leave --quick out");
   const machine = describeMachine();
@@ -250,6 +257,19 @@ async function runBalance(options: Options, args: readonly string[]): Promise<nu
   const result = toBalanceResult({ node: process.version, date, command, machine }, rows);
   print(options.json ? JSON.stringify(result) : toBalanceText(result));
   if (options.write) for (const section of toBalanceMarkdown(result)) await writeSection(section);
+  return 0;
+}
+
+async function runBalancePick(options: Options, args: readonly string[]): Promise<number> {
+  if (options.write && options.quick) throw new UsageError("--write records a full run: leave --quick out");
+  const date = new Date().toISOString();
+  const machine = describeMachine();
+  const plan = options.quick ? { rounds: 3, picks: 50_000 } : { rounds: 15, picks: 200_000 };
+  const rows = runPickSuite({ ...plan, instances: [10, 100, 1000], onProgress: say });
+  const command = `npm run bench -- ${args.join(" ")}`;
+  const result = { suite: "balance-pick" as const, node: process.version, date, command, machine, rows };
+  print(options.json ? JSON.stringify(result) : toPickText(result));
+  if (options.write) await writeSection(toPickMarkdown(result));
   return 0;
 }
 
