@@ -33,7 +33,11 @@ export function observeChannel(channel: ObservedChannel, into: Observations, now
   into.add(instruments.clientNetworkIo, [address, "receive"], traffic.received);
 }
 
-function observeInstances({ subchannels, ejections, limits }: Endpoints, address: string, into: Observations): void {
+function observeInstances(
+  { subchannels, ejections, limits }: Endpoints,
+  address: string,
+  into: Observations,
+): void {
   for (const subchannel of subchannels.values()) {
     const { id, state, unhealthy, silent, inFlight, waiting, sessions } = subchannel;
     const is = state !== "ready" ? state : stateOfReady(ejections.isOut(subchannel), silent, unhealthy);
