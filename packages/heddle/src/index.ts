@@ -6,6 +6,7 @@ export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { DrainOptions, MeshServer } from "./mesh-server.ts";
 export type { MeshMetrics, MeshMetricsOptions } from "./mesh-metrics.ts";
 export type { OtlpOptions } from "./mesh-otlp.ts";
+export type { ContractUsageSettings } from "./mesh-contracts.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
 export type { RegistryChoice } from "./discovery/compose/registry-choice.ts";
@@ -42,7 +43,7 @@ export type { CorsOptions } from "./server/cors.ts";
 export type { Http1Limits } from "./server/http1-limits.ts";
 export type { ClientTlsOptions, Pem, ServerTlsOptions, TlsVersion } from "./connection/tls.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./client/transport.ts";
-export type { ClientOptions, HedgingOptions } from "./client/options.ts";
+export type { ClientOptions, HedgingOptions, RestClientOptions } from "./client/options.ts";
 export type { ServerConnectionOptions } from "./server/connection-options.ts";
 export type { ConnectionOptions } from "./client/connection-options.ts";
 export type {
