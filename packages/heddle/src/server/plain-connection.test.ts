@@ -23,6 +23,11 @@ const contract = contractOf({
         out: "Order",
         http: { pattern: { case: "post", value: "/v1/orders" }, body: "*" },
       },
+      GetFile: {
+        in: "Order",
+        out: "google.api.HttpBody",
+        http: { pattern: { case: "get", value: "/v1/files/{order_id}" } },
+      },
       WatchOrder: {
         in: "Order",
         out: "stream Order",
@@ -68,6 +73,19 @@ test("answers say their length and date, and keep the connection", async () => {
   assert.match(head, /\r\ncontent-length: 16\r\n/);
   assert.match(head, /\r\nconnection: keep-alive\r\nkeep-alive: timeout=60$/);
   assert.equal(body, '{"orderId":"Ã©"}');
+  socket.destroy();
+});
+
+test("a content type that no head can hold is the handler's failure", async () => {
+  await using server = await serve({
+    getFile: ({ orderId }: { orderId: string }) => ({ contentType: orderId, data: Uint8Array.of(7) }),
+  });
+  const socket = connect(Number(server.address.split(":").at(-1)), "127.0.0.1");
+  const until = reading(socket);
+  for (const [i, type] of ["a%0D%0Ab:%20c", "caf%C3%A9", "%E2%82%AC"].entries()) {
+    socket.write(request(type).replace("orders", "files"));
+    assert.doesNotMatch(await until((all) => all.split("HTTP/1.1 500").length === i + 2), /caf|b: c/);
+  }
   socket.destroy();
 });
 

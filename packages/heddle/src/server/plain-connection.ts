@@ -90,6 +90,8 @@ export class PlainConnection {
   }
 
   #receive(chunk: Buffer): void {
+    // Behind the last answer nobody is served.
+    if (this.connection.closing) return;
     this.#quietMs = 0;
     if (this.#call !== undefined || this.#waiting !== undefined) {
       this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);

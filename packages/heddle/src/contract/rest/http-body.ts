@@ -27,16 +27,20 @@ export function readRawBody(desc: DescMessage, { contentType, data }: RawBody): 
   return message;
 }
 
-/** Its extensions do not travel over HTTP. */
+/** Its extensions do not travel over HTTP. Throws for a content type that no field can hold. */
 export function writeRawBody(desc: DescMessage, message: Message | undefined): RawBody {
   const fields = fieldsOf(desc);
   const value = (field: DescField) => (message === undefined ? undefined : valueOf(message, field));
+  const contentType = (value(fields.contentType) as string | undefined) ?? "";
+  if (!FIELD_VALUE.test(contentType)) throw new Error(`${desc.typeName} has a content type that is none`);
   return {
     kind: "raw",
-    contentType: (value(fields.contentType) as string | undefined) ?? "",
+    contentType,
     data: (value(fields.data) as Uint8Array | undefined) ?? new Uint8Array(0),
   };
 }
+
+const FIELD_VALUE = /^[ -~]*$/;
 
 /** By their numbers. */
 function fieldsOf(desc: DescMessage): { readonly contentType: DescField; readonly data: DescField } {
