@@ -75,6 +75,10 @@ export async function openStoreKeeper(options: StoreKeeperOptions): Promise<Stor
           return applyFact({ kind, key, value: value && BigInt(new TextDecoder().decode(value)) });
         case "instance":
           if (value && remembers) registry.enter(instances.decode(value), "remembered");
+          return;
+        case "usage":
+        case "contract":
+        // Of contracts knows `contract-keeper.ts`.
       }
     } catch (error) {
       onWarning(`what the store holds of ${kind} "${key}" cannot be used: ${String(error)}`);
