@@ -154,8 +154,21 @@ function reflective(desc: DescMessage): CompiledJson {
 /** Their JSON is not made of their fields. */
 const OWN_JSON: ReadonlySet<string> = new Set(
   [
-    ...["Any", "Timestamp", "Duration", "FieldMask", "Struct", "Value", "ListValue"],
-    ...["DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value"],
-    ...["BoolValue", "StringValue", "BytesValue"],
+    "Any",
+    "Timestamp",
+    "Duration",
+    "FieldMask",
+    "Struct",
+    "Value",
+    "ListValue",
+    "DoubleValue",
+    "FloatValue",
+    "Int64Value",
+    "UInt64Value",
+    "Int32Value",
+    "UInt32Value",
+    "BoolValue",
+    "StringValue",
+    "BytesValue",
   ].map((name) => `google.protobuf.${name}`),
 );
