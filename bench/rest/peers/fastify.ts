@@ -1,4 +1,5 @@
 /** fastify with JSON schemas for body, parameters and answer, which it compiles, and no logger. */
+import type { AddressInfo } from "node:net";
 import fastify from "fastify";
 import { type OrderFields, placeOrder } from "../../rpc/order.ts";
 import { connectRest } from "../call.ts";
@@ -24,8 +25,7 @@ async function startServer() {
     async ({ params: { orderId } }) => ({ ...findOrder(orderId), status: accepted }),
   );
   await app.listen({ host: "127.0.0.1", port: 0 });
-  const [address] = app.addresses();
-  return { port: address?.port ?? 0, close: () => app.close() };
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
 }
 
 export const post: RestPeer = {

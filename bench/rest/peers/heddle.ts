@@ -1,7 +1,8 @@
 /** Heddle's server with its defaults: the contract, its conventions for paths, strict reading, compiled JSON. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createServer, implement } from "heddle";
 import { OrderStatus } from "../../gen/bench/v1/orders_pb.ts";
-import { ShopService } from "../../gen/bench/v1/shop_pb.ts";
+import { type CreateOrderResponseSchema, ShopService } from "../../gen/bench/v1/shop_pb.ts";
 import { portOf } from "../../harness/port-of.ts";
 import { placeOrder } from "../../rpc/order.ts";
 import { connectRest } from "../call.ts";
@@ -10,7 +11,9 @@ import type { RestPeer } from "../suite.ts";
 
 async function startServer() {
   const shop = implement(ShopService, {
-    createOrder: ({ order }) => placeOrder(order ?? { orderId: "", customerId: "", currency: "", lines: [] }),
+    // The two receipts have the same fields.
+    createOrder: ({ order }) =>
+      placeOrder(order ?? NO_ORDER) as MessageInitShape<typeof CreateOrderResponseSchema>,
     getOrder: ({ orderId }) => ({ ...findOrder(orderId), status: OrderStatus.ACCEPTED }),
   });
   const server = await createServer({ services: [shop], rest: { conventions: true } });
@@ -26,3 +29,5 @@ export const get: RestPeer = {
   startServer,
   connect: (port, { maxInflight }) => connectRest(port, "GET", maxInflight),
 };
+
+const NO_ORDER = { orderId: "", customerId: "", currency: "", lines: [] };
