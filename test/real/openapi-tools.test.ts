@@ -113,10 +113,9 @@ test("a client that openapi-ts generates places an order", { timeout: 120_000 },
   const program = join(folder, "customer.ts");
   writeFileSync(program, CUSTOMER);
   const types = fileURLToPath(new URL("../../node_modules/@types", import.meta.url));
-  await runProgram(tool("node_modules/.bin/tsc"), [
-    ...["--noEmit", "--strict", "--target", "es2024", "--module", "nodenext", "--allowImportingTsExtensions"],
-    ...["--lib", "es2024,dom,dom.iterable", "--types", "node", "--typeRoots", types, program],
-  ]);
+  const language = "--strict --target es2024 --module nodenext --lib es2024,dom,dom.iterable";
+  const args = `--noEmit --allowImportingTsExtensions ${language} --types node --typeRoots`.split(" ");
+  await runProgram(tool("node_modules/.bin/tsc"), [...args, types, program]);
   const { code, answer, output: said } = await runToEnd(process.execPath, [program, url]);
   assert.equal(code, 0, said);
   assert.deepEqual(JSON.parse(answer), {
