@@ -15,7 +15,7 @@ runSuite(
     name: "connect-node, gRPC-Web in binary over HTTP/1.1 → heddle",
     caller: connectHttp1Caller("gRPC-Web", "binary"),
     callee,
-    heavy: true,
+    often: true,
   },
   allCases,
 );

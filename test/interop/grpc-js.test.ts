@@ -14,7 +14,7 @@ runSuite(
     caller: grpcJsCaller,
     callee: heddleCallee(() => "127.0.0.1:0"),
     lacks: { newCompressions },
-    heavy: true,
+    often: true,
   },
   allCases,
 );
@@ -25,7 +25,7 @@ runSuite(
     caller: heddleCaller,
     callee: grpcJsCallee,
     lacks: { newCompressions, compressedAnswers: "its server does not compress" },
-    heavy: true,
+    often: true,
   },
   allCases,
 );

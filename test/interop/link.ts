@@ -1,6 +1,7 @@
 /**
  * A link is a caller, a callee, and the wire between them; a pair is a way to make links. The suite is a table of
- * cases, and every case runs over every pair.
+ * cases, and every case runs over every pair: `npm test` takes the pairs of which each says something new, and
+ * `npm run test:real` the others, and what is heavy.
  */
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { after, describe, test } from "node:test";
@@ -15,8 +16,8 @@ export interface Pair {
   readonly callee: StartCallee;
   /** What this pair cannot do because of the implementation that is not ours, with the reason. */
   readonly lacks?: Partial<Record<Ability, string>>;
-  /** Heavy cases too. They say more of the two ends than of what is between them, so that not all pairs need them. */
-  readonly heavy?: boolean;
+  /** `npm test` runs it: Heddle to itself, and one pair of each protocol in each direction. */
+  readonly often?: boolean;
 }
 
 /** What a case may need and an implementation may lack. */
@@ -45,14 +46,17 @@ export interface Case {
   readonly name: string;
   readonly settings?: LinkSettings;
   readonly needs?: readonly Ability[];
-  /** It takes seconds: `npm test` runs it over the pairs that are `heavy`, `npm run test:real` over all others. */
+  /** It takes seconds: `npm run test:real` runs it over all pairs, `npm test` over none. */
   readonly heavy?: boolean;
   run(link: Link): Promise<void>;
 }
 
 const DEFAULTS: LinkSettings = {};
 
-const runsTheRest = process.env.HEDDLE_TEST_REAL === "1";
+/** True when this run has what is tested often, or when it has the rest and this is of it. */
+export function isRunNow(often: boolean): boolean {
+  return often !== (process.env.HEDDLE_TEST_REAL === "1");
+}
 
 /** Runs all cases over one pair; cases with the same settings share a link. */
 export function runSuite(pair: Pair, cases: readonly Case[]): void {
@@ -64,8 +68,7 @@ export function runSuite(pair: Pair, cases: readonly Case[]): void {
       return link;
     };
     for (const { name, settings = DEFAULTS, needs, heavy = false, run } of cases) {
-      const isHere = heavy && pair.heavy !== true ? runsTheRest : !runsTheRest;
-      if (!isHere) continue;
+      if (!isRunNow(pair.often === true && !heavy)) continue;
       if (needs?.some((ability) => pair.lacks?.[ability] !== undefined)) continue;
       test(name, async () => run(await linkFor(settings)));
     }
