@@ -101,7 +101,16 @@ export { runDetached } from "./call/context.ts";
 export { type Criticality, criticalityOf } from "./call/criticality.ts";
 export type { ErrorName, ErrorOrigin, Retryability } from "./call/error-catalogue.ts";
 export { HeddleError, isHeddleError } from "./call/errors.ts";
-export { type AttemptRecord, type CallRecord, recordOf } from "./call/record.ts";
+export { explain, explainText, type Explanation } from "./call/explain.ts";
+export {
+  type AttemptRecord,
+  type CallPhase,
+  type CallRecord,
+  type CandidateRecord,
+  type InheritedDeadline,
+  type RecordedError,
+  recordOf,
+} from "./call/record.ts";
 // The vocabulary is Connect's; these are its own, so that one import is enough.
 export { Code, ConnectError } from "@connectrpc/connect";
 export type { Client, HandlerContext, Interceptor, ServiceImpl, Transport } from "@connectrpc/connect";

@@ -6,6 +6,8 @@ const served: AmbientCall = {
   deadlineAtMs: 5,
   traceId: "t",
   criticality: undefined,
+  name: "a.B/C",
+  timeoutLimitMs: 1000,
   propagated: [],
   failed: false,
   adopt: () => {},

@@ -18,6 +18,10 @@ export interface AmbientCall {
   readonly criticality: Criticality | undefined;
   /** The trace, where it is one that is kept. */
   exemplarTrace?(): { readonly traceId: string } | undefined;
+  /** Full name of its method. */
+  readonly name: string;
+  /** What its caller gave it in all, in ms; `Infinity` for any. */
+  readonly timeoutLimitMs: number;
   /** Incoming metadata that travels on. */
   readonly propagated: Fields;
   /** It has ended with an error, its cancellation or its deadline among them: nobody waits for what it still does. */

@@ -3,6 +3,10 @@ import { test } from "node:test";
 import { attachRecord, type CallRecord, recordOf } from "./record.ts";
 
 const record: CallRecord = {
+  id: "00f067aa0ba902b7",
+  side: "client",
+  startedAtMs: 0,
+  repeatable: false,
   method: "a.B/C",
   target: "static:///x:1",
   status: "UNAVAILABLE",

@@ -9,7 +9,7 @@ import type { AmbientCall, CancellableCall } from "../call/context.ts";
 import type { Criticality } from "../call/criticality.ts";
 import { HeddleError, reasonText } from "../call/errors.ts";
 import type { Fields } from "../call/metadata.ts";
-import type { AttemptRecord, CallPhase, CallRecord } from "../call/record.ts";
+import type { AttemptRecord, CallPhase } from "../call/record.ts";
 import { STATUS_OK, statusName } from "../call/status.ts";
 import type { Session, SessionStream, StreamOwner, StreamWriter } from "../connection/session.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
@@ -62,6 +62,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** What the call was given, shortened by an inherited deadline, in ms. */
   timeoutMs: number;
   startedAtMs = 0;
+  /** What it would have had by itself, where the served call's deadline was shorter; 0 where not. */
+  wantedMs = 0;
   deadlineAtMs = Number.POSITIVE_INFINITY;
   endedAtMs = 0;
   wheelAtMs = 0;
@@ -103,6 +105,9 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   sentAtMs = 0;
   /** The instance of this attempt. */
   subchannel: Subchannel | undefined = undefined;
+  /** Among how many it was chosen, and how many calls it had then, with this one. */
+  pickedFrom = 0;
+  pickedInFlight = 0;
   /** Instances of earlier attempts. */
   tried: Subchannel[] | undefined = undefined;
   earlier: AttemptRecord[] | undefined = undefined;
@@ -335,6 +340,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   describeAttempt(nowMs: number): AttemptRecord {
     const { error, subchannel } = this;
     const elapsedMs = nowMs - this.attemptStartedAtMs;
+    const heardAtMs = error === undefined ? undefined : this.askedSession?.heardAtMs;
     return {
       instance: subchannel?.id ?? "",
       address: subchannel?.address ?? "",
@@ -345,25 +351,14 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
       status: statusName(this.status),
       ...(this.isHedge ? { hedge: true } : {}),
       ...(error === undefined ? {} : { error: error.rawMessage }),
+      ...(subchannel === undefined ? {} : { pickedFrom: this.pickedFrom, inFlight: this.pickedInFlight }),
+      ...(heardAtMs === undefined ? {} : { heardAgoMs: Math.max(0, nowMs - heardAtMs) }),
     };
   }
 
   /** A call that ended before its first attempt, or while it waited for the next, has described all it made. */
-  #allAttempts(): AttemptRecord[] {
+  allAttempts(): AttemptRecord[] {
     const earlier = this.earlier ?? [];
     return earlier.length === this.attempts ? earlier : [...earlier, this.describeAttempt(this.endedAtMs)];
-  }
-
-  toRecord(target: string): CallRecord {
-    return {
-      method: this.method.name,
-      target,
-      status: statusName(this.status),
-      elapsedMs: this.endedAtMs - this.startedAtMs,
-      deadlineMs: this.timeoutMs,
-      ...(this.traceId === undefined ? {} : { traceId: this.traceId }),
-      attempts: this.#allAttempts(),
-      ...(this.error === undefined ? {} : { stoppedBecause: this.stoppedBecause }),
-    };
   }
 }

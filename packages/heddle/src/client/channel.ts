@@ -6,7 +6,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { BalancerFactory } from "../balance/policies.ts";
 import { HeddleError } from "../call/errors.ts";
 import { linkLayers } from "../call/layer.ts";
-import { attachRecord } from "../call/record.ts";
+import { attachRecord, type CallRecord } from "../call/record.ts";
 import { VERSION } from "../call/version.ts";
 import type { Subchannel } from "../connection/subchannel.ts";
 import type { Traffic } from "../connection/traffic.ts";
@@ -26,12 +26,14 @@ import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { RecentCalls } from "../telemetry/recent-calls.ts";
 import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
 import { ClientMetrics } from "./client-metrics.ts";
 import { configuredBalancer } from "./configured-balancer.ts";
 import type { ContractUsage, MethodUses } from "./contract-usage.ts";
 import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
+import { createCallDescriber } from "./describe-call.ts";
 import { createHealthAsker } from "./ask-health.ts";
 import type { ClientParts } from "./layer.ts";
 import { MethodPolicies, type MethodPolicy } from "./method-policy.ts";
@@ -53,6 +55,8 @@ export interface ChannelOptions {
   readonly fileConfig?: ServiceConfig | undefined;
   /** Where it counts what is used of contracts. Default: it does not. */
   readonly usage?: ContractUsage | undefined;
+  /** Where calls that failed, were slow or are samples are kept. Default: nowhere. */
+  readonly recent?: RecentCalls | undefined;
   /** Told in a sentence what somebody should know. Default: ignored. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -68,6 +72,7 @@ export class Channel {
   readonly #start: (call: ClientCall) => void;
   readonly #allowance: AttemptAllowance;
   readonly #throttles: Throttles;
+  readonly #describe: (call: ClientCall) => CallRecord;
   readonly #runtime: Runtime;
   readonly #warn: (message: string) => void;
   readonly #configs: ServiceConfigSlots;
@@ -79,7 +84,7 @@ export class Channel {
   #closed = false;
 
   constructor(given: ChannelOptions) {
-    const { target, resolver, runtime, options, metrics, fileConfig, usage, onWarning } = given;
+    const { target, resolver, runtime, options, metrics, fileConfig, usage, recent, onWarning } = given;
     this.target = target;
     this.options = resolveClientOptions(options);
     this.#runtime = runtime;
@@ -133,9 +138,17 @@ export class Channel {
     this.#throttles = new Throttles(runtime.random);
     this.#throttles.configure(config?.throttling ?? {});
     this.#allowance = new AttemptAllowance({ ...this.#retryBounds(config), guard: new MetastabilityGuard() });
+    this.#describe = createCallDescriber({
+      ...runtime,
+      target: target.text,
+      endpoints: this.#endpoints,
+      allowance: this.#allowance,
+    });
     const parts: ClientParts = {
       ...runtime,
       target: target.text,
+      describe: this.#describe,
+      recent,
       endpoints: this.#endpoints,
       allowance: this.#allowance,
       throttles: this.#throttles,
@@ -199,7 +212,9 @@ export class Channel {
   start(call: ClientCall): void {
     if (this.#closed) {
       call.error = new HeddleError("closed", { what: `the client of ${this.target.text}` });
-      attachRecord(call.error, call.toRecord(this.target.text));
+      call.startedAtMs = this.#runtime.clock.now();
+      call.endedAtMs = call.startedAtMs;
+      attachRecord(call.error, this.#describe(call));
       return call.settle();
     }
     this.#start(call);

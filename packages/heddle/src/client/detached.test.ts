@@ -10,6 +10,8 @@ const SERVED: AmbientCall = {
   deadlineAtMs: 0,
   traceId: "0".repeat(32),
   criticality: undefined,
+  name: "a.B/C",
+  timeoutLimitMs: 1000,
   propagated: [],
   failed: true,
   adopt: () => {},

@@ -69,6 +69,8 @@ export class Endpoints {
   /** Which part of a set that is too large for one client is ours. */
   readonly #subsetSeed: number;
   #isSubset = false;
+  /** Instances that calls can go to. */
+  available = 0;
   /** The only instance that calls can go to: there is nothing to choose, and nothing to learn. */
   #sole: Subchannel | undefined;
   /** Calls between two attempts. */
@@ -100,6 +102,11 @@ export class Endpoints {
   /** All instances that discovery knows, with their states. */
   get subchannels(): ReadonlyMap<string, Subchannel> {
     return this.#subchannels;
+  }
+
+  /** Those that discovery says are about to stop: nothing goes there. */
+  *draining(): Iterable<Endpoint> {
+    for (const endpoint of this.#set.endpoints.values()) if (endpoint.draining) yield endpoint;
   }
 
   /** Calls that wait for an instance. */
@@ -413,6 +420,7 @@ export class Endpoints {
     const ready = [...this.#subchannels.values()].filter((subchannel) => this.#isReady(subchannel));
     this.ejections.resize(ready);
     const available = healthyOrAll(ready, (subchannel) => this.#isAvailable(subchannel));
+    this.available = available.length;
     this.#sole = available.length === 1 && !this.#options.asksAlways ? available[0] : undefined;
     this.#options.balancer.update(available, this.#options.clock.now());
     if (ready.length === 0 || this.#waiters.size === 0) return;

@@ -8,6 +8,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Timers } from "../runtime/timer.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { RecentCalls } from "../telemetry/recent-calls.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
 import type { ClientMetrics } from "./client-metrics.ts";
@@ -37,6 +38,10 @@ export interface ClientParts {
   readonly compressMinBytes: number;
   /** What is counted; undefined: nothing. */
   readonly counts: ClientMetrics | undefined;
+  /** Makes the record of a call that has ended. */
+  readonly describe: (call: ClientCall) => CallRecord;
+  /** Where calls worth a look are kept; undefined: nowhere. */
+  readonly recent: RecentCalls | undefined;
   /** Called with the record of every call that ends; undefined spares making it. */
   readonly observe: ((record: CallRecord) => void) | undefined;
 }

@@ -150,6 +150,8 @@ test("inside a served call: what is left of its deadline, its trace, criticality
     deadlineAtMs: world.client.time.now() + 700,
     traceId,
     criticality: "sheddable" as const,
+    name: "a.B/C",
+    timeoutLimitMs: 700,
     propagated: ["baggage", "tenant=a"],
     failed: false,
     adopt: (child: { cancel(reason: string): void }) => void children.add(child),

@@ -64,6 +64,9 @@ export class UnaryCall extends ClientCall {
     this.response = attempt.response;
     this.#answer = attempt.#answer;
     this.subchannel = attempt.subchannel;
+    this.askedSession = attempt.askedSession;
+    this.pickedFrom = attempt.pickedFrom;
+    this.pickedInFlight = attempt.pickedInFlight;
     this.attemptStartedAtMs = attempt.attemptStartedAtMs;
     this.sentAtMs = attempt.sentAtMs;
     this.refused = attempt.refused;

@@ -138,6 +138,10 @@ export class ClientSession implements Session, UpkeepOwner {
     return this.machine.dataAtMs;
   }
 
+  get heardAtMs(): number {
+    return this.machine.nowMs;
+  }
+
   get full(): boolean {
     return this.#full;
   }

@@ -63,6 +63,8 @@ export interface Session extends StreamWriter {
   readonly httpVersion: "2" | "1.1";
   /** When the last call was seen here, by the clock. HTTP/2 only. */
   readonly usedAtMs?: number;
+  /** When anything last came from the peer, by the clock. HTTP/2 only. */
+  readonly heardAtMs?: number;
   /** Calls that have a stream. */
   readonly streams: number;
   /** Calls are open, and the peer answers nothing although it was asked. HTTP/2 only, and peers of our kind. */

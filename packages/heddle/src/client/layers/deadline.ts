@@ -10,7 +10,10 @@ export const deadline: ClientLayer = {
     down(call) {
       const inheritedMs =
         call.parent === undefined ? Number.POSITIVE_INFINITY : call.parent.deadlineAtMs - call.startedAtMs;
-      if (inheritedMs < call.timeoutMs) call.timeoutMs = inheritedMs;
+      if (inheritedMs < call.timeoutMs) {
+        call.wantedMs = call.timeoutMs;
+        call.timeoutMs = inheritedMs;
+      }
       if (call.timeoutMs <= 0) {
         call.error = new HeddleError("deadlineExceeded", {
           method: call.method.name,

@@ -12,7 +12,8 @@ export const pick: ClientLayer = {
   create: ({ endpoints, clock, target }, link) => {
     function chosen(call: ClientCall, subchannel: Subchannel): void {
       call.subchannel = subchannel;
-      subchannel.inFlight++;
+      call.pickedFrom = endpoints.available;
+      call.pickedInFlight = ++subchannel.inFlight;
       link.down(call);
     }
 

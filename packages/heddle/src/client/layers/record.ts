@@ -9,7 +9,7 @@ export const record: ClientLayer = {
   name: "record",
   does: "keeps the call record: attempts, instances, time per phase; counts the call",
   order: "outermost, so that it sees the call as the caller does",
-  create: ({ clock, counts, observe, target }, link) => ({
+  create: ({ clock, counts, observe, describe, recent }, link) => ({
     down(call) {
       call.startedAtMs = clock.now();
       call.counts = counts?.of(call.method);
@@ -18,10 +18,16 @@ export const record: ClientLayer = {
     up(call) {
       call.endedAtMs = endOf(call, clock);
       call.counts?.callEnded(call);
-      // A call that ends well and that nobody observes needs no record.
-      if (observe !== undefined || call.error !== undefined) {
-        const made = call.toRecord(target);
+      const isStream = call.method.desc.methodKind !== "unary";
+      const state = recent?.stateOf(
+        call.error !== undefined,
+        isStream ? 0 : call.endedAtMs - call.startedAtMs,
+      );
+      // A call that ends well, that nobody observes and that is not kept needs no record.
+      if (observe !== undefined || call.error !== undefined || state !== undefined) {
+        const made = describe(call);
         if (call.error !== undefined) attachRecord(call.error, made);
+        if (state !== undefined) recent?.keep(state, made);
         if (observe !== undefined) tell(observe, made);
       }
       link.up(call);

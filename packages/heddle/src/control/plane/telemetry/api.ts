@@ -6,7 +6,11 @@
  * 0 and 1. `null` is "not known", never zero. Every answer says how far back it can see (`sinceMs`): the store is
  * bounded, and what is older than that is not there.
  */
+import type { Explanation } from "../../../call/explain.ts";
 import type { CallRecord } from "../../../call/record.ts";
+import type { CallState } from "../../../telemetry/recent-calls.ts";
+
+export type { CallRecord, CallState, Explanation };
 
 /** Beside the figures of every answer. */
 export interface Horizon {
@@ -162,9 +166,6 @@ export interface MapNode {
   readonly attention: string | null;
 }
 
-/** Why a call is kept. */
-export type CallState = "failed" | "slow" | "sampled";
-
 /** `GET /api/v1/calls?service=&state=&method=&code=&side=&trace=&limit=100` (all optional; limit at most 500). Newest first. */
 export interface Calls {
   readonly nowMs: number;
@@ -219,15 +220,13 @@ export interface CallPage {
   /** Other kept calls of the same trace, the earliest first. */
   readonly trace: readonly CallSummary[];
   /** Kept calls of the same method that failed in the same way. */
-  readonly similar: { readonly calls: number; readonly sinceMs: number; readonly services: readonly string[] };
+  readonly similar: {
+    readonly calls: number;
+    readonly sinceMs: number;
+    readonly services: readonly string[];
+  };
   /** The same on the command line. */
   readonly command: string;
-}
-
-export interface Explanation {
-  readonly sentence: string;
-  /** Line by line, each without a line break; two spaces at its begin say that it belongs to the one before. */
-  readonly details: readonly string[];
 }
 
 /** `GET /api/v1/findings?service=` */
