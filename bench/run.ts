@@ -265,7 +265,7 @@ async function runBalancePick(options: Options, args: readonly string[]): Promis
   const date = new Date().toISOString();
   const machine = describeMachine();
   const plan = options.quick ? { rounds: 3, picks: 50_000 } : { rounds: 15, picks: 200_000 };
-  const rows = runPickSuite({ ...plan, instances: [10, 100, 1000], onProgress: say });
+  const rows = await runPickSuite({ ...plan, instances: [10, 100, 1000], onProgress: say });
   const command = `npm run bench -- ${args.join(" ")}`;
   const result = { suite: "balance-pick" as const, node: process.version, date, command, machine, rows };
   print(options.json ? JSON.stringify(result) : toPickText(result));

@@ -2,7 +2,7 @@
 import { percentile } from "../../discovery/percentile.ts";
 import { circumstancesTable, type RunCircumstances } from "../../harness/report.ts";
 import { alignedText, markdownTable, type Table } from "../../harness/table.ts";
-import type { PickRow } from "./suite.ts";
+import type { PickRow } from "./worker.ts";
 
 export interface PickResult extends RunCircumstances {
   readonly suite: "balance-pick";
