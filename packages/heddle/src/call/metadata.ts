@@ -40,7 +40,7 @@ export function isReserved(name: string): boolean {
 }
 
 /** What a server may say with an error of when its caller may come again (gRFC A6), and callers may read. */
-const PUSHBACK = "grpc-retry-pushback-ms";
+export const PUSHBACK_FIELD = "grpc-retry-pushback-ms";
 /** How often a call was tried before: clients write it, handlers may read it (gRFC A6). */
 const PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts";
 
@@ -51,7 +51,7 @@ const PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts";
 export function toFields(headers: Headers): string[] {
   const fields: string[] = [];
   headers.forEach((value, name) => {
-    if (isReserved(name) && name !== PUSHBACK) return;
+    if (isReserved(name) && name !== PUSHBACK_FIELD) return;
     if (!PRINTABLE.test(value)) {
       throw new HeddleError("metadataInvalid", {
         name,
@@ -68,7 +68,7 @@ export function toHeaders(fields: Fields): Headers {
   const headers = new Headers();
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (isReserved(name) && name !== PUSHBACK && name !== PREVIOUS_ATTEMPTS) continue;
+    if (isReserved(name) && name !== PUSHBACK_FIELD && name !== PREVIOUS_ATTEMPTS) continue;
     headers.append(name, fields[i + 1] as string);
   }
   return headers;

@@ -41,6 +41,9 @@ export function codeFromHttpStatus(httpStatus: number): Code {
   }
 }
 
+/** OK and the sixteen codes: what is counted by status has so many places. */
+export const STATUS_COUNT = 17;
+
 const STATUS_NAMES: readonly string[] = [
   "OK",
   "CANCELLED",

@@ -4,7 +4,7 @@
  * looks up nothing by name.
  */
 import { isHeddleError } from "../call/errors.ts";
-import { statusName } from "../call/status.ts";
+import { STATUS_COUNT, statusName } from "../call/status.ts";
 import type { Method } from "../contract/method.ts";
 import { AttemptSeries } from "../telemetry/attempt-series.ts";
 import type { Histogram } from "../telemetry/histogram.ts";
@@ -56,7 +56,7 @@ export class MethodMetrics {
   readonly index: number;
   readonly #options: ClientMetricsOptions;
   /** By status. */
-  readonly #durations: (Histogram | undefined)[] = Array.from({ length: STATUSES });
+  readonly #durations: (Histogram | undefined)[] = Array.from({ length: STATUS_COUNT });
 
   constructor(method: Method, index: number, options: ClientMetricsOptions) {
     this.method = method;
@@ -104,6 +104,3 @@ export class MethodMetrics {
     metrics.counter(instruments.clientFailures, [this.method.name, address, type]).add();
   }
 }
-
-/** OK and the sixteen codes. */
-const STATUSES = 17;

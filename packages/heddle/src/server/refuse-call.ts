@@ -1,4 +1,5 @@
 import type { HeddleError } from "../call/errors.ts";
+import { PUSHBACK_FIELD } from "../call/metadata.ts";
 import type { ServerCall } from "./call.ts";
 import { DroppingReader } from "./http-refusal.ts";
 
@@ -18,7 +19,7 @@ export function refuseCall(
   call.pushbackMs = pushbackMs;
   // Connect has no field of its own for it, and HTTP's is in seconds; gRPC and gRPC-Web write it with the status.
   if (call.protocolName === "connect" || call.protocolName === "rest")
-    call.answerFields = [...call.answerFields, "grpc-retry-pushback-ms", String(pushbackMs)];
+    call.answerFields = [...call.answerFields, PUSHBACK_FIELD, String(pushbackMs)];
   call.finish = settle;
   const end = () => {
     call.error ??= error;

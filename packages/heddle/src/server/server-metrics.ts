@@ -3,7 +3,7 @@
  * collected. What is counted of a method stands on its route, so that the end of a call looks nothing up by name.
  */
 import { isHeddleError } from "../call/errors.ts";
-import { STATUS_OK, statusName } from "../call/status.ts";
+import { STATUS_COUNT, STATUS_OK, statusName } from "../call/status.ts";
 import type { Histogram } from "../telemetry/histogram.ts";
 import { instruments } from "../telemetry/instruments.ts";
 import type { Metrics, Observations } from "../telemetry/metrics.ts";
@@ -74,7 +74,7 @@ export class MethodSeries {
   #turnTo(protocol: string): void {
     let series = this.#protocols.get(protocol);
     if (series === undefined) {
-      series = Array.from<Histogram | undefined>({ length: STATUSES });
+      series = Array.from<Histogram | undefined>({ length: STATUS_COUNT });
       this.#protocols.set(protocol, series);
     }
     this.#latestName = protocol;
@@ -88,6 +88,3 @@ export class MethodSeries {
     return found;
   }
 }
-
-/** OK and the sixteen codes. */
-const STATUSES = 17;

@@ -2,7 +2,7 @@
  * What is counted of the attempts that one instance got. It stands on the way to the instance, and its series are found
  * by two numbers: which method of the channel, and how it ended.
  */
-import { statusName } from "../call/status.ts";
+import { STATUS_COUNT, statusName } from "../call/status.ts";
 import type { Histogram } from "./histogram.ts";
 import { instruments } from "./instruments.ts";
 import type { Metrics } from "./metrics.ts";
@@ -47,11 +47,8 @@ export class AttemptSeries {
     const { metrics, address, service, instance } = this.#options;
     const labels = [method.name, statusName(status), address, service, instance];
     const found = metrics.histogram(instruments.clientAttemptDuration, labels);
-    while (this.#durations.length <= index) this.#durations.push(Array.from({ length: STATUSES }));
+    while (this.#durations.length <= index) this.#durations.push(Array.from({ length: STATUS_COUNT }));
     (this.#durations[index] as (Histogram | undefined)[])[status] = found;
     return found;
   }
 }
-
-/** OK and the sixteen codes. */
-const STATUSES = 17;

@@ -3,7 +3,7 @@
  * page of the documentation, an alert rule or a panel, reads the row and nothing else, so they cannot disagree.
  *
  * Names, labels and units are OpenTelemetry's (dots, UCUM). What Prometheus calls them follows from the rules in
- * `prometheus-name.ts`.
+ * `export/prometheus-family.ts`.
  */
 export type InstrumentKind =
   /** Only grows. */

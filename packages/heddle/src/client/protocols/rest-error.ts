@@ -6,7 +6,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { isJsonObject } from "../../call/json-object.ts";
-import { findField } from "../../call/metadata.ts";
+import { findField, PUSHBACK_FIELD } from "../../call/metadata.ts";
 import { isJsonType } from "../../contract/rest/json-type.ts";
 import { readProblem, saysCode } from "../../contract/rest/problem.ts";
 import { readRetryAfter } from "../../contract/rest/retry-after.ts";
@@ -36,8 +36,8 @@ export function readRestError(
   withMetadata(error, head.fields, []);
   const retryAfter = findField(head.fields, "retry-after");
   const waitMs = retryAfter === undefined ? undefined : readRetryAfter(retryAfter, nowMs);
-  if (waitMs !== undefined && !error.metadata.has(PUSHBACK))
-    error.metadata.set(PUSHBACK, String(Math.min(waitMs, MAX_PUSHBACK_MS)));
+  if (waitMs !== undefined && !error.metadata.has(PUSHBACK_FIELD))
+    error.metadata.set(PUSHBACK_FIELD, String(Math.min(waitMs, MAX_PUSHBACK_MS)));
   return error;
 }
 
@@ -50,7 +50,6 @@ export function readStreamError({ registry }: RestMethod, problem: unknown): Con
 const MAX_KEPT_BYTES = 16 * 1024;
 /** Of a text, in characters: a line of a log, not a page. */
 const MAX_TITLE_LENGTH = 200;
-const PUSHBACK = "grpc-retry-pushback-ms";
 const MAX_PUSHBACK_MS = 9_999_999_999;
 
 function expanded({ fields }: ResponseHead, body: Uint8Array): Uint8Array {

@@ -6,6 +6,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { ConnectError } from "@connectrpc/connect";
+import { PUSHBACK_FIELD } from "../../call/metadata.ts";
 
 /** The wait that an error names, in ms; undefined when it names none. */
 export function retryDelayMs(error: ConnectError): number | undefined {
@@ -21,7 +22,7 @@ export function retryDelayMs(error: ConnectError): number | undefined {
       return undefined;
     }
   }
-  const pushback = error.metadata.get("grpc-retry-pushback-ms");
+  const pushback = error.metadata.get(PUSHBACK_FIELD);
   return pushback !== null && /^\d{1,10}$/.test(pushback) ? Number(pushback) : undefined;
 }
 
