@@ -8,7 +8,7 @@ import { HeddleError } from "../call/errors.ts";
 import type { ServerCall } from "./call.ts";
 import { chooseRest } from "./choose-rest.ts";
 import { chooseWebSocket } from "./choose-web-socket.ts";
-import type { HttpPage } from "./http-page.ts";
+import { type HttpPage, pageOf } from "./http-page.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
 import type { ProtocolRequest, ServerProtocol } from "./protocol.ts";
@@ -51,14 +51,14 @@ function choose(call: ServerCall, parts: ServerParts): Choice {
   const path = pathOf(head.path);
   if (call.isWebSocket) return chooseWebSocket(call, parts, path);
   const route = parts.router.find(path);
-  if (route === undefined && parts.rest !== undefined && !parts.pages.has(path)) {
+  if (route === undefined && parts.rest !== undefined && pageOf(parts.pages, path) === undefined) {
     const choice = chooseRest(call, parts, parts.rest, path);
     if (choice !== undefined) return choice;
   }
   const protocol = protocolOf(call, route);
   if (protocol !== undefined) return { protocol, request: protocol.readRequest(head, parts) };
-  const page = parts.pages.get(path);
-  if (route === undefined && page !== undefined) {
+  const page = route === undefined ? pageOf(parts.pages, path) : undefined;
+  if (page !== undefined) {
     if (method === "GET" || method === "HEAD") return { page };
     const error = () => new HeddleError("httpMethod", { httpMethod: method, path });
     return { status: 405, fields: ["allow", "GET, HEAD"], error };

@@ -19,7 +19,10 @@ test("an answer is made once a second for whoever asks the same, however often",
   };
   const page = createPrometheusPage(counting, time);
   const ask = async (query = "") => {
-    const { body } = await page.answer(new URLSearchParams(query), []);
+    const { body } = await page.answer(new URLSearchParams(query), [], {
+      path: page.path,
+      signal: new AbortController().signal,
+    });
     return JSON.parse(new TextDecoder().decode(body as Uint8Array)) as unknown[];
   };
 
