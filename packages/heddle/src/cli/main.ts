@@ -1,16 +1,12 @@
 /**
- * `heddle`: the command line. Data goes to standard output, words to standard error.
+ * `heddle`: the command line. Data goes to standard output, words to standard error. A command is loaded when it is
+ * asked for: none needs what the others do, and help is there at once.
  * Exit codes: 0 ok, 1 a problem was found, 2 wrong usage, 3 the control plane cannot be reached.
  */
 import { parseArgs } from "node:util";
 import { isHeddleError, reasonText } from "../call/errors.ts";
 import { nearest } from "../call/nearest.ts";
 import { VERSION } from "../call/version.ts";
-import { CONFIG_USAGE, config } from "./config.ts";
-import { CONTRACT_USAGE, contract } from "./contract.ts";
-import { control } from "./control.ts";
-import { ps } from "./ps.ts";
-import { stack } from "./stack.ts";
 
 const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
 
@@ -24,6 +20,9 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
                                                    what the contract here breaks, against a git revision or an image
   heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days n] [--strict] [--json]
                                                    whom it would break of those that run
+  heddle monitoring prometheus | rules | alertmanager | operator | grafana | all [--out folder] [--slo file] [--force]
+                                                   write files for them: scraping, rules, objectives, dashboards
+             [--registry host:port] [--alertmanager host:port] [--prometheus url] [--namespace n] [--interval s] [--time-scale n]
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -64,12 +63,25 @@ const CONTRACT = {
   days: { type: "string" },
 } as const;
 
+const MONITORING = {
+  out: { type: "string" },
+  slo: { type: "string" },
+  registry: { type: "string" },
+  alertmanager: { type: "string" },
+  prometheus: { type: "string" },
+  namespace: { type: "string" },
+  interval: { type: "string" },
+  "time-scale": { type: "string" },
+  force: { type: "boolean" },
+} as const;
+
 /** By command. */
 const OPTIONS: Readonly<Record<string, object>> = {
   control: CONTROL,
   ps: PS,
   config: CONFIG,
   contract: CONTRACT,
+  monitoring: MONITORING,
 };
 
 try {
@@ -81,26 +93,38 @@ try {
 async function main([command, ...args]: string[]): Promise<number> {
   if (args.includes("--help")) return help();
   switch (command) {
-    case "control":
+    case "control": {
+      const { control } = await import("./control.ts");
       return control(parseArgs({ args, options: CONTROL }).values);
+    }
     case "ps": {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: PS });
       if (positionals.length > 1) return misused(`ps takes one service, not ${positionals.length}`);
       const bad = values.label?.find((label) => label.indexOf("=") < 1);
       if (bad !== undefined) return misused(`--label is name=value, not "${bad}"`);
+      const { ps } = await import("./ps.ts");
       return ps({ ...values, service: positionals[0] });
     }
     case "config": {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONFIG });
+      const { CONFIG_USAGE, config } = await import("./config.ts");
       return (await config(positionals, values)) ?? misused(CONFIG_USAGE);
     }
     case "contract": {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONTRACT });
+      const { CONTRACT_USAGE, contract } = await import("./contract.ts");
       return (await contract(positionals, values)) ?? misused(CONTRACT_USAGE);
     }
-    case "stack":
+    case "monitoring": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: MONITORING });
+      const { MONITORING_USAGE, monitoring } = await import("./monitoring.ts");
+      return (await monitoring(positionals, values)) ?? misused(MONITORING_USAGE);
+    }
+    case "stack": {
       parseArgs({ args });
+      const { stack } = await import("./stack.ts");
       return stack();
+    }
     case "--version":
       process.stdout.write(`${VERSION}\n`);
       return 0;
