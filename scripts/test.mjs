@@ -1,5 +1,6 @@
 // `npm test`: every test beside the code and in test/, run as .ts by node:test. `npm run test:real`: only
-// test/real, which starts programs of other people. Arguments that name files run those alone; options go to
+// test/real, which starts programs of other people, and runs what other files leave out of `npm test` because it takes
+// long: those look at HEDDLE_TEST_REAL. Arguments that name files run those alone; options go to
 // node --test (`npm test -- --test-name-pattern=drain`). HEDDLE_TEST_SEED=random, or a number, draws other values for
 // the properties.
 
