@@ -5,16 +5,18 @@
 import { HeddleError } from "../call/errors.ts";
 import { findField } from "../call/metadata.ts";
 import { hasNoBody, streamsRequests } from "../contract/rest/binding.ts";
+import { takesRaw } from "../contract/rest/http-body.ts";
 import { isLinesType } from "../contract/rest/json-type.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerCall } from "./call.ts";
 import type { Choice } from "./choose-protocol.ts";
 import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
+import { malformedPath, problemRefusal, unknownPath } from "./path-refusal.ts";
 import { chooseType } from "./protocols/accept.ts";
 import { queryOf } from "./protocols/connect-request.ts";
 import { answerTypes, RestExchange } from "./protocols/rest.ts";
-import { LINES_TYPE_REASON, takesRaw } from "./protocols/rest-lines.ts";
+import { LINES_TYPE_REASON } from "./protocols/rest-lines.ts";
 import { isJson, otherType, type RestTarget, takesJson } from "./protocols/rest-reader.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 
@@ -29,20 +31,16 @@ export function chooseRest(
   const found = router.find(method, path);
   if (found.kind === "unknown") {
     if (speaksRpc(head)) return undefined;
-    const unknown = { path: path.slice(0, 200), served: parts.router.servedNear(path) };
-    return refusal(404, [], () => new HeddleError("methodUnknown", unknown));
+    return unknownPath(path, parts);
   }
-  if (found.kind === "malformed") {
-    const params = { parameter: path.slice(0, 100), method: "a path", reason: found.reason };
-    return refusal(400, [], () => new HeddleError("parameterInvalid", params));
-  }
+  if (found.kind === "malformed") return malformedPath(path, found.reason);
   if (found.kind === "method") {
     const allow = ["allow", [...found.allowed, "OPTIONS"].toSorted().join(", ")];
     if (method === "OPTIONS") {
       const answer = { status: 204, contentType: "", body: "", fields: allow };
       return { page: { path, answer: () => answer } };
     }
-    return refusal(405, allow, () => new HeddleError("httpMethod", { httpMethod: method, path }));
+    return problemRefusal(405, () => new HeddleError("httpMethod", { httpMethod: method, path }), allow);
   }
   const target: RestTarget = { ...found, query: queryOf(head.path), plan: plans.get(found.binding) };
   const offered = answerTypes(target);
@@ -50,7 +48,7 @@ export function chooseRest(
   const answerType = offered === undefined ? "" : chooseType(accept, offered);
   if (answerType === undefined) {
     const params = { contentType: accept ?? "", path, reason: `its answer is ${offered?.join(", or ")}` };
-    return refusal(406, [], () => new HeddleError("contentType", params));
+    return problemRefusal(406, () => new HeddleError("contentType", params));
   }
   if (streamsRequests(target.binding.method)) {
     const fault = streamFault(target, head, httpVersion);
@@ -65,7 +63,7 @@ export function chooseRest(
     !isJson(contentType)
   ) {
     const params = { contentType, path, reason: otherType(contentType) };
-    return refusal(415, ["accept", "application/json"], () => new HeddleError("contentType", params));
+    return problemRefusal(415, () => new HeddleError("contentType", params), ["accept", "application/json"]);
   }
   const protocol = new RestExchange(target, answerType);
   return { protocol, request: protocol.readRequest(head, parts) };
@@ -84,12 +82,15 @@ function streamFault(
       : "a stream both ways is a WebSocket over HTTP/1.1, and lines over HTTP/2";
     // HTTP/2 has no such field (RFC 9113 §8.2.2).
     const fields = httpVersion === "2" ? [] : ["upgrade", "websocket"];
-    return refusal(426, fields, () => new HeddleError("contentType", { contentType, path, reason }));
+    return problemRefusal(426, () => new HeddleError("contentType", { contentType, path, reason }), fields);
   }
   if (takesRaw(binding) || contentType === "" || contentLength === 0 || isLinesType(contentType))
     return undefined;
   const params = { contentType, path, reason: LINES_TYPE_REASON };
-  return refusal(415, ["accept", "application/x-ndjson"], () => new HeddleError("contentType", params));
+  return problemRefusal(415, () => new HeddleError("contentType", params), [
+    "accept",
+    "application/x-ndjson",
+  ]);
 }
 
 /** Connect's clients name its version; without that, JSON to a path that nobody answers is a page's or a person's. */
@@ -98,7 +99,3 @@ function speaksRpc({ contentType, fields }: RequestHead): boolean {
 }
 
 const RPC_TYPE = /^application\/(?:grpc|proto|connect\+)/i;
-
-function refusal(status: number, fields: readonly string[], error: () => HeddleError): HttpRefusal {
-  return { status, fields, error, asProblem: true };
-}

@@ -11,8 +11,8 @@ import { streamsRequests } from "../contract/rest/binding.ts";
 import type { RequestHead } from "../wire/http2/head.ts";
 import type { ServerCall } from "./call.ts";
 import type { Choice } from "./choose-protocol.ts";
-import type { HttpRefusal } from "./http-refusal.ts";
 import type { ServerParts } from "./layer.ts";
+import { malformedPath, problemRefusal, unknownPath } from "./path-refusal.ts";
 import { queryOf } from "./protocols/connect-request.ts";
 import { RestSocket } from "./protocols/rest-socket.ts";
 import type { RestRoutes } from "./rest-routes.ts";
@@ -20,19 +20,16 @@ import type { RestRoutes } from "./rest-routes.ts";
 export function chooseWebSocket({ head }: ServerCall, parts: ServerParts, path: string): Choice {
   const origin = findField(head.fields, "origin");
   if (origin !== undefined && !isOwn(origin, head) && parts.cors?.allows(origin) !== true)
-    return refusal(403, () => new HeddleError("originRefused", { origin: origin.slice(0, 200) }));
+    return problemRefusal(403, () => new HeddleError("originRefused", { origin: origin.slice(0, 200) }));
   const { rest } = parts;
-  if (rest === undefined) return unknown(path, parts);
+  if (rest === undefined) return unknownPath(path, parts);
   const found = rest.router.find("GET", path);
-  if (found.kind === "unknown") return unknown(path, parts);
-  if (found.kind === "malformed") {
-    const params = { parameter: path.slice(0, 100), method: "a path", reason: found.reason };
-    return refusal(400, () => new HeddleError("parameterInvalid", params));
-  }
+  if (found.kind === "unknown") return unknownPath(path, parts);
+  if (found.kind === "malformed") return malformedPath(path, found.reason);
   const methods = found.kind === "method" ? found.allowed : ["GET", "POST", "PUT", "PATCH"];
   const target = streamTarget(methods, path, head, rest);
   if (target === undefined)
-    return refusal(400, () => new HeddleError("httpMethod", { httpMethod: "WebSocket", path }));
+    return problemRefusal(400, () => new HeddleError("httpMethod", { httpMethod: "WebSocket", path }));
   const protocol = new RestSocket(target);
   return { protocol, request: protocol.readRequest(head, parts) };
 }
@@ -58,13 +55,4 @@ function isOwn(origin: string, { authority }: RequestHead): boolean {
   } catch {
     return false;
   }
-}
-
-function unknown(path: string, { router }: ServerParts): HttpRefusal {
-  const params = { path: path.slice(0, 200), served: router.servedNear(path) };
-  return refusal(404, () => new HeddleError("methodUnknown", params));
-}
-
-function refusal(status: number, error: () => HeddleError): HttpRefusal {
-  return { status, fields: [], error, asProblem: true };
 }

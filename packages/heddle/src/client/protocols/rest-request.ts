@@ -10,7 +10,7 @@ import { HeddleError } from "../../call/errors.ts";
 import { findField } from "../../call/metadata.ts";
 import type { Session, SessionStream } from "../../connection/session.ts";
 import { streamsRequests } from "../../contract/rest/binding.ts";
-import { rawBodyOf } from "../../contract/rest/http-body.ts";
+import { takesRaw } from "../../contract/rest/http-body.ts";
 import {
   answerFormHead,
   readRequestForm,
@@ -128,8 +128,7 @@ export abstract class RestTranslator extends Translator {
 }
 
 function takesLines({ binding }: RequestForm): boolean {
-  const { body, method } = binding;
-  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) === undefined;
+  return !takesRaw(binding);
 }
 
 /** The field that is the body may not be there. */

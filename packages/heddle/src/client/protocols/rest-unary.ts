@@ -6,8 +6,9 @@
 import { messageTooLarge } from "../../call/message-limits.ts";
 import { findField } from "../../call/metadata.ts";
 import { toMessageError } from "../../contract/message-error.ts";
+import { answersRaw } from "../../contract/rest/http-body.ts";
 import { isJsonType } from "../../contract/rest/json-type.ts";
-import { answersRaw, type RequestForm } from "../../contract/rest/rest-method.ts";
+import type { RequestForm } from "../../contract/rest/rest-method.ts";
 import { encodingNamed } from "../../wire/compression.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
 import type { HeaderBlock } from "../../wire/hpack/header-block.ts";

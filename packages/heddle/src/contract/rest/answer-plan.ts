@@ -13,7 +13,7 @@ import type { Binding } from "./binding.ts";
 import { deprecationFields } from "./deprecation-fields.ts";
 import { type TagField, tagOfAnswer, tagOfRequest } from "./entity-tag-field.ts";
 import { fieldNamed } from "./field-path.ts";
-import { rawBodyOf } from "./http-body.ts";
+import { answersRaw } from "./http-body.ts";
 import { createLinkTarget, type LinkTarget, type ServedBindings } from "./link-target.ts";
 import { queryField } from "./query-fields.ts";
 
@@ -216,8 +216,9 @@ function checkName(name: string): string {
 }
 
 /** Whether the body is a JSON object with the fields of a message, and room for one more. */
-function hasObject({ method, responseBody }: Binding): boolean {
-  if (rawBodyOf(method.output, responseBody) !== undefined) return false;
+function hasObject(binding: Binding): boolean {
+  if (answersRaw(binding)) return false;
+  const { method, responseBody } = binding;
   const desc =
     responseBody === undefined
       ? method.output

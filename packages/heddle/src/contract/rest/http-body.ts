@@ -3,6 +3,7 @@
  * its own generated code of it.
  */
 import { create, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
+import type { Binding } from "./binding.ts";
 import { setValue, valueOf } from "./field-path.ts";
 
 /** A body as it is. */
@@ -17,6 +18,16 @@ export interface RawBody {
 export function rawBodyOf(whole: DescMessage, field: DescField | undefined): DescMessage | undefined {
   const desc = field === undefined ? whole : field.fieldKind === "message" ? field.message : undefined;
   return desc?.typeName === "google.api.HttpBody" ? desc : undefined;
+}
+
+/** Whether the body of a request is bytes, and no JSON. */
+export function takesRaw({ body, method }: Pick<Binding, "body" | "method">): boolean {
+  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
+}
+
+/** Whether the body of an answer is. */
+export function answersRaw({ method, responseBody }: Pick<Binding, "method" | "responseBody">): boolean {
+  return rawBodyOf(method.output, responseBody) !== undefined;
 }
 
 export function readRawBody(desc: DescMessage, { contentType, data }: RawBody): Message {

@@ -16,7 +16,7 @@ import { type Method, methodOf } from "../method.ts";
 import { registryOfServices } from "../registry-of-services.ts";
 import { type Binding, bindingsOf, createBindings, hasNoBody, streamsRequests } from "./binding.ts";
 import { type BindingRouter, createBindingRouter } from "./binding-router.ts";
-import { rawBodyOf } from "./http-body.ts";
+import { answersRaw, takesRaw } from "./http-body.ts";
 import { type BodyContent, readRequest } from "./read-request.ts";
 import { readResponse } from "./response-body.ts";
 import { standardRule } from "./standard-methods.ts";
@@ -87,11 +87,6 @@ export function answerFormHead({ bindings }: RestMethod, binding: Binding, conte
   return UTF8.encode(`${bindings.indexOf(binding)} ${contentType}\n`);
 }
 
-/** Whether the answer is the bytes of a `google.api.HttpBody`. */
-export function answersRaw({ method, responseBody }: Binding): boolean {
-  return rawBodyOf(method.output, responseBody) !== undefined;
-}
-
 function createRestMethod(
   desc: DescMethod,
   { conventions = false, basePath = "" }: RestMethodOptions,
@@ -117,8 +112,8 @@ function createRestMethod(
 }
 
 /** Its path is the same for every message, and there is no query. */
-function isAlwaysThere({ variables, body, method }: Binding): boolean {
-  return variables.length === 0 && body.kind === "all" && rawBodyOf(method.input, undefined) === undefined;
+function isAlwaysThere(binding: Binding): boolean {
+  return binding.variables.length === 0 && binding.body.kind === "all" && !takesRaw(binding);
 }
 
 function openingOf(input: Codec): Uint8Array | undefined {
@@ -162,9 +157,8 @@ function requestCodec(
   return { ...codecOf(input.desc), kind: "reflective", encode, encodeInto: into(encode), decode };
 }
 
-function contentOf({ body, method }: Binding, bytes: Uint8Array, contentType: string): BodyContent {
-  const isRaw = rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
-  return isRaw
+function contentOf(binding: Binding, bytes: Uint8Array, contentType: string): BodyContent {
+  return takesRaw(binding)
     ? { kind: "raw", contentType, data: bytes }
     : { kind: "json", json: JSON.parse(STRICT_UTF8.decode(bytes)) };
 }
@@ -193,7 +187,7 @@ function answerCodec(desc: DescMessage, bindings: readonly Binding[], registry: 
       const space = line.indexOf(" ");
       const binding = bindings[Number(line.slice(0, space))] as Binding;
       const body = bytes.subarray(lineEnd + 1, end);
-      const isRaw = rawBodyOf(desc, binding.responseBody) !== undefined;
+      const isRaw = answersRaw(binding);
       // Nothing is said where there is nothing to say: 204, or 201 with a Location.
       if (body.length === 0 && !isRaw) return codecOf(desc).create();
       const content: BodyContent = isRaw

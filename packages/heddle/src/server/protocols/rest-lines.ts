@@ -13,19 +13,13 @@ import type { InboxMessage } from "../../connection/inbox.ts";
 import { TranslatedCredit } from "../../connection/translated-credit.ts";
 import { parseStrictJson } from "../../contract/codec/strict-json.ts";
 import { toMessageError } from "../../contract/message-error.ts";
-import type { Binding } from "../../contract/rest/binding.ts";
-import { rawBodyOf } from "../../contract/rest/http-body.ts";
+import { takesRaw } from "../../contract/rest/http-body.ts";
 import { isLinesType } from "../../contract/rest/json-type.ts";
 import { readRequest } from "../../contract/rest/read-request.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import { LineSplitter } from "../../wire/line-splitter.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
 import type { RestTarget } from "./rest-reader.ts";
-
-/** Whether the body of a binding is bytes and no JSON. */
-export function takesRaw({ body, method }: Binding): boolean {
-  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
-}
 
 /** Envelopes for the reader inside. */
 export class RestLines implements RequestReader {

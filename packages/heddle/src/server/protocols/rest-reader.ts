@@ -9,7 +9,7 @@ import { toMessageError } from "../../contract/message-error.ts";
 import type { Method } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import type { Binding } from "../../contract/rest/binding.ts";
-import { type RawBody, rawBodyOf } from "../../contract/rest/http-body.ts";
+import { type RawBody, takesRaw } from "../../contract/rest/http-body.ts";
 import { type JsonText, readRequest } from "../../contract/rest/read-request.ts";
 import { placeWantedTag } from "../../contract/rest/wanted-tag.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
@@ -90,7 +90,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Jso
   const { contentType } = call.head;
   const plain = call.requestEncoding?.decompress(bytes, call.parts.maxReceiveBytes) ?? bytes;
   if (binding.body.kind === "none") throw new Error("it has no body");
-  if (isRaw(binding)) return { kind: "raw", contentType, data: plain };
+  if (takesRaw(binding)) return { kind: "raw", contentType, data: plain };
   // Without a type it could be a form of another site, which browsers send without asking.
   if (!isJson(contentType))
     throw new HeddleError("contentType", {
@@ -103,11 +103,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Jso
 
 /** Whether its body, where it has one, is JSON. */
 export function takesJson({ binding }: RestTarget): boolean {
-  return binding.body.kind !== "none" && !isRaw(binding);
-}
-
-function isRaw({ body, method }: Binding): boolean {
-  return rawBodyOf(method.input, body.kind === "field" ? body.field : undefined) !== undefined;
+  return binding.body.kind !== "none" && !takesRaw(binding);
 }
 
 /** Why a body that is not JSON is not read, for who sent it. */

@@ -7,6 +7,7 @@ import type { Message } from "@bufbuild/protobuf";
 import { messageTooLarge } from "../../call/message-limits.ts";
 import { statusName } from "../../call/status.ts";
 import type { InboxMessage } from "../../connection/inbox.ts";
+import { takesRaw } from "../../contract/rest/http-body.ts";
 import { writeResponseText } from "../../contract/rest/response-body.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
@@ -15,7 +16,7 @@ import type { ProtocolRequest, ServerProtocol } from "../protocol.ts";
 import { encodingFailure } from "../unsendable.ts";
 import type { WebSocketCall } from "../web-socket-call.ts";
 import { RestExchange } from "./rest.ts";
-import { RestLines, takesRaw } from "./rest-lines.ts";
+import { RestLines } from "./rest-lines.ts";
 import { problemOf } from "./rest-problem.ts";
 import type { RestTarget } from "./rest-reader.ts";
 

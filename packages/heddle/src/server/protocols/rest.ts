@@ -15,7 +15,7 @@ import type { Method } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import { compressedTag } from "../../contract/rest/entity-tag.ts";
 import { streamsRequests } from "../../contract/rest/binding.ts";
-import { rawBodyOf } from "../../contract/rest/http-body.ts";
+import { answersRaw } from "../../contract/rest/http-body.ts";
 import { readRequest } from "../../contract/rest/read-request.ts";
 import { writeResponseText } from "../../contract/rest/response-body.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
@@ -249,8 +249,7 @@ export class RestExchange implements ServerProtocol {
 
 /** What an answer of the binding may be, the one that it mostly is first; undefined when only its handler knows. */
 export function answerTypes(target: RestTarget): readonly string[] | undefined {
-  const { method, responseBody } = target.binding;
-  if (rawBodyOf(method.output, responseBody) !== undefined) return undefined;
+  if (answersRaw(target.binding)) return undefined;
   if (isStreamed(target)) return [...streamForms.keys()];
   return target.plan?.hal === true ? JSON_OR_HAL : ONLY_JSON;
 }
