@@ -3,15 +3,14 @@
  * use it, in a repository with a `.proto` file.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { before, after as afterAll, test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { spawn } from "node:child_process";
+import { freePort } from "../kit/free-ports.ts";
 import { startProgram } from "../kit/processes.ts";
 import { until } from "../kit/within.ts";
 import { SHOP_PROTO } from "./shop.ts";
@@ -81,15 +80,6 @@ async function startShop(t: TestContext): Promise<string> {
   t.after(() => plane.kill("SIGKILL"));
   await once(plane.stderr, "data");
   return `127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function start(

@@ -4,7 +4,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../free-ports.ts";
 import { builtProgram, serverFolder } from "./places.ts";
 import { fetchJson } from "./probes.ts";
 import { type NodeOptions, type RegistryServer, startNodes } from "./registry-server.ts";

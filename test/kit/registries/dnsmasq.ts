@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { Resolver } from "node:dns/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { serverFolder } from "./places.ts";
 import { type RegistryServer, startNodes } from "./registry-server.ts";
 

@@ -1,6 +1,6 @@
 /** etcd, alone or as a cluster, without authentication and TLS. */
 import { join } from "node:path";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../free-ports.ts";
 import { fetchJson } from "./probes.ts";
 import { builtProgram, serverFolder } from "./places.ts";
 import { type NodeOptions, type RegistryServer, startNodes } from "./registry-server.ts";

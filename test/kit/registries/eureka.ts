@@ -7,7 +7,7 @@
  * instances would always trip it.
  */
 import { join } from "node:path";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../free-ports.ts";
 import { cached, serverFolder } from "./places.ts";
 import { fetchJson } from "./probes.ts";
 import { type NodeOptions, type RegistryServer, startNodes } from "./registry-server.ts";

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type EtcdServer, startEtcd } from "./etcd.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../free-ports.ts";
 import { serverFolder } from "./places.ts";
 import { fetchJson } from "./probes.ts";
 import { type NodeOptions, type RegistryServer, startNodes } from "./registry-server.ts";

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createAuthority } from "../certificates.ts";
 import { type EtcdServer, startEtcd } from "./etcd.ts";
-import { freePort } from "./free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { builtProgram, serverFolder } from "./places.ts";
 import { fetchJson } from "./probes.ts";
 import { type RegistryServer, startNodes } from "./registry-server.ts";

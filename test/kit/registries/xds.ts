@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { until, within } from "../within.ts";
-import { freePort } from "./free-ports.ts";
+import { freePort } from "../free-ports.ts";
 import { builtProgram } from "./places.ts";
 
 /** In the JSON form of Protobuf, with "@type". */

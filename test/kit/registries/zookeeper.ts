@@ -1,7 +1,7 @@
 /** Apache ZooKeeper of Debian, alone or as an ensemble, without authentication and TLS. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../free-ports.ts";
 import { serverFolder } from "./places.ts";
 import { askInWords } from "./probes.ts";
 import { type NodeOptions, type RegistryServer, startNodes } from "./registry-server.ts";

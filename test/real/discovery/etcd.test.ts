@@ -14,7 +14,7 @@ import { openRegistry } from "heddle";
 import { createEndpoint, createEndpointSet, type Endpoint, parseTarget } from "heddle/discovery";
 import { createAuthority } from "../../kit/certificates.ts";
 import { startEtcd } from "../../kit/registries/etcd.ts";
-import { freePorts } from "../../kit/registries/free-ports.ts";
+import { freePorts } from "../../kit/free-ports.ts";
 import { builtProgram, serverFolder } from "../../kit/registries/places.ts";
 import { fetchJson } from "../../kit/registries/probes.ts";
 import { startNode } from "../../kit/registries/registry-server.ts";

@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 import { openRegistry } from "heddle";
 import { createEndpoint, createEndpointSet, type Endpoint, parseTarget } from "heddle/discovery";
 import { createAuthority } from "../../kit/certificates.ts";
-import { freePorts } from "../../kit/registries/free-ports.ts";
+import { freePorts } from "../../kit/free-ports.ts";
 import { serverFolder } from "../../kit/registries/places.ts";
 import { askInWords } from "../../kit/registries/probes.ts";
 import { startNode } from "../../kit/registries/registry-server.ts";
