@@ -113,6 +113,9 @@ async function compileByProtoc(protoc: string, folder: string, cwd: string): Pro
     cwd: join(cwd, folder),
     exclude: (path) => basename(path) === "node_modules",
   });
+  // Whoever proposes a change chooses the names of its files, and options of protoc run programs.
+  const odd = files.find((file) => /^[-@]/.test(file));
+  if (odd !== undefined) throw invalidOption("proto", `protoc would take the file "${odd}" for an option`);
   const temporary = mkdtempSync(join(tmpdir(), "heddle-contract-"));
   const image = join(temporary, "image.binpb");
   const shared = join(cwd, "node_modules/heddle/proto");

@@ -176,3 +176,27 @@ test("a server that closes lets the answer under way say that it is the last", a
   await closed;
   if (!socket.closed) await once(socket, "close");
 });
+
+test("a client that leaves its answers unread is not served any more until it has read them", async () => {
+  const note = "x".repeat(1_000_000);
+  let served = 0;
+  await using server = await serve({
+    getOrder: ({ orderId }: { readonly orderId: string }) => {
+      served++;
+      return { orderId, note };
+    },
+  });
+  const socket = connect(Number(server.address.split(":").at(-1)), "127.0.0.1");
+  socket.setNoDelay(true).pause();
+  let asked = 0;
+  while (asked === served && asked < 40) {
+    socket.write(request(String(++asked)));
+    for (let turns = 0; turns < 2000 && served < asked; turns++) await new Promise(setImmediate);
+  }
+  assert.ok(served < 40, `${served} answers of a megabyte wait in memory`);
+  const until = reading(socket);
+  socket.resume();
+  await until((text) => text.includes(`{"orderId":"${asked}"`) && text.endsWith("}"));
+  assert.equal(served, asked);
+  socket.destroy();
+});

@@ -3,7 +3,8 @@
  * answers go to it, without an object of `node:http` between. Half of what such a request costs otherwise is in those.
  *
  * The first request that is anything else, or not there in one piece, takes the connection to `node:http`, for good. One
- * request is served at a time; what comes behind it waits, and the socket with it.
+ * request is served at a time; what comes behind it waits, and the socket with it. So does what comes from a client that
+ * leaves its answers unread: they would fill the memory.
  */
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -42,7 +43,7 @@ export class PlainConnection {
   readonly #onData = (chunk: Buffer) => this.#receive(chunk);
   readonly #onEnd = () => this.#hangUp();
   readonly #onClose = () => this.#call?.gone();
-  readonly #onDrain = () => this.#call?.drained();
+  readonly #onDrain = () => this.#drained();
   readonly #onTimeout = () => this.#onSilence();
   readonly #onError = () => {};
 
@@ -93,7 +94,7 @@ export class PlainConnection {
     // Behind the last answer nobody is served.
     if (this.connection.closing) return;
     this.#quietMs = 0;
-    if (this.#call !== undefined || this.#waiting !== undefined) {
+    if (this.#call !== undefined || this.#waiting !== undefined || this.socket.writableNeedDrain) {
       this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);
       this.socket.pause();
       return;
@@ -112,9 +113,16 @@ export class PlainConnection {
     call.receive(chunk, request.bodyFrom);
   }
 
+  /** The client has read what it was sent. */
+  #drained(): void {
+    this.#quietMs = 0;
+    this.#call?.drained();
+    this.#goOn();
+  }
+
   #goOn(): void {
     const waiting = this.#waiting;
-    if (waiting === undefined || this.#call !== undefined) return;
+    if (waiting === undefined || this.#call !== undefined || this.socket.writableNeedDrain) return;
     this.#waiting = undefined;
     if (this.socket.destroyed || this.connection.closing) return;
     this.socket.resume();

@@ -180,6 +180,8 @@ export class WebSocketCall extends ServerCall {
     }
     if (isBinary !== this.#takesBytes)
       return this.#refuse(isBinary ? "a frame is no text" : "a frame is text");
+    // No piece of a body, and nothing that could be counted until the handler has read it.
+    if (data.length === 0) return;
     // Plain bytes, not a `Buffer`: views of them reach the application as fields of messages.
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
     this.#unreadBytes += data.length;

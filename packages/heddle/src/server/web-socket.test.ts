@@ -157,6 +157,28 @@ test("by the path of any binding, and for streams of requests with one answer as
   assert.deepEqual(JSON.parse(upload.messages[0] ?? ""), { names: ["a  bytes"] });
 });
 
+test("empty pieces of a body are nothing: they would wait for the handler without being counted", async (t) => {
+  let pieces = 0;
+  const { server } = await serve(t, {
+    ...listHandlers,
+    async Upload(requests) {
+      for await (const _ of requests) pieces++;
+      return made("Added", { names: [] });
+    },
+  });
+  const upload = await openRaw(t, server.address, [], "/v1/files/a");
+  const empty = frame("", { opcode: 2 });
+  upload.socket.write(
+    Buffer.concat([...Array.from({ length: 5_000 }, () => empty), frame("a", { opcode: 2 })]),
+  );
+  upload.socket.write(frame(""));
+  await until(
+    () => upload.isClosed || upload.text.includes("names") || upload.text.includes("{}"),
+    "an answer",
+  );
+  assert.equal(pieces, 1);
+});
+
 test("an error is the last frame and the close code", async (t) => {
   const { server } = await serve(t, {
     ...listHandlers,

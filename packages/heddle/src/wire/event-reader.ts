@@ -38,8 +38,9 @@ export class EventReader {
     const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (field === "event") this.#name = value;
     else if (field === "data" && this.#length <= this.#maxBytes) {
+      // With the line break before it: lines without a sign are not for nothing.
+      this.#length += value.length + (this.#data.length > 0 ? 1 : 0);
       this.#data.push(value);
-      this.#length += value.length;
     }
   }
 

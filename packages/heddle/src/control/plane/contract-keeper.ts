@@ -40,9 +40,9 @@ export async function openContractKeeper(options: ContractKeeperOptions): Promis
   async function flush(): Promise<void> {
     timer?.cancel();
     timer = undefined;
-    const changes = contracts.takeChanges();
-    if (store === undefined || changes.length === 0) return;
     try {
+      const changes = contracts.takeChanges();
+      if (store === undefined || changes.length === 0) return;
       await store.write(changes);
       failing = false;
     } catch (error) {

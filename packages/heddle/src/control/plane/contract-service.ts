@@ -1,6 +1,6 @@
 /** Contracts and what is used of them, on the wire. */
 import { create, createFileRegistry, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type FileDescriptorProto, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { reasonText } from "../../call/errors.ts";
 import type { RestMode as RestModeName } from "../../contract/compatibility/contract-text.ts";
@@ -44,6 +44,7 @@ export function createContractService(options: ContractServiceOptions): ServiceI
     publishContract({ hash, contract }) {
       checkHash("hash", hash);
       if (contract === undefined) throw invalid("contract: must not be empty");
+      checkCount("contract.services", contract.services, MAX_SERVICES);
       if (contract.descriptorSet.length > MAX_CONTRACT_BYTES)
         throw new ConnectError(
           `contract.descriptor_set: ${contract.descriptorSet.length} bytes, more than ${MAX_CONTRACT_BYTES}`,
@@ -69,7 +70,7 @@ export function createContractService(options: ContractServiceOptions): ServiceI
       const wanted = new Set(services);
       const isWanted = (method: string) =>
         wanted.size === 0 || wanted.has(method.slice(0, method.lastIndexOf("/")));
-      const first = dayOf(nowMs - ((days || DEFAULT_DAYS) - 1) * DAY_MS);
+      const first = dayOf(nowMs - (Math.min(days || DEFAULT_DAYS, MAX_DAYS) - 1) * DAY_MS);
       const rows = [...store.rows];
       const shown = rows.filter(({ day, usage }) => day >= first && isWanted(usage.method));
       return create(ListUsageResponseSchema, {
@@ -90,7 +91,10 @@ export function createContractService(options: ContractServiceOptions): ServiceI
 /** Throws INVALID_ARGUMENT for what is no contract. */
 function hashOf({ descriptorSet, services, rest }: Contract): string {
   try {
-    const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
+    const set = fromBinary(FileDescriptorSetSchema, descriptorSet);
+    const count = set.file.reduce((sum, file) => sum + descriptorsIn(file), 0);
+    if (count > MAX_DESCRIPTORS) throw new Error(`it has more than ${MAX_DESCRIPTORS} descriptors`);
+    const registry = createFileRegistry(set);
     const descs = services.map((name) => {
       const service = registry.getService(name);
       if (service === undefined) throw new Error(`it has no service ${name}`);
@@ -100,6 +104,20 @@ function hashOf({ descriptorSet, services, rest }: Contract): string {
   } catch (error) {
     throw invalid(`contract: ${reasonText(error)}`);
   }
+}
+
+function descriptorsIn({ messageType, enumType, extension, service }: FileDescriptorProto): number {
+  let count = extension.length;
+  for (const { method } of service) count += 1 + method.length;
+  for (const { value } of enumType) count += 1 + value.length;
+  // Of messages within messages there are more the deeper it goes: they are appended to what is gone over.
+  const messages = [...messageType];
+  for (const { field, nestedType, enumType: enums, extension: extensions } of messages) {
+    count += 1 + field.length + extensions.length;
+    for (const { value } of enums) count += 1 + value.length;
+    for (const nested of nestedType) messages.push(nested);
+  }
+  return count;
 }
 
 const REST_MODES: Readonly<Partial<Record<RestMode, RestModeName>>> = {
@@ -132,3 +150,9 @@ const MAX_METHODS = 1_000;
 const MAX_FIELDS = 2_000;
 const MAX_CONTRACT_BYTES = 4 * 1024 * 1024 - 1024;
 const DEFAULT_DAYS = 7;
+/** More than is kept. */
+const MAX_DAYS = 1_000;
+/** Services of one contract. */
+const MAX_SERVICES = 1_000;
+/** Messages, fields, enums, their values, services and methods of one contract: to read more would take seconds. */
+const MAX_DESCRIPTORS = 50_000;

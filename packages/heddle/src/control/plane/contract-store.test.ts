@@ -3,17 +3,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type DescriptorProto, DescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient, type HandlerContext } from "@connectrpc/connect";
 import { createTransport } from "../../client/transport.ts";
 import { Echo } from "../../contract/echo-service.test.ts";
 import { servedContract } from "../../discovery/contract-hash.ts";
 import {
   ContractSchema,
   ContractService,
+  ListUsageRequestSchema,
+  PublishContractRequestSchema,
   ReportUsageRequestSchema,
 } from "../../gen/heddle/contract/v1/contract_pb.ts";
 import { createHeddleLedger } from "../agent/heddle-ledger.ts";
+import { openContractKeeper } from "./contract-keeper.ts";
+import { createContractService } from "./contract-service.ts";
 import { ContractStore, DAY_MS } from "./contract-store.ts";
 import { startControlPlane } from "./plane.ts";
 
@@ -49,6 +54,85 @@ test("counts of one day add up, days stand apart, and old ones go", () => {
   store.report(report("web", []), NOON + 2 * DAY_MS);
   assert.deepEqual(rows(), [["2026-03-02", 4]]);
   assert.equal([...store.reporters].length, 1);
+});
+
+test("counts stay what the wire can hold, whatever somebody says that it counted", () => {
+  const store = new ContractStore();
+  const most = 2n ** 64n - 1n;
+  const usage = {
+    method: "a.B/C",
+    calls: most,
+    sampledCalls: most,
+    fields: [{ field: "a.D.e", readIn: most }],
+  };
+  store.report(report("web", [usage]), NOON);
+  store.report(report("web", [usage]), NOON);
+  assert.equal([...store.rows][0]?.usage.fields[0]?.readIn, most);
+  assert.equal(store.takeChanges().length, 1);
+});
+
+test("no row grows without end: it is written whole", () => {
+  const store = new ContractStore({ maxRowFields: 2 });
+  store.report(report("web", [used("a.B/C", 1, "a.D.a", "a.D.b", "a.D.c"), used("a.B/D", 1, "a.D.d")]), NOON);
+  const cut = [...store.rows].map(({ usage }) => [usage.fields.length, usage.fieldsCut]);
+  assert.deepEqual(cut, [
+    [2, true],
+    [1, false],
+  ]);
+  assert.equal(store.incomplete, false);
+});
+
+test("what cannot be written is told, and no rejection that nobody awaits", async () => {
+  const timers = { after: (_ms: number, run: () => void) => (run(), { cancel() {} }) };
+  const contracts = new ContractStore();
+  contracts.takeChanges = () => {
+    throw new Error("it cannot be encoded");
+  };
+  const warnings: string[] = [];
+  const keeper = await openContractKeeper({
+    contracts,
+    store: { load: async () => [], write: async () => {} },
+    timers,
+    onWarning: (message) => warnings.push(message),
+  });
+  keeper.changed();
+  await keeper[Symbol.asyncDispose]();
+  assert.deepEqual(warnings, ["it cannot be encoded; usage is not kept"]);
+});
+
+test("what a hostile instance says of contracts is refused before it costs time", async () => {
+  const service = createContractService({
+    store: new ContractStore(),
+    clock: { now: () => 0, wallMs: () => NOON },
+    onChange() {},
+  });
+  const context = {} as HandlerContext;
+  const publish = (services: readonly string[], ...messageType: readonly DescriptorProto[]) =>
+    service.publishContract(
+      create(PublishContractRequestSchema, {
+        hash: "0".repeat(16),
+        contract: {
+          services: [...services],
+          descriptorSet: toBinary(
+            FileDescriptorSetSchema,
+            create(FileDescriptorSetSchema, { file: [{ name: "a.proto", messageType: [...messageType] }] }),
+          ),
+        },
+      }),
+      context,
+    );
+  const named = (name: string) => create(DescriptorProtoSchema, { name });
+  assert.throws(
+    () => publish(Array.from({ length: 100_000 }, () => "a.S")),
+    /contract.services: more than 1000/,
+  );
+  const outer = create(DescriptorProtoSchema, {
+    name: "M",
+    nestedType: Array.from({ length: 60_000 }, (_, i) => named(`M${i}`)),
+  });
+  assert.throws(() => publish([], outer), /it has more than 50000 descriptors/);
+  const listed = await service.listUsage(create(ListUsageRequestSchema, { days: 2 ** 32 - 1 }), context);
+  assert.deepEqual(listed.rows, []);
 });
 
 test("what has no place is dropped, and that is said", () => {

@@ -21,6 +21,8 @@ export interface ContractStoreLimits {
   readonly maxRows: number;
   /** Fields in all rows. Default 400 000. */
   readonly maxFields: number;
+  /** Fields in one row, which is written whole whenever something of it changes. Default 4000. */
+  readonly maxRowFields: number;
   /** Default 256. */
   readonly maxContracts: number;
   /** All contracts together, in bytes. Default 64 MiB. */
@@ -33,6 +35,7 @@ export const DEFAULT_CONTRACT_LIMITS: ContractStoreLimits = {
   maxDays: 14,
   maxRows: 20_000,
   maxFields: 400_000,
+  maxRowFields: 4_000,
   maxContracts: 256,
   maxContractBytes: 64 * 1024 * 1024,
   maxReporters: 20_000,
@@ -174,8 +177,8 @@ export class ContractStore {
       this.#rows.set(key, row);
     }
     const { usage } = row;
-    usage.calls += calls;
-    usage.sampledCalls += sampledCalls;
+    usage.calls = sumOf(usage.calls, calls);
+    usage.sampledCalls = sumOf(usage.sampledCalls, sampledCalls);
     usage.fieldsCut ||= fieldsCut;
     for (const given of fields) this.#addField(row, given);
     this.#changed.add(`usage\n${key}`);
@@ -184,6 +187,10 @@ export class ContractStore {
   #addField({ fields, usage, day }: Row, { field, readIn, setIn }: FieldUsage): void {
     let known = fields.get(field);
     if (known === undefined) {
+      if (fields.size >= this.#limits.maxRowFields) {
+        usage.fieldsCut = true;
+        return;
+      }
       if (this.#fields >= this.#limits.maxFields) {
         this.#incompleteSince = day;
         usage.fieldsCut = true;
@@ -194,8 +201,8 @@ export class ContractStore {
       usage.fields.push(known);
       this.#fields++;
     }
-    known.readIn += readIn;
-    known.setIn += setIn;
+    known.readIn = sumOf(known.readIn, readIn);
+    known.setIn = sumOf(known.setIn, setIn);
   }
 
   #noteReporter(service: string, instance: string, wallMs: number): void {
@@ -227,6 +234,14 @@ export function dayOf(wallMs: number): string {
 }
 
 export const DAY_MS = 24 * 3_600_000;
+
+/** What the wire can hold, whatever somebody says that it has counted. */
+function sumOf(one: bigint, other: bigint): bigint {
+  const sum = one + other;
+  return sum > MAX_COUNT ? MAX_COUNT : sum;
+}
+
+const MAX_COUNT = 2n ** 64n - 1n;
 
 const contracts = codecOf(ContractSchema);
 const usages = codecOf(MethodUsageSchema);
