@@ -18,6 +18,7 @@ const products = [
   "supervise",
   "testing",
   "simulate",
+  "monitoring",
 ];
 const upToReaching = [...foundation, ...building, ...reaching];
 const upToSides = [...upToReaching, ...sides];
@@ -34,10 +35,12 @@ const mayImport = {
   "control/index.ts": [...upToSides, ...products],
   "shutdown.ts": ["runtime"],
   "mesh-contracts.ts": upToSides,
-  "mesh-options.ts": [...upToSides, "mesh-contracts.ts", "mesh-metrics.ts"],
+  "mesh-options.ts": [...upToSides, "mesh-contracts.ts", "mesh-metrics.ts", "mesh-telemetry.ts", "mesh-traces.ts"],
   "mesh-metrics.ts": [...upToSides, "mesh-otlp.ts"],
   "mesh-otlp.ts": upToSides,
+  "mesh-traces.ts": [...upToSides, "mesh-otlp.ts"],
   "mesh-server.ts": upToSides,
+  "mesh-telemetry.ts": upToSides,
   "registries.ts": mesh,
   "mesh-registries.ts": [...mesh, "registries.ts"],
   "mesh.ts": [
@@ -47,6 +50,8 @@ const mayImport = {
     "mesh-options.ts",
     "mesh-registries.ts",
     "mesh-server.ts",
+    "mesh-telemetry.ts",
+    "mesh-traces.ts",
     "shutdown.ts",
   ],
   "index.ts": [
@@ -56,6 +61,8 @@ const mayImport = {
     "mesh-otlp.ts",
     "mesh-options.ts",
     "mesh-server.ts",
+    "mesh-telemetry.ts",
+    "mesh-traces.ts",
     "mesh.ts",
     "registries.ts",
   ],
@@ -63,7 +70,7 @@ const mayImport = {
 };
 
 /** These decide and parse, and leave I/O and time to their callers, so the simulator runs them unchanged. */
-const pure = ["balance", "resilience", "policy", "telemetry", "wire", "contract"];
+const pure = ["balance", "resilience", "policy", "telemetry", "wire", "contract", "monitoring"];
 const testFile = "(\\.test|-contract)\\.ts$";
 
 export default {

@@ -35,7 +35,10 @@ const gates = {
   api: [["node", "scripts/api-report.mjs"]],
   proto: protos.map((path) => ["buf", "lint", path]),
   format: [["biome", "format", "."]],
-  docs: [["node", "scripts/check-docs.mjs"]],
+  docs: [
+    ["node", "scripts/check-docs.mjs"],
+    ["node", "scripts/dashboards.mjs"],
+  ],
   lockfile: [["node", "scripts/check-lockfile.mjs"]],
 };
 

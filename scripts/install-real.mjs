@@ -48,10 +48,11 @@ const parts = {
   // What `npm run bench -- balance --real` compares with.
   nginx: () => installPackages({ nginx: ["/usr/sbin/nginx", "-v"] }),
 
-  // Reads what Heddle exposes: the server with promtool, and the parser of another library.
+  // Reads what Heddle exposes: the server with promtool, and the parser of another library. And who is told of alerts.
   prometheus: () =>
     installPackages({
       prometheus: ["promtool", "--version"],
+      "prometheus-alertmanager": ["amtool", "--version"],
       "python3-prometheus-client": ["/usr/bin/python3", "-c", "import prometheus_client.openmetrics.parser"],
     }),
 

@@ -7,10 +7,12 @@
  */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { parseAddress } from "./call/address.ts";
 import { atLeast } from "./call/check-option.ts";
 import { HeddleError } from "./call/errors.ts";
 import { findField, type Fields } from "./call/metadata.ts";
 import { VERSION } from "./call/version.ts";
+import { METRICS_PLACE } from "./discovery/metrics-place.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { createOtlpPush, type OtlpOptions, type OtlpPush, parsePairs, resolveOtlp } from "./mesh-otlp.ts";
 import { createProcessWatch, type ProcessWatch } from "./runtime/process-watch.ts";
@@ -132,6 +134,29 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
       pages: [this.#page],
       maxConnections: 100,
     });
+  }
+
+  /**
+   * What the registry is to know of where the page is, as metadata of an instance that listens at this address: nothing
+   * when it is there. Of several servers of one process only the first is named, or each of its calls would count twice.
+   */
+  placeBeside(address: string, isFirst: boolean): Readonly<Record<string, string>> {
+    if (this.recorded === undefined || !isFirst) return { [METRICS_PLACE.off]: "off" };
+    const { path } = this.#page;
+    const otherPath = path === "/metrics" ? {} : { [METRICS_PLACE.path]: path };
+    const own = this.address === undefined ? undefined : parseAddress(this.address);
+    if (own === undefined || typeof own === "string" || own.kind !== "tcp") return otherPath;
+    const beside = parseAddress(address);
+    const isElsewhere =
+      !WILDCARDS.has(own.host) &&
+      (typeof beside === "string" || beside.kind !== "tcp" || beside.host !== own.host);
+    return {
+      ...otherPath,
+      // That listener has no TLS, whatever the server has.
+      [METRICS_PLACE.scheme]: "http",
+      [METRICS_PLACE.port]: String(own.port),
+      ...(isElsewhere ? { [METRICS_PLACE.host]: own.host } : {}),
+    };
   }
 
   register(source: MetricSource | PrometheusRegistry): Disposable {
@@ -264,6 +289,8 @@ interface Rendering {
 }
 
 const zip: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
+
+const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 const SOURCE_TIMEOUT_MS = 2000;
 /** How much longer a text is used than it took to make. */

@@ -217,7 +217,11 @@ class RunningMesh implements Mesh {
         protocols: SERVED_PROTOCOLS,
         tls: serverOptions.tls !== undefined,
         weight,
-        metadata: { [CONTRACT_HASH_KEY]: contract.hash, ...this.#options.metadata },
+        metadata: {
+          [CONTRACT_HASH_KEY]: contract.hash,
+          ...this.metrics.placeBeside(server.address, this.#servers.size === 0),
+          ...this.#options.metadata,
+        },
         ...(zone === undefined ? {} : { zone }),
         ...(version === undefined ? {} : { version }),
       }),

@@ -1,16 +1,13 @@
 /** `heddle config`: the service configs of a control plane, and whether a file holds what one may hold. */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { reasonText } from "../call/errors.ts";
 import { isJsonObject } from "../call/json-object.ts";
 import { invalidOption } from "../call/check-option.ts";
-import { readRegularFile } from "../discovery/file/read-regular-file.ts";
-import { lineOf, parseStructured } from "../discovery/file/structured-text.ts";
 import { RegistryAdminService } from "../gen/heddle/registry/v1/admin_pb.ts";
-import { type Fault, faultText } from "../policy/check-value.ts";
 import { parseServiceConfig } from "../policy/parse-service-config.ts";
 import { parseServiceConfigs } from "../policy/parse-service-configs.ts";
 import { toGrpcServiceConfig } from "../policy/to-grpc-service-config.ts";
+import { type Checked, checkFile, readConfigFile } from "./config-file.ts";
 import { withControlPlane } from "./with-control-plane.ts";
 
 export interface ConfigOptions {
@@ -53,9 +50,9 @@ function show(name: string | undefined, { registry, grpc = false }: ConfigOption
 }
 
 async function set(name: string, path: string, { registry }: ConfigOptions): Promise<number> {
-  const { value, text } = await readConfigFile(path);
+  const { value, text } = await readConfigFile("file", path);
   // Here, where the lines of the file are known; the control plane checks it once more.
-  if (!(await isValid(parseServiceConfig(value), text, path))) return 1;
+  if (!(await isConfig(parseServiceConfig(value), text, path))) return 1;
   return withControlPlane("config", registry, async (transport) => {
     const admin = createClient(RegistryAdminService, transport);
     const request = { name, config: value as JsonObject };
@@ -82,48 +79,23 @@ function remove(name: string, { registry }: ConfigOptions): Promise<number> {
 }
 
 async function validate(path: string, { grpc = false }: ConfigOptions): Promise<number> {
-  const { value, text } = await readConfigFile(path);
+  const { value, text } = await readConfigFile("file", path);
   const several = isJsonObject(value) && Object.hasOwn(value, "services");
   const parsed: Checked = several ? parseServiceConfigs(value) : parseServiceConfig(value);
-  if (!(await isValid(parsed, text, path))) return 1;
+  if (!(await isConfig(parsed, text, path))) return 1;
   if (grpc) print(inGrpcForm(value));
   else process.stdout.write(`${path}: ok\n`);
   return 0;
 }
 
+/** Whether there is nothing wrong with it, which is told otherwise. */
+async function isConfig(parsed: Checked, text: string, path: string): Promise<boolean> {
+  const isRight = await checkFile(parsed, text, path);
+  if (!isRight) process.stderr.write("next: docs/reference/service-config.md has all fields\n");
+  return isRight;
+}
+
 const TIMELY = { timeoutMs: 3000 };
-
-async function readConfigFile(path: string): Promise<{ readonly value: unknown; readonly text: string }> {
-  let text: string;
-  try {
-    text = await readRegularFile(path, MAX_FILE_BYTES);
-  } catch (error) {
-    throw invalidOption("file", `${path} cannot be read: ${reasonText(error)}`);
-  }
-  try {
-    return { value: await parseStructured(text, path), text };
-  } catch (error) {
-    throw invalidOption("file", `${path}: ${reasonText(error)}`);
-  }
-}
-
-const MAX_FILE_BYTES = 2 * 1024 * 1024;
-
-interface Checked {
-  readonly faults?: readonly Fault[] | undefined;
-  readonly notes?: readonly string[] | undefined;
-}
-
-/** Says what is wrong, a line each, as compilers do. */
-async function isValid({ faults = [], notes = [] }: Checked, text: string, path: string): Promise<boolean> {
-  for (const note of notes) process.stderr.write(`${path}: ${note}\n`);
-  for (const fault of faults) {
-    const line = await lineOf(text, fault.path);
-    process.stderr.write(`${path}${line === undefined ? "" : `:${line}`}: ${faultText(fault)}\n`);
-  }
-  if (faults.length > 0) process.stderr.write("next: docs/reference/service-config.md has all fields\n");
-  return faults.length === 0;
-}
 
 function inGrpcForm(value: unknown): unknown {
   const { config: read } = parseServiceConfig(value);

@@ -20,6 +20,9 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
                                                    what the contract here breaks, against a git revision or an image
   heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days n] [--strict] [--json]
                                                    whom it would break of those that run
+  heddle monitoring prometheus | rules | alertmanager | operator | grafana | all [--out folder] [--slo file] [--force]
+                                                   write files for them: scraping, rules, objectives, dashboards
+             [--registry host:port] [--alertmanager host:port] [--prometheus url] [--namespace n] [--interval s] [--time-scale n]
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -60,12 +63,25 @@ const CONTRACT = {
   days: { type: "string" },
 } as const;
 
+const MONITORING = {
+  out: { type: "string" },
+  slo: { type: "string" },
+  registry: { type: "string" },
+  alertmanager: { type: "string" },
+  prometheus: { type: "string" },
+  namespace: { type: "string" },
+  interval: { type: "string" },
+  "time-scale": { type: "string" },
+  force: { type: "boolean" },
+} as const;
+
 /** By command. */
 const OPTIONS: Readonly<Record<string, object>> = {
   control: CONTROL,
   ps: PS,
   config: CONFIG,
   contract: CONTRACT,
+  monitoring: MONITORING,
 };
 
 try {
@@ -98,6 +114,11 @@ async function main([command, ...args]: string[]): Promise<number> {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: CONTRACT });
       const { CONTRACT_USAGE, contract } = await import("./contract.ts");
       return (await contract(positionals, values)) ?? misused(CONTRACT_USAGE);
+    }
+    case "monitoring": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: MONITORING });
+      const { MONITORING_USAGE, monitoring } = await import("./monitoring.ts");
+      return (await monitoring(positionals, values)) ?? misused(MONITORING_USAGE);
     }
     case "stack": {
       parseArgs({ args });

@@ -2,8 +2,8 @@
  * The registry as Prometheus reads it: `GET /prometheus/sd`, the HTTP form of service discovery
  * (https://prometheus.io/docs/prometheus/latest/http_sd/). One group for each instance, for each has labels of its own.
  *
- * An instance is scraped at its own address, unless its metadata says otherwise: `metrics.port` in the place of its
- * port, `metrics.path` in the place of `/metrics`. Labels that begin with `__meta_` are there for relabelling.
+ * An instance is scraped at its own address, unless its metadata says otherwise (`METRICS_PLACE`): meshes whose metrics
+ * listen elsewhere, or are off, write it. Labels that begin with `__meta_` are there for relabelling.
  */
 import { create } from "@bufbuild/protobuf";
 import { formatAddress, parseAddress } from "../../call/address.ts";
@@ -14,6 +14,7 @@ import {
   InstanceHealth,
 } from "../../gen/heddle/registry/v1/registry_pb.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { METRICS_PLACE } from "../../discovery/metrics-place.ts";
 import type { HttpAnswer, HttpPage } from "../../server/http-page.ts";
 import type { RegistryView } from "./registry.ts";
 
@@ -81,8 +82,13 @@ function toGroups(instance: Instance): readonly TargetGroup[] {
   const { id, service, zone, version, metadata, tls, health, draining } = instance;
   const address = parseAddress(instance.address);
   if (typeof address === "string" || address.kind !== "tcp") return [];
-  const port = Number(metadata["metrics.port"] ?? address.port);
-  const target = formatAddress({ ...address, port: isPort(port) ? port : address.port });
+  if (metadata[METRICS_PLACE.off] === "off") return [];
+  const port = Number(metadata[METRICS_PLACE.port] ?? address.port);
+  const { [METRICS_PLACE.host]: elsewhere = "" } = metadata;
+  const host = /^[\w.:-]+$/.test(elsewhere) ? elsewhere : address.host;
+  const target = formatAddress({ ...address, host, port: isPort(port) ? port : address.port });
+  const isTls = (metadata[METRICS_PLACE.scheme] ?? (tls === true ? "https" : "http")) === "https";
+  const path = metadata[METRICS_PLACE.path];
   const labels: Record<string, string> = {
     __meta_heddle_service: service,
     __meta_heddle_instance: id,
@@ -90,8 +96,8 @@ function toGroups(instance: Instance): readonly TargetGroup[] {
     __meta_heddle_draining: String(draining),
     ...(zone === "" ? {} : { __meta_heddle_zone: zone }),
     ...(version === "" ? {} : { __meta_heddle_version: version }),
-    ...(tls === true ? { __scheme__: "https" } : {}),
-    ...(metadata["metrics.path"] === undefined ? {} : { __metrics_path__: metadata["metrics.path"] }),
+    ...(isTls ? { __scheme__: "https" } : {}),
+    ...(path === undefined ? {} : { __metrics_path__: path }),
   };
   for (const [name, value] of Object.entries(metadata))
     labels[`__meta_heddle_metadata_${name.replace(/[^a-zA-Z0-9_]/g, "_")}`] = value;
