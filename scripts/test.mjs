@@ -1,8 +1,8 @@
-// `npm test`: every test beside the code and in test/, run as .ts by node:test. `npm run test:real`: only
-// test/real, which starts programs of other people, and runs what other files leave out of `npm test` because it takes
-// long: those look at HEDDLE_TEST_REAL. Arguments that name files run those alone; options go to
-// node --test (`npm test -- --test-name-pattern=drain`). HEDDLE_TEST_SEED=random, or a number, draws other values for
-// the properties.
+// `npm test`: every test beside the code and in test/, run as .ts by node:test. `npm run test:real`: test/real/, which
+// starts programs of other people and what other files leave out of `npm test` because it takes long (those look at
+// HEDDLE_TEST_REAL), and bench/. Arguments that name files run those alone; options go to node --test
+// (`npm test -- --test-name-pattern=drain`). HEDDLE_TEST_SEED=random, or a number, draws other values for the
+// properties.
 
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -16,8 +16,9 @@ const options = args.filter((arg) => arg.startsWith("-") && arg !== "--real");
 const named = args.filter((arg) => !arg.startsWith("-"));
 
 const isTest = (path) => /\.test\.(ts|mjs)$/.test(path);
-const isReal = (path) => path.startsWith("test/real/");
-const files = ["packages", "examples", "test", "scripts"]
+/** The benchmarks' tests start every peer of every suite. */
+const isReal = (path) => path.startsWith("test/real/") || path.startsWith("bench/");
+const files = ["packages", "examples", "test", "scripts", "bench"]
   .flatMap((folder) => listFiles(folder, isTest))
   .filter((path) => isReal(path) === real)
   .filter((path) => named.length === 0 || named.some((name) => path.includes(name)));

@@ -77,9 +77,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Resolves when none of them runs any more; rejects after 10 s. */
+/** Resolves when none of them runs any more; rejects after 30 s. */
 export async function allGone(pids: readonly number[]): Promise<void> {
-  const giveUp = AbortSignal.timeout(10_000);
+  const giveUp = AbortSignal.timeout(30_000);
   while (pids.some(isAlive)) {
     giveUp.throwIfAborted();
     await delay(5);

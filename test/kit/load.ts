@@ -30,7 +30,7 @@ export class Load {
     await until(
       () => now() >= goal,
       `${count} more answers of ${instance ?? "anybody"} (failures: ${this.failures.slice(0, 2).join("; ")})`,
-      20_000,
+      60_000,
     );
   }
 

@@ -15,6 +15,20 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await macrotask();
 }
 
+/** A client that calls `a` and `b` in turn, and is connected to both. */
+async function callsInTurn(a: string, b: string) {
+  const discovery = createScriptedResolver();
+  const client = createVirtualClient({
+    target: "scripted:///orders",
+    resolver: discovery.resolver,
+    balancer: "round_robin",
+    defaultTimeoutMs: 60_000,
+  });
+  discovery.tell([createEndpoint({ id: "a", address: a }), createEndpoint({ id: "b", address: b })]);
+  await client.ready(2);
+  return client;
+}
+
 describe("a client that nobody calls", () => {
   it("gives its connections up after idleTimeoutMs, and the next call brings them back", async () => {
     using server = answering("connections-idle");
@@ -75,18 +89,7 @@ describe("an instance that falls silent without hanging up", () => {
   it("loses those of its calls that may be repeated at once, and the others within one keepalive period", async () => {
     using dead = startScriptedServer("connections-dead", () => {});
     using alive = answering("connections-alive");
-    const discovery = createScriptedResolver();
-    using client = createVirtualClient({
-      target: "scripted:///orders",
-      resolver: discovery.resolver,
-      balancer: "round_robin",
-      defaultTimeoutMs: 60_000,
-    });
-    discovery.tell([
-      createEndpoint({ id: "a", address: dead.address }),
-      createEndpoint({ id: "b", address: alive.address }),
-    ]);
-    await client.ready(2);
+    using client = await callsInTurn(dead.address, alive.address);
     const outcomes: string[] = [];
     const track = (name: string, call: Promise<unknown>) =>
       call.then(
@@ -116,18 +119,7 @@ describe("an instance that falls silent without hanging up", () => {
   it("gets calls again with the first word", async () => {
     using quiet = startScriptedServer("connections-quiet", () => {});
     using alive = answering("connections-alive-too");
-    const discovery = createScriptedResolver();
-    using client = createVirtualClient({
-      target: "scripted:///orders",
-      resolver: discovery.resolver,
-      balancer: "round_robin",
-      defaultTimeoutMs: 60_000,
-    });
-    discovery.tell([
-      createEndpoint({ id: "a", address: quiet.address }),
-      createEndpoint({ id: "b", address: alive.address }),
-    ]);
-    await client.ready(2);
+    using client = await callsInTurn(quiet.address, alive.address);
     quiet.connections[0]?.hang();
     const held = [client.echo.say({}), client.echo.say({})];
     await client.pass(3000);
@@ -147,18 +139,7 @@ describe("an instance that falls silent without hanging up", () => {
   it("is not doubted while it says how busy it is, however long a call takes", async () => {
     using slow = startScriptedServer("connections-slow", () => {});
     using other = answering("connections-slow-other");
-    const discovery = createScriptedResolver();
-    using client = createVirtualClient({
-      target: "scripted:///orders",
-      resolver: discovery.resolver,
-      balancer: "round_robin",
-      defaultTimeoutMs: 60_000,
-    });
-    discovery.tell([
-      createEndpoint({ id: "a", address: slow.address }),
-      createEndpoint({ id: "b", address: other.address }),
-    ]);
-    await client.ready(2);
+    using client = await callsInTurn(slow.address, other.address);
     const calls = [client.echo.put({}), client.echo.put({})];
     await client.pass(20_000);
     assert.deepEqual(client.inFlight, [1, 0]);

@@ -20,7 +20,7 @@ export async function until(condition: () => boolean, what = "the condition"): P
   const startedAtMs = systemClock.now();
   while (!condition()) {
     const waitedMs = systemClock.now() - startedAtMs;
-    if (waitedMs > 10_000) assert.fail(`${what} did not come true`);
+    if (waitedMs > 30_000) assert.fail(`${what} did not come true`);
     await (waitedMs < 20 ? macrotask() : delay(1));
   }
 }

@@ -125,7 +125,7 @@ function follow(t: TestContext, client: RegistryClient, target: string) {
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
+  const giveUpAt = performance.now() + 30_000;
   while (!condition()) {
     assert.ok(performance.now() < giveUpAt, `waited for ${what}`);
     await delay(5);

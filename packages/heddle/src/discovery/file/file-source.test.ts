@@ -18,7 +18,7 @@ import { createFileSource } from "./file-source.ts";
 import { readRegularFile } from "./read-regular-file.ts";
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 10_000; !condition(); await delay(2))
+  for (const deadline = performance.now() + 30_000; !condition(); await delay(2))
     assert.ok(performance.now() < deadline, `timed out: ${what}`);
 }
 

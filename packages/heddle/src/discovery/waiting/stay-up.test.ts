@@ -16,7 +16,7 @@ async function run(lines: string): Promise<{ readonly code: number | null; reado
     import { createEndpoint } from ${ENDPOINT};
     import { heddleTarget } from ${TARGET};
     ${lines}`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { timeout: 20_000 });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], { timeout: 60_000 });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
