@@ -151,3 +151,24 @@ test("a contract whose rule cannot be served is compared as far as it goes", () 
   const [found] = compareContracts(compile(before), compile(after));
   assert.deepEqual(found?.rules, ["REST_BINDING_NO_DELETE"]);
 });
+
+test("what a problem shows of the errors that a method declares is seen over plain HTTP", () => {
+  const sources = shop(
+    get('get: "/v1/orders/{order_id}"').replace(
+      "; }",
+      '; option (heddle.options.v1.error) = { code: NOT_FOUND detail: "shop.v1.OrderUnknown" }; }',
+    ),
+    `${ORDER}\nmessage OrderUnknown { string order_id = 1; string hint = 2; }`,
+  );
+  const from = Object.fromEntries(
+    Object.entries(sources).map(([path, text]) => [
+      path,
+      text.replace('import "google/api/annotations.proto";', '$&\nimport "heddle/options/v1/errors.proto";'),
+    ]),
+  );
+  const to = Object.fromEntries(
+    Object.entries(from).map(([path, text]) => [path, text.replace(" string hint = 2;", "")]),
+  );
+  const [found] = compareContracts(compile(from), compile(to));
+  assert.deepEqual([found?.name, found?.broken.includes("rest")], ["shop.v1.OrderUnknown.hint", true]);
+});

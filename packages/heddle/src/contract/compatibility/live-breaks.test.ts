@@ -116,3 +116,33 @@ test("what no running program notices is harmless", () => {
   });
   assert.equal(found?.state, "harmless");
 });
+
+const WITH_ERRORS = `syntax = "proto3"; package shop.v1; import "heddle/options/v1/errors.proto";
+service OrderService { rpc GetOrder(GetOrderRequest) returns (Order) {
+  option (heddle.options.v1.error) = { code: NOT_FOUND detail: "shop.v1.OrderUnknown" }; } }
+message Order { string id = 1; }
+message GetOrderRequest { string id = 1; }
+message OrderUnknown { Hint hint = 1; }
+message Hint { string id = 1; string text = 2; }
+message Parcel { string id = 1; string text = 2; }`;
+
+test("what is read of errors, and of types that no method holds, is not counted: nobody is said not to read it", () => {
+  const judgeGone = (message: string, usage: readonly LiveUsage[]) => {
+    const before = compile({ "shop/v1/shop.proto": WITH_ERRORS });
+    const pattern = new RegExp(`(message ${message} .*) string text = 2;`);
+    const after = compile({ "shop/v1/shop.proto": WITH_ERRORS.replace(pattern, "$1") });
+    const deployed = [{ contract: before, breaks: compareContracts(before, after), instances: ["orders-1"] }];
+    const found = findLiveBreaks(deployed, { usage, today: "2026-03-02", silent: [], gaps: [] });
+    return found.map(({ state, unknown }) => [state, ...unknown]);
+  };
+  assert.deepEqual(judgeGone("Hint", [used("web", {})]), [
+    ["unknown", `what is read of errors is not counted, and ${GET} is called`],
+  ]);
+  assert.deepEqual(judgeGone("Hint", []), [["unused"]]);
+  assert.deepEqual(judgeGone("Parcel", [used("web", {})]), [
+    [
+      "unknown",
+      "shop.v1.Parcel is in no request and no answer of a method, and what is read elsewhere is not counted",
+    ],
+  ]);
+});

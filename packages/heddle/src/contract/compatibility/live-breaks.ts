@@ -3,10 +3,10 @@
  * told apart with care, for somebody deletes a field because of them: somebody uses it; nobody does, as far as everybody said;
  * and not everybody said. Pure.
  */
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Contract } from "./contract.ts";
 import type { ContractBreak } from "./contract-break.ts";
-import { restReachOf, typesFrom } from "./rest-reach.ts";
+import { errorDetailsOf, restReachOf, typesFrom } from "./rest-reach.ts";
 
 /** What one service used of one method on one day. */
 export interface LiveUsage {
@@ -108,6 +108,7 @@ function judge(change: ContractBreak, contract: Contract, facts: LiveFacts): Jud
     ...(concerned.some(({ fieldsCut }) => fieldsCut) && uses.fields !== undefined
       ? ["a caller uses more fields than are counted"]
       : []),
+    ...uncountedReasons(change, contract, facts.usage),
     ...(isSeenByRest(change, contract) ? ["who calls over plain HTTP does not say what it uses"] : []),
   ];
   const state = callers.length > 0 ? "breaks" : unknown.length > 0 ? "unknown" : "unused";
@@ -119,6 +120,37 @@ function silentReasons(silent: readonly string[]): readonly string[] {
   return [
     `${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not say what ${silent.length === 1 ? "it uses" : "they use"}`,
   ];
+}
+
+/**
+ * Fields are counted in requests and answers. What travels with an error is read without being seen, and so is what a
+ * `google.protobuf.Any` or a queue carries: a type that no method holds has a use that nobody tells.
+ */
+function uncountedReasons(
+  { touched }: ContractBreak,
+  contract: Contract,
+  usage: readonly LiveUsage[],
+): readonly string[] {
+  const type = typeOf(touched);
+  if (type === undefined) return [];
+  const declaring = methodsWith(type, contract, errorDetailsOf);
+  const called = [...declaring].filter((method) => usage.some((row) => row.method === method && row.calls > 0));
+  if (called.length > 0) return [`what is read of errors is not counted, and ${called.join(", ")} is called`];
+  if (declaring.size > 0 || reaching(type, contract).size > 0) return [];
+  return [`${type} is in no request and no answer of a method, and what is read elsewhere is not counted`];
+}
+
+function typeOf(touched: ContractBreak["touched"]): string | undefined {
+  switch (touched.kind) {
+    case "field":
+      return touched.field.slice(0, touched.field.lastIndexOf("."));
+    case "message":
+      return touched.message;
+    case "enum":
+      return touched.enum;
+    default:
+      return undefined;
+  }
 }
 
 interface Uses {
@@ -164,10 +196,19 @@ function usesOf({ touched }: ContractBreak, contract: Contract): Uses {
 }
 
 /** Methods whose requests or answers hold the type. */
-function reaching(type: string, { services }: Contract): ReadonlySet<string> {
+function reaching(type: string, contract: Contract): ReadonlySet<string> {
+  return methodsWith(type, contract, ({ input, output }) => [input, output]);
+}
+
+/** Methods of which one of these messages holds the type. */
+function methodsWith(
+  type: string,
+  { services }: Contract,
+  messagesOf: (method: DescMethod) => readonly DescMessage[],
+): ReadonlySet<string> {
   const methods = [...services.values()].flatMap((service) => service.methods);
   const holds = (method: DescMethod) =>
-    [...typesFrom([method.input, method.output])].some(({ typeName }) => typeName === type);
+    [...typesFrom(messagesOf(method))].some(({ typeName }) => typeName === type);
   return new Set(methods.filter(holds).map(nameOf));
 }
 

@@ -1,5 +1,6 @@
 /** What of a contract callers over plain HTTP see: the methods that have a path there, and all types that these reach. */
 import type { DescEnum, DescMessage, DescMethod } from "@bufbuild/protobuf";
+import { declaredErrorsOf } from "../declared-errors.ts";
 import { type Binding, bindingsOf, createBindings } from "../rest/binding.ts";
 import { standardRule } from "../rest/standard-methods.ts";
 import type { Contract } from "./contract.ts";
@@ -17,10 +18,21 @@ export function restReachOf(contract: Contract): RestReach {
     for (const method of all) {
       if (restBindingsOf(method, contract).length === 0) continue;
       methods.add(`${typeName}/${method.name}`);
-      for (const type of typesFrom([method.input, method.output])) types.add(type.typeName);
+      for (const type of typesFrom([method.input, method.output, ...errorDetailsOf(method)]))
+        types.add(type.typeName);
     }
   }
   return { methods, types };
+}
+
+/** The messages that travel with the errors that the contract declares for a method. None where they cannot be read. */
+export function errorDetailsOf(method: DescMethod): readonly DescMessage[] {
+  try {
+    return declaredErrorsOf(method).flatMap(({ detail }) => detail ?? []);
+  } catch {
+    // The server of such a contract does not start, and says why.
+    return [];
+  }
 }
 
 /** By annotation, or by convention where the contract is served so. None for a rule that cannot be served. */
