@@ -142,3 +142,13 @@ test("an error has one code, also when its reason came with another", () => {
     "none of the 1 known instances of t can be reached: cannot connect to a:1: ECONNREFUSED (HDL-2102)",
   );
 });
+
+test("a message holds so much of what a peer sent, and no more", () => {
+  const { rawMessage } = new HeddleError("contentType", {
+    contentType: "a".repeat(60_000),
+    path: "/a",
+    reason: "it is long",
+  });
+  assert.ok(rawMessage.length < 4_200, String(rawMessage.length));
+  assert.match(rawMessage, /aaa…" does not fit \/a: it is long/);
+});

@@ -94,6 +94,13 @@ interface OpenSslError {
 /** A reason that came with a code loses it: an error has one, and that stands at its end. */
 function fill(template: string, params: ErrorParams): string {
   return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    String(params[name] ?? whole).replace(/ \(HDL-\d{4}\)/g, ""),
+    clipped(String(params[name] ?? whole)).replace(/ \(HDL-\d{4}\)/g, ""),
   );
 }
+
+/** What a peer sent may stand in it, who gets it back in the answer, and logs get it too. */
+function clipped(text: string): string {
+  return text.length > MAX_PARAM_LENGTH ? `${text.slice(0, MAX_PARAM_LENGTH)}…`.toWellFormed() : text;
+}
+
+const MAX_PARAM_LENGTH = 4_000;

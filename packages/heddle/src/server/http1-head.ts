@@ -13,7 +13,9 @@ export function readHttp1Head(
   request: Pick<IncomingMessage, "rawHeaders" | "method" | "url" | "httpVersion">,
   scheme: "http" | "https",
 ): RequestHead | string {
-  const { rawHeaders, method = "" } = request;
+  const { rawHeaders, method = "", httpVersion } = request;
+  // Node takes 2.0 and 0.9 as well, with the head of 1.1 behind them.
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return `it says that it is HTTP ${httpVersion}`;
   const fields: string[] = [];
   let host: string | undefined;
   let contentType = "";
@@ -36,7 +38,7 @@ export function readHttp1Head(
       fields.push(name, value);
     }
   }
-  if (host === undefined && request.httpVersion !== "1.0") return "it has no Host field";
+  if (host === undefined && httpVersion !== "1.0") return "it has no Host field";
   const target = readTarget(request.url ?? "", method);
   if (target === undefined) return "its target is neither a path nor a URL";
   const { path, authority = host ?? "" } = target;
@@ -48,7 +50,9 @@ function readTarget(
   url: string,
   method: string,
 ): { readonly path: string; readonly authority?: string } | undefined {
-  if (url.startsWith("/") || (url === "*" && method === "OPTIONS")) return { path: url };
+  // A fragment is nothing that is sent; those who read it differ in what they make of it.
+  if ((url.startsWith("/") && !url.includes("#")) || (url === "*" && method === "OPTIONS"))
+    return { path: url };
   const parts = /^https?:\/\/([^/?#@]+)(\/[^#]*|\?[^#]*)?$/i.exec(url);
   if (parts === null || !HOST.test(parts[1] as string)) return undefined;
   const rest = parts[2] ?? "/";
