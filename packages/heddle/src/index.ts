@@ -6,6 +6,7 @@ export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { DrainOptions, MeshServer } from "./mesh-server.ts";
 export type { MeshMetrics, MeshMetricsOptions } from "./mesh-metrics.ts";
 export type { OtlpOptions } from "./mesh-otlp.ts";
+export type { MeshTracesOptions } from "./mesh-traces.ts";
 export type { ContractUsageSettings } from "./mesh-contracts.ts";
 export type { MeshOptions, ServeOptions } from "./mesh-options.ts";
 export { openRegistry, type OpenRegistryOptions } from "./registries.ts";
@@ -86,6 +87,8 @@ export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Instrument, InstrumentKind } from "./telemetry/instrument.ts";
 export { instruments } from "./telemetry/instruments.ts";
 export { Metrics, type MetricsOptions } from "./telemetry/metrics.ts";
+export type { Span, SpanAttributes, SpanEvent } from "./telemetry/span.ts";
+export { Traces, type TracesOptions } from "./telemetry/traces.ts";
 export type {
   Exemplar,
   ExponentialValue,

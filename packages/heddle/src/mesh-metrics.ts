@@ -20,6 +20,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 import type { HttpAnswer, HttpPage } from "./server/http-page.ts";
 import { createServer, type Server } from "./server/server.ts";
 import { chooseForm, contentTypes, type ExpositionForm } from "./telemetry/export/choose-form.ts";
+import { writeOtlpMetrics } from "./telemetry/export/otlp.ts";
 import { writePrometheusProtobuf } from "./telemetry/export/prometheus-protobuf.ts";
 import { writePrometheusText } from "./telemetry/export/prometheus-text.ts";
 import { instruments } from "./telemetry/instruments.ts";
@@ -112,9 +113,14 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
     if (given === false) return;
     this.#metrics.observe((into) => this.#observeProcess(into));
     this.#metrics.observe((into) => this.#observeDiscovery(into));
-    const push = resolveOtlp(otlp, env, warn);
+    const push = resolveOtlp("metrics", otlp, env, warn);
     if (push !== undefined)
-      this.#push = createOtlpPush(push, { runtime, warn, collect: () => this.collect() });
+      this.#push = createOtlpPush(push, {
+        signal: "metrics",
+        runtime,
+        warn,
+        body: async () => writeOtlpMetrics(await this.collect(), { name: "heddle", version: VERSION }),
+      });
   }
 
   get address(): string | undefined {

@@ -11,6 +11,7 @@ import type { InstanceCheckKind, InstanceCheckOptions } from "./discovery/instan
 import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { MeshMetricsOptions } from "./mesh-metrics.ts";
+import type { MeshTracesOptions } from "./mesh-traces.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { ServerOptions } from "./server/server.ts";
 
@@ -78,6 +79,11 @@ export interface MeshOptions {
    * docs/reference/metrics.md, at `/metrics` of each server. Environment: `HEDDLE_METRICS`.
    */
   readonly metrics?: MeshMetricsOptions | false;
+  /**
+   * Which traces are kept, and where their spans go (docs/guides/tracing.md); `false` for no spans. Default: to the collector
+   * that `OTEL_EXPORTER_OTLP_ENDPOINT` names, else nowhere.
+   */
+  readonly traces?: MeshTracesOptions | false;
   /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
   readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */
@@ -85,7 +91,7 @@ export interface MeshOptions {
 }
 
 export interface ServeOptions
-  extends Omit<ServerOptions, "services" | "interceptors" | "runtime" | "metrics"> {
+  extends Omit<ServerOptions, "services" | "interceptors" | "runtime" | "metrics" | "traces"> {
   /**
    * Address that others are told, where it differs from the one listened at (behind a NAT, in a container).
    * Default: the listening address; for `0.0.0.0` and `[::]` the first address of the machine. Environment:

@@ -1,23 +1,23 @@
 /**
- * Pushes metrics to an OpenTelemetry collector: OTLP over HTTP, in Protobuf, every so often and once more at the end.
+ * Pushes metrics and spans to an OpenTelemetry collector: OTLP over HTTP, in Protobuf, every so often and once more at the end.
  * Settings have the names that every program with OpenTelemetry has (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
  *
- * What is pushed are totals since the start, so a push that fails is not repeated: the next one says it all. That the
- * collector is gone is told once, and that it is back.
+ * Metrics are totals since the start, so a push that fails is not repeated: the next one says it all. Spans wait until they
+ * have arrived. That the collector is gone is told once, and that it is back.
  */
 import { atLeast } from "./call/check-option.ts";
 import { HeddleError, reasonText } from "./call/errors.ts";
-import { VERSION } from "./call/version.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import { writeOtlpMetrics } from "./telemetry/export/otlp.ts";
-import type { MetricSnapshot } from "./telemetry/snapshot.ts";
 
 export interface OtlpOptions {
-  /** Where metrics go, the whole URL: `http://127.0.0.1:4318/v1/metrics`. */
+  /** Where they go, the whole URL: `http://127.0.0.1:4318/v1/metrics`, `http://127.0.0.1:4318/v1/traces`. */
   readonly url: string;
   /** Fields of each request, such as `authorization`. Default: those of `OTEL_EXPORTER_OTLP_HEADERS`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** From push to push, in ms. Default: `OTEL_METRIC_EXPORT_INTERVAL`, or 60 000. */
+  /**
+   * From push to push, in ms. Default: of metrics `OTEL_METRIC_EXPORT_INTERVAL`, or 60 000; of spans
+   * `OTEL_BSP_SCHEDULE_DELAY`, or 5 000.
+   */
   readonly intervalMs?: number;
   /** How long a push may take, in ms. Default: `OTEL_EXPORTER_OTLP_TIMEOUT`, or 10 000. */
   readonly timeoutMs?: number;
@@ -25,53 +25,76 @@ export interface OtlpOptions {
 
 export type ResolvedOtlp = Required<OtlpOptions>;
 
+/** What is pushed, by its words in OpenTelemetry's variables, paths and our options. */
+export type OtlpSignal = "metrics" | "traces";
+
+const WORDS = {
+  metrics: {
+    variable: "METRICS",
+    interval: "OTEL_METRIC_EXPORT_INTERVAL",
+    intervalMs: 60_000,
+    name: "metrics",
+  },
+  traces: { variable: "TRACES", interval: "OTEL_BSP_SCHEDULE_DELAY", intervalMs: 5_000, name: "spans" },
+} as const;
+
 /** From code, else from the environment; undefined: nothing is pushed. Throws `optionInvalid` for what code says. */
 export function resolveOtlp(
+  signal: OtlpSignal,
   given: OtlpOptions | false | undefined,
   env: NodeJS.ProcessEnv,
   warn: (message: string) => void,
 ): ResolvedOtlp | undefined {
   if (given === false) return undefined;
-  const url = given?.url ?? urlFrom(env);
+  const { variable, interval, name, ...defaults } = WORDS[signal];
+  const url = given?.url ?? urlFrom(env, signal);
   if (url === undefined) return undefined;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     const reason = "it is not a URL with http or https";
-    if (given !== undefined) throw new HeddleError("optionInvalid", { option: "metrics.otlp.url", reason });
-    warn(`metrics are not pushed: OTEL_EXPORTER_OTLP_ENDPOINT: ${reason}`);
+    if (given !== undefined) throw new HeddleError("optionInvalid", { option: `${signal}.otlp.url`, reason });
+    warn(`${name} are not pushed: OTEL_EXPORTER_OTLP_ENDPOINT: ${reason}`);
     return undefined;
   }
-  const protocol = env["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"];
+  const protocol = env[`OTEL_EXPORTER_OTLP_${variable}_PROTOCOL`] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"];
   if (given === undefined && protocol !== undefined && protocol !== "" && protocol !== "http/protobuf") {
     warn(
-      `metrics are not pushed: OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}, and only http/protobuf is spoken here`,
+      `${name} are not pushed: OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}, and only http/protobuf is spoken here`,
     );
     return undefined;
   }
-  const fromEnv = env["OTEL_EXPORTER_OTLP_METRICS_HEADERS"] ?? env["OTEL_EXPORTER_OTLP_HEADERS"] ?? "";
+  const fromEnv = env[`OTEL_EXPORTER_OTLP_${variable}_HEADERS`] ?? env["OTEL_EXPORTER_OTLP_HEADERS"] ?? "";
   const {
     headers = parsePairs(fromEnv),
-    intervalMs = numberFrom(env["OTEL_METRIC_EXPORT_INTERVAL"]) ?? 60_000,
+    intervalMs = numberFrom(env[interval]) ?? defaults.intervalMs,
     timeoutMs = numberFrom(env["OTEL_EXPORTER_OTLP_TIMEOUT"]) ?? 10_000,
   } = given ?? {};
   return {
     url,
     headers,
-    intervalMs: atLeast("metrics.otlp.intervalMs", intervalMs, 100),
-    timeoutMs: atLeast("metrics.otlp.timeoutMs", timeoutMs, 1),
+    intervalMs: atLeast(`${signal}.otlp.intervalMs`, intervalMs, 100),
+    timeoutMs: atLeast(`${signal}.otlp.timeoutMs`, timeoutMs, 1),
   };
 }
 
 export interface OtlpPushParts {
+  readonly signal: OtlpSignal;
   readonly runtime: Runtime;
-  readonly collect: () => Promise<MetricSnapshot>;
+  /** What is to be pushed; undefined: there is nothing. */
+  readonly body: () => Promise<Uint8Array | undefined>;
+  /** It has arrived, or the collector will never take it. */
+  readonly done?: () => void;
   readonly warn: (message: string) => void;
 }
 
 /** Pushes once more when it is disposed of. */
 export type OtlpPush = AsyncDisposable;
 
-export function createOtlpPush(options: ResolvedOtlp, { runtime, collect, warn }: OtlpPushParts): OtlpPush {
+export function createOtlpPush(
+  options: ResolvedOtlp,
+  { signal, runtime, body, done, warn }: OtlpPushParts,
+): OtlpPush {
   const { url, headers, intervalMs, timeoutMs } = options;
+  const { name } = WORDS[signal];
   let underWay: Promise<void> | undefined;
   let failing = false;
 
@@ -80,11 +103,11 @@ export function createOtlpPush(options: ResolvedOtlp, { runtime, collect, warn }
     underWay ??= send(limitMs)
       .then(
         () => {
-          if (failing) warn(`metrics reach ${hostOf(url)} again`);
+          if (failing) warn(`${name} reach ${hostOf(url)} again`);
           failing = false;
         },
         (error: unknown) => {
-          if (!failing) warn(`metrics do not reach ${hostOf(url)}: ${reasonText(error)}`);
+          if (!failing) warn(`${name} do not reach ${hostOf(url)}: ${reasonText(error)}`);
           failing = true;
         },
       )
@@ -95,17 +118,19 @@ export function createOtlpPush(options: ResolvedOtlp, { runtime, collect, warn }
   }
 
   async function send(limitMs: number): Promise<void> {
-    const body = writeOtlpMetrics(await collect(), { name: "heddle", version: VERSION });
+    const bytes = await body();
+    if (bytes === undefined) return;
     const { request } = await import("undici");
     const { statusCode, body: answer } = await request(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/x-protobuf" },
-      body,
+      body: bytes,
       headersTimeout: limitMs,
       bodyTimeout: limitMs,
       signal: AbortSignal.timeout(limitMs),
     });
     await answer.dump();
+    if (!MAY_BE_REPEATED.has(statusCode)) done?.();
     if (statusCode < 200 || statusCode > 299) throw new Error(`it answers ${statusCode}`);
   }
 
@@ -122,12 +147,16 @@ export function createOtlpPush(options: ResolvedOtlp, { runtime, collect, warn }
 /** A collector that is gone does not hold up the end of the process. */
 const LAST_PUSH_MS = 2000;
 
-function urlFrom(env: NodeJS.ProcessEnv): string | undefined {
-  if (env["OTEL_SDK_DISABLED"] === "true" || env["OTEL_METRICS_EXPORTER"] === "none") return undefined;
-  const own = env["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
+/** What the same bytes may be sent again for (https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes). */
+const MAY_BE_REPEATED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+
+function urlFrom(env: NodeJS.ProcessEnv, signal: OtlpSignal): string | undefined {
+  const { variable } = WORDS[signal];
+  if (env["OTEL_SDK_DISABLED"] === "true" || env[`OTEL_${variable}_EXPORTER`] === "none") return undefined;
+  const own = env[`OTEL_EXPORTER_OTLP_${variable}_ENDPOINT`];
   if (own) return own;
   const base = env["OTEL_EXPORTER_OTLP_ENDPOINT"];
-  return base ? `${base.replace(/\/$/, "")}/v1/metrics` : undefined;
+  return base ? `${base.replace(/\/$/, "")}/v1/${signal}` : undefined;
 }
 
 /** `a=1,b=2`, with values as in a URL. */
@@ -149,7 +178,7 @@ function decoded(text: string): string {
   }
 }
 
-function numberFrom(text: string | undefined): number | undefined {
+export function numberFrom(text: string | undefined): number | undefined {
   const value = Number(text);
   return text === undefined || text === "" || !(value > 0) ? undefined : value;
 }

@@ -24,6 +24,7 @@ import { heddleTarget, parseTarget } from "./discovery/target.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshContracts } from "./mesh-contracts.ts";
 import { type MeshMetrics, resourceOf, RunningMetrics } from "./mesh-metrics.ts";
+import { RunningTraces } from "./mesh-traces.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
@@ -83,6 +84,7 @@ class RunningMesh implements Mesh {
   readonly #options: MeshOptions;
   readonly #identity: Identity;
   readonly metrics: RunningMetrics;
+  readonly #traces: RunningTraces;
   readonly #registries: MeshRegistries;
   readonly #resolvers: Resolvers;
   readonly #contracts: MeshContracts;
@@ -109,6 +111,13 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       resource: resourceOf(identity, process.env),
       discovery: () => this.discovery(),
+      warn: (message) => this.#warn(message),
+    });
+    this.#traces = new RunningTraces({
+      options: options.traces,
+      env: process.env,
+      runtime: this.#runtime,
+      resource: resourceOf(identity, process.env),
       warn: (message) => this.#warn(message),
     });
     this.#contracts = new MeshContracts({
@@ -188,6 +197,7 @@ class RunningMesh implements Mesh {
     const registration = { check: check === undefined ? undefined : resolveInstanceCheck(check) };
     const implementations = "service" in services ? [services] : services;
     const { recorded } = this.metrics;
+    const { recorded: traces } = this.#traces;
     const server = await createServer({
       ...serverOptions,
       reflection,
@@ -197,6 +207,7 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       pages: [...this.metrics.pages, ...(serverOptions.pages ?? [])],
       ...(recorded === undefined ? {} : { metrics: recorded }),
+      ...(traces === undefined ? {} : { traces }),
       ...(listen === undefined ? {} : { listen }),
     });
     if (this.#unready !== undefined) server.health.ready(false, this.#unready);
@@ -277,6 +288,7 @@ class RunningMesh implements Mesh {
     for (const channel of this.#channels.keys()) channel.close();
     await this.#contracts[Symbol.asyncDispose]();
     await this.#registries[Symbol.asyncDispose]();
+    await this.#traces[Symbol.asyncDispose]();
     await this.metrics[Symbol.asyncDispose]();
   }
 
@@ -307,6 +319,7 @@ class RunningMesh implements Mesh {
       options: { ...(zone === undefined ? {} : { zone }), ...this.#options.client, ...own },
       usage: this.#contracts.usage,
       metrics: this.metrics.recorded,
+      traces: this.#traces.recorded,
       fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
       onWarning: (message) => this.#warn(message),
     });

@@ -5,6 +5,8 @@ import { type AmbientCall, currentCall, runDetached, runInCall } from "./context
 const served: AmbientCall = {
   deadlineAtMs: 5,
   traceId: "t",
+  spanId: "s",
+  sampled: false,
   criticality: undefined,
   name: "a.B/C",
   timeoutLimitMs: 1000,

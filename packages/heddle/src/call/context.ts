@@ -16,8 +16,10 @@ export interface AmbientCall {
   readonly traceId: string;
   /** How much it matters, if its caller said so. */
   readonly criticality: Criticality | undefined;
-  /** The trace, where it is one that is kept. */
-  exemplarTrace?(): { readonly traceId: string } | undefined;
+  /** The span that outgoing calls are children of, 16 hex digits. */
+  readonly spanId: string;
+  /** The trace is one that is kept. */
+  readonly sampled: boolean;
   /** Full name of its method. */
   readonly name: string;
   /** What its caller gave it in all, in ms; `Infinity` for any. */

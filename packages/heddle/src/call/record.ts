@@ -29,6 +29,8 @@ export interface AttemptRecord {
   readonly address: string;
   /** From the start of the call to the start of the attempt, in ms. */
   readonly startedAfterMs: number;
+  /** From the start of the attempt until there was an instance, in ms; absent when there was one at once. */
+  readonly untilPickedMs?: number;
   /** From the start of the attempt until the request was on a connection, in ms; the whole attempt if never. */
   readonly untilSentMs: number;
   readonly elapsedMs: number;
@@ -42,6 +44,8 @@ export interface AttemptRecord {
   readonly pickedFrom?: number;
   /** Calls of this client under way there when it was chosen, itself included. */
   readonly inFlight?: number;
+  /** 16 hex digits, as its `traceparent` says; absent where it had none. */
+  readonly spanId?: string;
   /** How long before its end anything had come from its connection, in ms. HTTP/2 only. */
   readonly heardAgoMs?: number;
 }

@@ -4,13 +4,18 @@
  */
 import type { Random } from "../runtime/random.ts";
 
-/** The trace id of a `traceparent` value; undefined when it is malformed or all zero. Later versions may be longer. */
+/**
+ * What a `traceparent` value says: the trace, the span of the caller, flags; undefined when it is malformed or its trace id
+ * all zero. Later versions may be longer.
+ */
 export function parseTraceparent(
   value: string,
-): { readonly traceId: string; readonly flags: string } | undefined {
+): { readonly traceId: string; readonly spanId: string; readonly flags: string } | undefined {
   if ((value.length > 55 && value.startsWith("00")) || !TRACEPARENT.test(value)) return undefined;
   const traceId = value.slice(3, 35);
-  return traceId === ZERO_TRACE_ID ? undefined : { traceId, flags: value.slice(53, 55) };
+  return traceId === ZERO_TRACE_ID
+    ? undefined
+    : { traceId, spanId: value.slice(36, 52), flags: value.slice(53, 55) };
 }
 
 /** The flag that says that the trace is kept. */
@@ -33,6 +38,12 @@ export function newSpanId(random: Random): string {
   const low = random.below(0xffff_ffff) + 1;
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }
+
+/**
+ * Says that the caller has decided not to keep the trace. It is the same in all such calls, so that it costs a byte of a head
+ * where a `traceparent` costs seventy.
+ */
+export const UNSAMPLED_FIELD = "heddle-unsampled";
 
 const ZERO_TRACE_ID = "0".repeat(32);
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;

@@ -76,6 +76,12 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** The served call inside which this one was made. */
   parent: AmbientCall | undefined = undefined;
   traceId: string | undefined = undefined;
+  /** The trace is one that is kept. */
+  sampled = false;
+  /** What the spans of the call are children of. */
+  parentSpanId: string | undefined = undefined;
+  /** The span of this attempt, as its head says. */
+  spanId: string | undefined = undefined;
   /** How much it matters, by its policy and by the served call; its own metadata may say otherwise. */
   criticality: Criticality | undefined = undefined;
 
@@ -102,6 +108,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   /** Ends the attempt, where it has a time of its own. */
   attemptTimer: WheelEntry | undefined = undefined;
   attemptStartedAtMs = 0;
+  /** When the wait for an instance was over; 0: there was none. */
+  pickedAtMs = 0;
   sentAtMs = 0;
   /** The instance of this attempt. */
   subchannel: Subchannel | undefined = undefined;
@@ -327,8 +335,10 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   }
 
   /** The trace that an example of its duration leads to, where it has one that is kept. */
-  exemplarTrace(): { readonly traceId: string } | undefined {
-    return this.parent?.exemplarTrace?.();
+  exemplarTrace(): { readonly traceId: string; readonly spanId?: string } | undefined {
+    const { sampled, traceId, spanId } = this;
+    if (!sampled || traceId === undefined) return undefined;
+    return spanId === undefined ? { traceId } : { traceId, spanId };
   }
 
   // The record.
@@ -338,7 +348,7 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
   }
 
   describeAttempt(nowMs: number): AttemptRecord {
-    const { error, subchannel } = this;
+    const { error, subchannel, spanId, pickedAtMs } = this;
     const elapsedMs = nowMs - this.attemptStartedAtMs;
     const heardAtMs = error === undefined ? undefined : this.askedSession?.heardAtMs;
     return {
@@ -352,6 +362,8 @@ export abstract class ClientCall implements WheelEntry, SignalCall, CancellableC
       ...(this.isHedge ? { hedge: true } : {}),
       ...(error === undefined ? {} : { error: error.rawMessage }),
       ...(subchannel === undefined ? {} : { pickedFrom: this.pickedFrom, inFlight: this.pickedInFlight }),
+      ...(pickedAtMs === 0 ? {} : { untilPickedMs: pickedAtMs - this.attemptStartedAtMs }),
+      ...(spanId === undefined ? {} : { spanId }),
       ...(heardAtMs === undefined ? {} : { heardAgoMs: Math.max(0, nowMs - heardAtMs) }),
     };
   }

@@ -27,9 +27,11 @@ import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RecentCalls } from "../telemetry/recent-calls.ts";
+import type { Traces } from "../telemetry/traces.ts";
 import type { ClientCall } from "./call.ts";
 import { createChannelBalancer } from "./channel-balancer.ts";
 import { ClientMetrics } from "./client-metrics.ts";
+import { ClientTraces } from "./client-traces.ts";
 import { configuredBalancer } from "./configured-balancer.ts";
 import type { ContractUsage, MethodUses } from "./contract-usage.ts";
 import { Endpoints, type EndpointsOptions } from "./endpoints.ts";
@@ -55,6 +57,8 @@ export interface ChannelOptions {
   readonly fileConfig?: ServiceConfig | undefined;
   /** Where it counts what is used of contracts. Default: it does not. */
   readonly usage?: ContractUsage | undefined;
+  /** Where spans of its calls go. Default: nowhere. */
+  readonly traces?: Traces | undefined;
   /** Where calls that failed, were slow or are samples are kept. Default: nowhere. */
   readonly recent?: RecentCalls | undefined;
   /** Told in a sentence what somebody should know. Default: ignored. */
@@ -84,7 +88,7 @@ export class Channel {
   #closed = false;
 
   constructor(given: ChannelOptions) {
-    const { target, resolver, runtime, options, metrics, fileConfig, usage, recent, onWarning } = given;
+    const { target, resolver, runtime, options, metrics, traces, fileConfig, usage, recent, onWarning } = given;
     this.target = target;
     this.options = resolveClientOptions(options);
     this.#runtime = runtime;
@@ -159,6 +163,7 @@ export class Channel {
       sendEncoding: encodingNamed(sendCompression ?? "identity"),
       compressMinBytes: this.options.compressMinBytes,
       counts,
+      traces: traces && new ClientTraces({ traces, address: target.name, protocol, random: runtime.random }),
       observe,
     };
     this.#start = linkLayers(clientStack, parts, (call) => call.settle());

@@ -9,6 +9,8 @@ import { createTransport } from "./transport.ts";
 const SERVED: AmbientCall = {
   deadlineAtMs: 0,
   traceId: "0".repeat(32),
+  spanId: "0".repeat(16),
+  sampled: false,
   criticality: undefined,
   name: "a.B/C",
   timeoutLimitMs: 1000,

@@ -14,6 +14,8 @@ export class HedgeAttempt extends UnaryCall {
     this.deadlineAtMs = call.deadlineAtMs;
     this.parent = call.parent;
     this.traceId = call.traceId;
+    this.sampled = call.sampled;
+    this.parentSpanId = call.parentSpanId;
     this.criticality = call.criticality;
     this.counts = call.counts;
     this.tried = call.tried;

@@ -12,6 +12,7 @@ import type { RecentCalls } from "../telemetry/recent-calls.ts";
 import type { Encoding } from "../wire/compression.ts";
 import type { ClientCall } from "./call.ts";
 import type { ClientMetrics } from "./client-metrics.ts";
+import type { ClientTraces } from "./client-traces.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { ClientProtocolName } from "./options.ts";
 import type { Throttles } from "./throttles.ts";
@@ -38,6 +39,8 @@ export interface ClientParts {
   readonly compressMinBytes: number;
   /** What is counted; undefined: nothing. */
   readonly counts: ClientMetrics | undefined;
+  /** Where spans of calls go; undefined: nowhere. */
+  readonly traces: ClientTraces | undefined;
   /** Makes the record of a call that has ended. */
   readonly describe: (call: ClientCall) => CallRecord;
   /** Where calls worth a look are kept; undefined: nowhere. */

@@ -149,6 +149,8 @@ test("inside a served call: what is left of its deadline, its trace, criticality
   const served = {
     deadlineAtMs: world.client.time.now() + 700,
     traceId,
+    spanId: "00f067aa0ba902b7",
+    sampled: true,
     criticality: "sheddable" as const,
     name: "a.B/C",
     timeoutLimitMs: 700,
@@ -164,7 +166,7 @@ test("inside a served call: what is left of its deadline, its trace, criticality
     ["grpc-timeout", "baggage", "heddle-criticality", "x-own"].map((name) => request.field(name)),
     ["700m", "tenant=a", "sheddable", "1"],
   );
-  assert.match(request.field("traceparent") ?? "", new RegExp(`^00-${traceId}-[0-9a-f]{16}-`));
+  assert.match(request.field("traceparent") ?? "", new RegExp(`^00-${traceId}-00f067aa0ba902b7-01$`));
   assert.equal(children.size, 1);
   for (const child of children) child.cancel("the call being served has ended");
   assert.equal((await error).code, Code.Canceled);

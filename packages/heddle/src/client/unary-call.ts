@@ -69,6 +69,8 @@ export class UnaryCall extends ClientCall {
     this.pickedInFlight = attempt.pickedInFlight;
     this.attemptStartedAtMs = attempt.attemptStartedAtMs;
     this.sentAtMs = attempt.sentAtMs;
+    this.pickedAtMs = attempt.pickedAtMs;
+    this.spanId = attempt.spanId;
     this.refused = attempt.refused;
     this.isHedge = attempt.isHedge;
   }

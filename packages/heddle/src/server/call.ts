@@ -17,7 +17,7 @@ import { type AmbientCall, type CancellableCall, SERVED_CALL_ENDED } from "../ca
 import { type Criticality, CRITICALITY_FIELD, toCriticality } from "../call/criticality.ts";
 import { HeddleError } from "../call/errors.ts";
 import { findField, type Fields, toHeaders } from "../call/metadata.ts";
-import { isSampled, newTraceId, parseTraceparent } from "../call/trace.ts";
+import { isSampled, newSpanId, newTraceId, parseTraceparent, UNSAMPLED_FIELD } from "../call/trace.ts";
 import type { Inbox } from "../connection/inbox.ts";
 import type { MessageForm } from "../contract/method.ts";
 import type { WheelEntry } from "../runtime/timer-wheel.ts";
@@ -77,7 +77,11 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   /** The handler layer's way back. */
   finish: ((call: ServerCall) => void) | undefined = undefined;
 
+  /** The span of the caller, where it has told one. */
+  #parentSpanId: string | undefined = undefined;
+  #sampled: boolean | undefined = undefined;
   #traceId: string | undefined = undefined;
+  #spanId: string | undefined = undefined;
   #children: Set<CancellableCall> | undefined = undefined;
   #controller: AbortController | undefined = undefined;
   #requestHeader: Headers | undefined = undefined;
@@ -192,10 +196,41 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
   // AmbientCall.
 
   get traceId(): string {
-    this.#traceId ??=
-      parseTraceparent(findField(this.head.fields, "traceparent") ?? "")?.traceId ??
-      newTraceId(this.parts.random);
+    this.#readTrace();
+    this.#traceId ??= newTraceId(this.parts.random);
     return this.#traceId;
+  }
+
+  /** Where spans go nowhere the caller's is passed on, so that the chain has no gap. */
+  get spanId(): string {
+    this.#readTrace();
+    const { traces, random } = this.parts;
+    this.#spanId ??= (traces === undefined ? this.#parentSpanId : undefined) ?? newSpanId(random);
+    return this.#spanId;
+  }
+
+  get parentSpanId(): string | undefined {
+    this.#readTrace();
+    return this.#parentSpanId;
+  }
+
+  get sampled(): boolean {
+    return this.#sampled ?? this.#readTrace();
+  }
+
+  /** The caller's word counts, also that it keeps nothing; without one the trace begins here. */
+  #readTrace(): boolean {
+    if (this.#sampled !== undefined) return this.#sampled;
+    const { fields } = this.head;
+    const given = parseTraceparent(findField(fields, "traceparent") ?? "");
+    this.#traceId = given?.traceId;
+    this.#parentSpanId = given?.spanId;
+    const { traces } = this.parts;
+    if (given !== undefined) this.#sampled = isSampled(given.flags);
+    else
+      this.#sampled =
+        traces !== undefined && findField(fields, UNSAMPLED_FIELD) === undefined && traces.samples();
+    return this.#sampled;
   }
 
   get criticality(): Criticality | undefined {
@@ -207,10 +242,11 @@ export abstract class ServerCall implements HandlerContext, AmbientCall, WheelEn
     return this.#propagated;
   }
 
-  /** The trace that an example of its duration leads to: one that its caller says is kept. */
-  exemplarTrace(): { readonly traceId: string } | undefined {
-    const trace = parseTraceparent(findField(this.head.fields, "traceparent") ?? "");
-    return trace !== undefined && isSampled(trace.flags) ? { traceId: trace.traceId } : undefined;
+  /** The trace that an example of its duration leads to: one that is kept. */
+  exemplarTrace(): { readonly traceId: string; readonly spanId?: string } | undefined {
+    if (!this.sampled) return undefined;
+    const { traceId } = this;
+    return this.parts.traces === undefined ? { traceId } : { traceId, spanId: this.spanId };
   }
 
   get failed(): boolean {

@@ -16,6 +16,7 @@ import type { LoadReporter } from "./load-reporter.ts";
 import type { RestRoutes } from "./rest-routes.ts";
 import type { Router } from "./router.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
+import type { ServerTraces } from "./server-traces.ts";
 
 export interface ServerParts {
   readonly clock: Clock;
@@ -47,6 +48,8 @@ export interface ServerParts {
   readonly cors: CorsPolicy | undefined;
   /** What is counted of calls; undefined: nothing. */
   readonly counts: ServerMetrics | undefined;
+  /** Where spans of calls go; undefined: nowhere. */
+  readonly traces: ServerTraces | undefined;
   /** What a plain GET gets, by path. */
   readonly pages: ReadonlyMap<string, HttpPage>;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */

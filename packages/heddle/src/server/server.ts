@@ -18,6 +18,7 @@ import { createEventLoopUtilization } from "../runtime/event-loop-utilization.ts
 import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { instruments } from "../telemetry/instruments.ts";
 import type { Metrics, Observations } from "../telemetry/metrics.ts";
+import type { Traces } from "../telemetry/traces.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { AdmissionOptions } from "../resilience/admission.ts";
@@ -45,6 +46,7 @@ import { createOrcaTrailer } from "./orca.ts";
 import { createReflectionService, type ReflectionService } from "./reflection-service.ts";
 import { createRestRoutes, type RestOptions } from "./rest-routes.ts";
 import { ServerMetrics } from "./server-metrics.ts";
+import { ServerTraces } from "./server-traces.ts";
 import { createRouter } from "./router.ts";
 import { RunningHealth, type ServerHealth } from "./server-health.ts";
 import { ServerSession } from "./session.ts";
@@ -162,6 +164,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly onPeerError?: (error: HeddleError) => void;
   /** Where its calls are counted; in `mesh.serve` the mesh's own. Default: nowhere. */
   readonly metrics?: Metrics;
+  /** Where spans of its calls go; in `mesh.serve` to the mesh's own. Default: nowhere. */
+  readonly traces?: Traces;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
@@ -281,6 +285,7 @@ class RunningServer implements Server {
       requireConnectProtocolVersion: options.requireConnectProtocolVersion ?? false,
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
       counts,
+      traces: options.traces && new ServerTraces(options.traces, this.#runtime.clock),
       pages: new Map([...pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };

@@ -1,5 +1,6 @@
 import { currentCall } from "../../call/context.ts";
 import { lessCritical } from "../../call/criticality.ts";
+import { takeGivenTrace } from "../client-traces.ts";
 import type { ClientLayer } from "../layer.ts";
 
 /**
@@ -10,14 +11,20 @@ export const inherit: ClientLayer = {
   name: "inherit",
   does: "takes trace, criticality and propagated metadata from the call being served",
   order: "outside deadline and cancel, which read the served call from here",
-  create: (_parts, link) => ({
+  create: ({ traces }, link) => ({
     down(call) {
       const parent = currentCall();
       if (parent !== undefined) {
         call.parent = parent;
         call.traceId = parent.traceId;
+        call.parentSpanId = parent.spanId;
+        call.sampled = parent.sampled;
         call.criticality = lessCritical(parent.criticality, call.policy.criticality);
-      } else call.criticality = call.policy.criticality;
+      } else {
+        call.criticality = call.policy.criticality;
+        traces?.began(call);
+      }
+      if (call.metadata.length > 0) takeGivenTrace(call);
       link.down(call);
     },
   }),

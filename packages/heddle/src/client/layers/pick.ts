@@ -34,6 +34,7 @@ export const pick: ClientLayer = {
 
       onInstance(subchannel: Subchannel): void {
         this.call.holder = undefined;
+        this.call.pickedAtMs = clock.now();
         chosen(this.call, subchannel);
       }
 
@@ -52,6 +53,8 @@ export const pick: ClientLayer = {
     return {
       down(call) {
         call.attempts++;
+        call.spanId = undefined;
+        call.pickedAtMs = 0;
         call.attemptStartedAtMs = call.attempts === 1 ? call.startedAtMs : clock.now();
         const subchannel = endpoints.pick(call, call.attemptStartedAtMs);
         if (call.isHedge && (subchannel === undefined || call.tried?.includes(subchannel) === true))

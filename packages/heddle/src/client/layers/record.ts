@@ -7,9 +7,9 @@ import type { ClientLayer } from "../layer.ts";
 /** Starts the clock of the call, counts it, gives its record to the error it ends with, and to whoever observes. */
 export const record: ClientLayer = {
   name: "record",
-  does: "keeps the call record: attempts, instances, time per phase; counts the call",
+  does: "keeps the call record: attempts, instances, time per phase; counts the call; makes its spans where they are kept",
   order: "outermost, so that it sees the call as the caller does",
-  create: ({ clock, counts, observe, describe, recent }, link) => ({
+  create: ({ clock, counts, traces, observe, describe, recent }, link) => ({
     down(call) {
       call.startedAtMs = clock.now();
       call.counts = counts?.of(call.method);
@@ -23,9 +23,11 @@ export const record: ClientLayer = {
         call.error !== undefined,
         isStream ? 0 : call.endedAtMs - call.startedAtMs,
       );
+      const isTraced = traces?.keeps(call) === true;
       // A call that ends well, that nobody observes and that is not kept needs no record.
-      if (observe !== undefined || call.error !== undefined || state !== undefined) {
+      if (observe !== undefined || call.error !== undefined || state !== undefined || isTraced) {
         const made = describe(call);
+        if (isTraced) traces.add(call, made);
         if (call.error !== undefined) attachRecord(call.error, made);
         if (state !== undefined) recent?.keep(state, made);
         if (observe !== undefined) tell(observe, made);

@@ -11,6 +11,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { formatTimeout } from "../../call/deadline.ts";
 import { isSecret } from "../../call/metadata.ts";
+import { UNSAMPLED_FIELD } from "../../call/trace.ts";
 import type { ClientSession } from "../../connection/client-session.ts";
 import type { Session, SessionStream, StreamWriter } from "../../connection/session.ts";
 import { ACCEPT_ENCODING } from "../../wire/compression.ts";
@@ -20,7 +21,7 @@ import { CANCEL } from "../../wire/http2/constants.ts";
 import type { Http2Stream } from "../../wire/http2/stream.ts";
 import type { ClientCall, Holder } from "../call.ts";
 import type { ClientLayer, ClientParts } from "../layer.ts";
-import { ownFields, schemeOf } from "../own-fields.ts";
+import { isToldUnsampled, ownFields, schemeOf } from "../own-fields.ts";
 import { createTranslator } from "../protocols/create-translator.ts";
 
 export const send: ClientLayer = {
@@ -106,9 +107,13 @@ export const send: ClientLayer = {
 
 /** Its head is that of the method's other calls. */
 function hasNothingOfItsOwn(call: ClientCall): boolean {
-  const { parent, metadata, criticality } = call;
+  const { traceId, parent, metadata, criticality } = call;
   return (
-    parent === undefined && metadata.length === 0 && criticality === undefined && call.previousAttempts <= 0
+    traceId === undefined &&
+    parent === undefined &&
+    metadata.length === 0 &&
+    criticality === undefined &&
+    call.previousAttempts <= 0
   );
 }
 
@@ -148,6 +153,7 @@ function writeFixedFields(
   encoder.field(out, "user-agent", parts.userAgent, "index");
   encoder.field(out, "grpc-accept-encoding", ACCEPT_ENCODING, "index");
   if (parts.sendEncoding !== undefined) encoder.field(out, "grpc-encoding", parts.sendEncoding.name, "index");
+  if (isToldUnsampled(call, parts)) encoder.field(out, UNSAMPLED_FIELD, "1", "index");
 }
 
 const GRPC_PROTO = "application/grpc+proto";

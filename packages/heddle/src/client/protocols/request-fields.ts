@@ -2,9 +2,10 @@
  * What the heads of requests have in common, whichever protocol is spoken.
  */
 import type { Fields } from "../../call/metadata.ts";
+import { UNSAMPLED_FIELD } from "../../call/trace.ts";
 import type { ClientCall } from "../call.ts";
 import type { ClientParts } from "../layer.ts";
-import { ownFields, schemeOf } from "../own-fields.ts";
+import { isToldUnsampled, ownFields, schemeOf } from "../own-fields.ts";
 
 /** The fields that every request begins with. */
 export function leadingFields(call: ClientCall, parts: ClientParts, method: string, path: string): string[] {
@@ -20,6 +21,7 @@ export function leadingFields(call: ClientCall, parts: ClientParts, method: stri
     authority,
     "user-agent",
     userAgent,
+    ...(isToldUnsampled(call, parts) ? [UNSAMPLED_FIELD, "1"] : []),
   ];
 }
 

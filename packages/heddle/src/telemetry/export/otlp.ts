@@ -3,7 +3,7 @@
  * what Heddle records; temporality is cumulative, so a push that is lost costs nothing but its moment.
  * Source: https://opentelemetry.io/docs/specs/otlp/
  */
-import { create, type MessageInitShape, protoInt64, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ExportMetricsServiceRequestSchema } from "../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
 import type { KeyValueSchema } from "../../gen/opentelemetry/proto/common/v1/common_pb.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type MetricSchema,
 } from "../../gen/opentelemetry/proto/metrics/v1/metrics_pb.ts";
 import type { Exemplar, HistogramValue, MetricFamily, MetricPoint, MetricSnapshot } from "../snapshot.ts";
+import { bytesOfHex, nanos } from "./otlp-values.ts";
 
 export function writeOtlpMetrics(
   snapshot: MetricSnapshot,
@@ -146,14 +147,4 @@ function attributesOf(
     const value = values[i] ?? "";
     return value === "" ? [] : [{ key, value: { value: { case: "stringValue" as const, value } } }];
   });
-}
-
-function nanos(ms: number): bigint {
-  return protoInt64.uParse(Math.round(ms * 1000)) * 1000n;
-}
-
-function bytesOfHex(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: text.length >> 1 }, (_, i) =>
-    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
-  );
 }

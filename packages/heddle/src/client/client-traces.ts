@@ -1,0 +1,61 @@
+/**
+ * The spans of a channel's calls. While a call runs only its decision stands on it; the spans are made of its record when
+ * it has ended and is kept.
+ */
+import { findField } from "../call/metadata.ts";
+import type { CallRecord } from "../call/record.ts";
+import { isSampled, newTraceId, parseTraceparent } from "../call/trace.ts";
+import type { Random } from "../runtime/random.ts";
+import { spansOfCall } from "../telemetry/call-spans.ts";
+import type { Traces } from "../telemetry/traces.ts";
+import type { ClientCall } from "./call.ts";
+
+export interface ClientTracesOptions {
+  readonly traces: Traces;
+  /** The name that is called. */
+  readonly address: string;
+  readonly protocol: string;
+  readonly random: Random;
+}
+
+export class ClientTraces {
+  readonly #options: ClientTracesOptions;
+
+  constructor(options: ClientTracesOptions) {
+    this.#options = options;
+  }
+
+  /** A call outside of any other: a trace may begin with it. */
+  began(call: ClientCall): void {
+    const { traces, random } = this.#options;
+    if (!traces.samples()) return;
+    call.traceId = newTraceId(random);
+    call.sampled = true;
+  }
+
+  /** Whether the call, which has ended, becomes spans. */
+  keeps(call: ClientCall): boolean {
+    const { traces, random } = this.#options;
+    const elapsedMs = call.method.desc.methodKind === "unary" ? call.endedAtMs - call.startedAtMs : 0;
+    if (!call.sampled && !traces.keeps(call.error !== undefined, elapsedMs)) return false;
+    // Its record is to lead to its spans.
+    call.traceId ??= newTraceId(random);
+    return traces.hasRoom();
+  }
+
+  add({ parentSpanId, sampled, metadata, parent }: ClientCall, record: CallRecord): void {
+    const { traces, ...context } = this.#options;
+    const traceState = findField(metadata, "tracestate") ?? findField(parent?.propagated ?? [], "tracestate");
+    for (const span of spansOfCall(record, { ...context, parentSpanId, sampled, traceState }))
+      traces.add(span);
+  }
+}
+
+/** The trace that the caller has put into the call's metadata, as those do who trace by other means. */
+export function takeGivenTrace(call: ClientCall): void {
+  const given = parseTraceparent(findField(call.metadata, "traceparent") ?? "");
+  if (given === undefined) return;
+  call.traceId = given.traceId;
+  call.parentSpanId = given.spanId;
+  call.sampled = isSampled(given.flags);
+}
