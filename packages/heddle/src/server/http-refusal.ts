@@ -49,7 +49,13 @@ export function writeHttpRefusal(call: ServerCall, { status, fields, asProblem }
   const { error, parts } = call;
   if (error === undefined || call.over) return;
   if (asProblem === true) {
-    call.sendHead(status, ["content-type", PROBLEM_TYPE, ...fields, ...call.answerFields]);
+    // 404 and 405 could otherwise be kept by a cache: RFC 9110 §15.1.
+    call.sendHead(status, [
+      ...["content-type", PROBLEM_TYPE, "cache-control", "no-store"],
+      ...["x-content-type-options", "nosniff"],
+      ...fields,
+      ...call.answerFields,
+    ]);
     const problem = writeProblem(error, status, parts.router.registry);
     call.sendBody(new TextEncoder().encode(JSON.stringify(problem)));
     call.sendEnd();

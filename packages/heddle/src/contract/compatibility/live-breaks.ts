@@ -134,7 +134,9 @@ function uncountedReasons(
   const type = typeOf(touched);
   if (type === undefined) return [];
   const declaring = methodsWith(type, contract, errorDetailsOf);
-  const called = [...declaring].filter((method) => usage.some((row) => row.method === method && row.calls > 0));
+  const called = [...declaring].filter((method) =>
+    usage.some((row) => row.method === method && row.calls > 0),
+  );
   if (called.length > 0) return [`what is read of errors is not counted, and ${called.join(", ")} is called`];
   if (declaring.size > 0 || reaching(type, contract).size > 0) return [];
   return [`${type} is in no request and no answer of a method, and what is read elsewhere is not counted`];

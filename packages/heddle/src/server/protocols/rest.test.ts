@@ -372,6 +372,8 @@ for (const [version, over] of [
         const answer = await over(server)(line, asked);
         assert.equal(answer.status, status, line);
         assert.equal(answer.fields["content-type"], "application/problem+json", line);
+        assert.equal(answer.fields["cache-control"], "no-store", line);
+        assert.equal(answer.fields["x-content-type-options"], "nosniff", line);
         assert.equal(answer.json["status"], status);
         assert.match(String(answer.json["detail"]), detail);
       }
@@ -393,6 +395,7 @@ for (const [version, over] of [
       ] as const) {
         const answer = await ask(line, asked);
         assert.deepEqual([answer.status, answer.fields["content-type"]], [404, "application/problem+json"]);
+        assert.equal(answer.fields["cache-control"], "no-store");
         assert.match(String(answer.json["detail"]), /\/v2\/orders is not served here/);
       }
       const connects = {
