@@ -3,6 +3,8 @@
  * and quoted property keys; everything else reaches the code through `scope`.
  */
 
+import { giveUp } from "./give-up.ts";
+
 /** Runs `source` as the body of a function in which the entries of `scope` are names; returns its result. */
 export function buildFunction(source: string, scope: Readonly<Record<string, unknown>>): unknown {
   const names = Object.keys(scope);
@@ -19,3 +21,14 @@ export function mayBuildFunctions(): boolean {
     return false;
   }
 }
+
+/** The names that all generated code may use. */
+export const plainNames = {
+  giveUp,
+  isArray: Array.isArray,
+  keysOf: Object.keys,
+  getPrototypeOf: Object.getPrototypeOf,
+  objectPrototype: Object.prototype,
+  hasOwn: Object.prototype.hasOwnProperty,
+  noBytes: new Uint8Array(0),
+};

@@ -7,11 +7,12 @@
  */
 import { create, type DescMessage, fromJson, isMessage, type Message, toJson } from "@bufbuild/protobuf";
 import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
-import { buildFunction } from "./build-function.ts";
+import { buildFunction, plainNames } from "./build-function.ts";
 import { compiledMessageOf } from "./compile.ts";
 import { setEntry } from "./decode-runtime.ts";
 import { emitJsonRead } from "./emit-json-read.ts";
 import { emitJsonWrite } from "./emit-json-write.ts";
+import { hasOwnJson } from "./field-form.ts";
 import { giveUp } from "./give-up.ts";
 import * as readRuntime from "./json-read-runtime.ts";
 import type { JsonReading } from "./json-read-runtime.ts";
@@ -43,7 +44,7 @@ function linkTo(desc: DescMessage): CompiledJson {
 }
 
 function isCompilable(desc: DescMessage): boolean {
-  if (OWN_JSON.has(desc.typeName) || compiledMessageOf(desc).kind !== "compiled") return false;
+  if (hasOwnJson(desc) || compiledMessageOf(desc).kind !== "compiled") return false;
   const names = desc.fields.map(({ jsonName }) => jsonName);
   // An object would keep one of two equal names, and put numbers first.
   return new Set(names).size === names.length && !names.some((name) => /^\d+$/.test(name));
@@ -100,12 +101,12 @@ function generate(desc: DescMessage): CompiledJson {
 
 /** The names that generated code may use, besides those of one message. */
 const environment = {
+  ...plainNames,
   ...writeRuntime,
   ...readRuntime,
   base64Encode,
   base64Decode,
   setEntry,
-  giveUp,
   fail(): never {
     throw giveUp;
   },
@@ -118,12 +119,6 @@ const environment = {
   isFinite: Number.isFinite,
   fround: Math.fround,
   is: Object.is,
-  isArray: Array.isArray,
-  keysOf: Object.keys,
-  getPrototypeOf: Object.getPrototypeOf,
-  objectPrototype: Object.prototype,
-  hasOwn: Object.prototype.hasOwnProperty,
-  noBytes: new Uint8Array(0),
 };
 
 /** protobuf-es behind the same signatures. */
@@ -150,25 +145,3 @@ function reflective(desc: DescMessage): CompiledJson {
     },
   };
 }
-
-/** Their JSON is not made of their fields. */
-const OWN_JSON: ReadonlySet<string> = new Set(
-  [
-    "Any",
-    "Timestamp",
-    "Duration",
-    "FieldMask",
-    "Struct",
-    "Value",
-    "ListValue",
-    "DoubleValue",
-    "FloatValue",
-    "Int64Value",
-    "UInt64Value",
-    "Int32Value",
-    "UInt32Value",
-    "BoolValue",
-    "StringValue",
-    "BytesValue",
-  ].map((name) => `google.protobuf.${name}`),
-);

@@ -1,7 +1,7 @@
 /**
- * Turns the descriptor of a message into code: one function that makes an empty message, one that makes it of
- * a plain object, one that encodes, one that decodes. A message is compiled when it is first used, so recursive types need no care and types
- * that never travel cost nothing.
+ * Turns the descriptor of a message into code: one function that makes an empty message, one that makes it of a
+ * plain object, one that encodes, one that decodes. A message is compiled when it is first used, so recursive types need no
+ * care and types that never travel cost nothing.
  *
  * Compiled code gives up (throws) on all that is rare or wrong; the codec then asks protobuf-es, which is
  * the one definition of right here. Why code and not closures over fields: a closure a field costs a call,
@@ -20,7 +20,7 @@ import {
   protoInt64,
   toBinary,
 } from "@bufbuild/protobuf";
-import { buildFunction, mayBuildFunctions } from "./build-function.ts";
+import { buildFunction, mayBuildFunctions, plainNames } from "./build-function.ts";
 import type { ByteSink } from "./byte-sink.ts";
 import * as createRuntime from "./create-runtime.ts";
 import * as decodePacked from "./decode-packed.ts";
@@ -117,6 +117,7 @@ function generate(desc: DescMessage): Generated {
 
 /** The names that generated code may use, besides those of one message. */
 const environment = {
+  ...plainNames,
   ...createRuntime,
   ...encodeRuntime,
   ...encodePacked,
@@ -124,13 +125,6 @@ const environment = {
   ...decodePacked,
   toStruct,
   fromStruct,
-  giveUp,
-  isArray: Array.isArray,
-  keysOf: Object.keys,
-  getPrototypeOf: Object.getPrototypeOf,
-  objectPrototype: Object.prototype,
-  hasOwn: Object.prototype.hasOwnProperty,
-  noBytes: new Uint8Array(0),
 };
 
 function reflective(desc: DescMessage): CompiledMessage {

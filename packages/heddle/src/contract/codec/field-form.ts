@@ -1,7 +1,7 @@
 /**
  * How a field stands on the wire and in a message, as far as both emitters need to know it.
  */
-import { type DescField, ScalarType } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 
@@ -86,3 +86,10 @@ export function localFormOf(field: DescField): "message" | "json" | "unwrapped" 
 export function quote(name: string): string {
   return JSON.stringify(name);
 }
+
+/** Whether its JSON is not an object of its fields. */
+export function hasOwnJson(desc: DescMessage): boolean {
+  return isWrapperDesc(desc) || OWN_JSON.test(desc.typeName);
+}
+
+const OWN_JSON = /^google\.protobuf\.(?:Any|Timestamp|Duration|FieldMask|Struct|Value|ListValue)$/;

@@ -133,6 +133,7 @@ function boundsOf(type: ScalarType): readonly [bigint, bigint] {
   }
 }
 
-const INTEGER = /^-?(?:0|[1-9][0-9]*)$/;
+/** As JSON writes one. */
+export const INTEGER = /^-?(?:0|[1-9][0-9]*)$/;
 /** Of 64 bits with a sign. */
-const MOST_DIGITS = 20;
+export const MOST_DIGITS = 20;

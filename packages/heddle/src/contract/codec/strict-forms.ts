@@ -5,7 +5,8 @@
  */
 import { type DescField, type DescMessage, type Registry, ScalarType } from "@bufbuild/protobuf";
 import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
-import { isLong } from "./field-form.ts";
+import { hasOwnJson, isLong } from "./field-form.ts";
+import { INTEGER, MOST_DIGITS } from "./json-read-runtime.ts";
 
 /** Whether a text may hold an integer that a number of JavaScript would round. */
 export function hasLargeInteger(text: string): boolean {
@@ -127,8 +128,7 @@ function ofAny(json: unknown, at: Place): unknown {
   return mapped(json, (key, value) => {
     if (key === "@type") return value;
     // Types with a JSON of their own stand in `value`.
-    if (key === "value" && isWhole && (isWrapperDesc(desc) || WELL_KNOWN.test(desc.typeName)))
-      return ofMessage(desc, value, inside);
+    if (key === "value" && isWhole && hasOwnJson(desc)) return ofMessage(desc, value, inside);
     return ofKey(desc, key, value, inside);
   });
 }
@@ -178,13 +178,8 @@ function shown(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
-const INTEGER = /^-?(?:0|[1-9][0-9]*)$/;
 const DIGITS = /^-?[0-9]+$/;
 const LARGE_INTEGER = /[0-9]{16}/;
 const FLOATING = /^(?:-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|NaN|-?Infinity)$/;
 const DURATION = /^-?[0-9]{1,12}(?:\.[0-9]{1,9})?s$/;
 const DATE = /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2})/;
-const WELL_KNOWN = /^google\.protobuf\.(?:Any|Timestamp|Duration|FieldMask|Struct|Value|ListValue)$/;
-
-/** Of 64 bits with a sign. */
-const MOST_DIGITS = 20;
