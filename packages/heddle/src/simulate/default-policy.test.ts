@@ -9,7 +9,8 @@ import { drawTrace } from "./trace.ts";
 
 describe("the default policy in simulated fleets", () => {
   it("avoids 99 % of the failures of instances that fail at once (T8)", () => {
-    const scenario = { ...fastFailing(), warmUpMs: 10_000, measureMs: 40_000 };
+    // As the benchmark has it: what is avoided counts from when those that fail have been left out more than once.
+    const scenario = { ...fastFailing(), measureMs: 40_000 };
     const trace = drawTrace(scenario, 101);
     const { failedFast } = simulate(scenario, trace, simulatedPolicies.default);
     const unavoided = simulate(scenario, trace, simulatedPolicies.roundRobin).failedFast;
