@@ -5,6 +5,7 @@
 export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { DrainOptions, MeshServer } from "./mesh-server.ts";
 export type { MeshMetrics, MeshMetricsOptions } from "./mesh-metrics.ts";
+export type { RecentCall, TelemetryOptions } from "./mesh-telemetry.ts";
 export type { OtlpOptions } from "./mesh-otlp.ts";
 export type { MeshTracesOptions } from "./mesh-traces.ts";
 export type { ContractUsageSettings } from "./mesh-contracts.ts";

@@ -12,6 +12,7 @@ import { DEFAULT_REGISTRY_ADDRESS } from "./discovery/registry-address.ts";
 import type { Resolver } from "./discovery/resolver.ts";
 import type { MeshMetricsOptions } from "./mesh-metrics.ts";
 import type { MeshTracesOptions } from "./mesh-traces.ts";
+import type { TelemetryOptions } from "./mesh-telemetry.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { ServerOptions } from "./server/server.ts";
 
@@ -84,6 +85,13 @@ export interface MeshOptions {
    * that `OTEL_EXPORTER_OTLP_ENDPOINT` names, else nowhere.
    */
   readonly traces?: MeshTracesOptions | false;
+  /**
+   * Keeps the recent calls that failed or were slow, and tells them and the counts of all calls to the control plane, for its
+   * pages, `heddle calls`, `heddle explain` and `mesh.stats` (docs/guides/explain.md): names, counts, times and the texts of
+   * errors, no messages and no metadata. `false` for nothing of it. Default: to the control plane that is the registry, and with a
+   * registry of another kind to nobody. Environment: `HEDDLE_TELEMETRY=off`.
+   */
+  readonly telemetry?: TelemetryOptions | false;
   /** Told in a sentence what somebody should know: a lost registry, a cache that cannot be read. Default: standard error. */
   readonly onWarning?: (message: string) => void;
   /** Time, timers and randomness. Default: the process's. */
@@ -91,7 +99,7 @@ export interface MeshOptions {
 }
 
 export interface ServeOptions
-  extends Omit<ServerOptions, "services" | "interceptors" | "runtime" | "metrics" | "traces"> {
+  extends Omit<ServerOptions, "services" | "interceptors" | "runtime" | "metrics" | "traces" | "recent"> {
   /**
    * Address that others are told, where it differs from the one listened at (behind a NAT, in a container).
    * Default: the listening address; for `0.0.0.0` and `[::]` the first address of the machine. Environment:

@@ -14,6 +14,7 @@ import type { RegistryClient } from "./discovery/registry-client.ts";
 import { registryError } from "./discovery/registry-error.ts";
 import { parseRegistryUrl } from "./discovery/registry-url.ts";
 import type { Resolver } from "./discovery/resolver.ts";
+import type { TelemetrySink } from "./discovery/telemetry-sink.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { openMeshRegistry, REGISTRY_SCHEMES } from "./registries.ts";
 import type { Runtime } from "./runtime/runtime.ts";
@@ -32,6 +33,7 @@ export class MeshRegistries implements AsyncDisposable {
   readonly #incarnation: bigint;
   #main: { readonly resolver: Resolver; readonly registrar: Registrar | undefined } | undefined;
   #ledgers: readonly ContractLedger[] = [];
+  #sinks: readonly TelemetrySink[] = [];
   /** Of the one registry that is configured: a target of that scheme without an authority means it, too. */
   #mainScheme: string | undefined;
 
@@ -55,6 +57,17 @@ export class MeshRegistries implements AsyncDisposable {
   /** Where the mesh says what it answers and uses: those of its registries that have a place for it. */
   get ledgers(): readonly ContractLedger[] {
     return this.#ledgers;
+  }
+
+  /** Where the mesh says what it measures: the first of its registries that has a place for it. */
+  get sink(): TelemetrySink | undefined {
+    return this.#sinks[0];
+  }
+
+  /** The same of a control plane that is not its registry. Throws `optionInvalid` for what is no address of one. */
+  async sinkAt(controlPlane: string): Promise<TelemetrySink | undefined> {
+    const { telemetry } = await this.#open(controlPlane);
+    return telemetry;
   }
 
   /** Whether there is a registry for names without an authority, such as `heddle:///orders`. */
@@ -89,6 +102,7 @@ export class MeshRegistries implements AsyncDisposable {
       throw new HeddleError("optionInvalid", { option: "registry", reason: "there is no URL in it" });
     const clients = await Promise.all(urls.map((url) => this.#open(url)));
     this.#ledgers = clients.flatMap(({ contracts }) => contracts ?? []);
+    this.#sinks = clients.flatMap(({ telemetry }) => telemetry ?? []);
     const [only] = clients;
     if (clients.length === 1 && only !== undefined) {
       this.#main = { resolver: only.resolver, registrar: only.registrar };

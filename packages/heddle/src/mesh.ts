@@ -21,9 +21,11 @@ import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { resolveInstanceCheck } from "./discovery/instance-check.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import type { TelemetrySink } from "./discovery/telemetry-sink.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshContracts } from "./mesh-contracts.ts";
 import { type MeshMetrics, resourceOf, RunningMetrics } from "./mesh-metrics.ts";
+import { MeshTelemetry, type RecentCall } from "./mesh-telemetry.ts";
 import { RunningTraces } from "./mesh-traces.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
@@ -55,6 +57,8 @@ export interface Mesh extends AsyncDisposable {
   ready(isReady: boolean, reason?: string): void;
   /** What its clients see: a snapshot of each target, its instances and their connections. */
   channels(): readonly ChannelStatus[];
+  /** The recent calls of this process that failed, were slow or are samples, the newest first; see `explain`. */
+  recentCalls(): readonly RecentCall[];
   /** What is measured in this process: docs/guides/metrics.md. */
   readonly metrics: MeshMetrics;
   /** What it knows of each name that it follows in a registry: whose word that is, and how old. */
@@ -68,7 +72,9 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const { runtime = systemRuntime, stateFolder, onWarning = tellStandardError } = options;
   finiteAtLeast("drainGraceMs", options.drainGraceMs ?? 0, 0);
   const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
-  const mesh = new RunningMesh(options, identity, registries);
+  const { controlPlane } = options.telemetry || {};
+  const sink = controlPlane === undefined ? registries.sink : await registries.sinkAt(controlPlane);
+  const mesh = new RunningMesh(options, identity, registries, sink);
   const path = options.serviceConfigFile ?? process.env["HEDDLE_SERVICE_CONFIG"];
   try {
     await mesh.metrics.listen();
@@ -88,6 +94,7 @@ class RunningMesh implements Mesh {
   readonly #registries: MeshRegistries;
   readonly #resolvers: Resolvers;
   readonly #contracts: MeshContracts;
+  readonly #telemetry: MeshTelemetry;
   /** Channels with the mesh's own settings, by target: they are shared. */
   readonly #shared = new Map<string, Channel>();
   /** With the name that was asked for. */
@@ -101,7 +108,12 @@ class RunningMesh implements Mesh {
   #forgetSignals: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: MeshOptions, identity: Identity, registries: MeshRegistries) {
+  constructor(
+    options: MeshOptions,
+    identity: Identity,
+    registries: MeshRegistries,
+    sink: TelemetrySink | undefined,
+  ) {
     this.#options = options;
     this.#identity = identity;
     this.#registries = registries;
@@ -125,6 +137,13 @@ class RunningMesh implements Mesh {
       ledgers: registries.ledgers,
       runtime: options.runtime ?? systemRuntime,
       settings: options.contractUsage ?? process.env["HEDDLE_CONTRACT_USAGE"] !== "off",
+    });
+    this.#telemetry = new MeshTelemetry({
+      ...identity,
+      sink,
+      runtime: this.#runtime,
+      metrics: this.metrics.recorded,
+      settings: options.telemetry ?? (process.env["HEDDLE_TELEMETRY"] === "off" ? false : {}),
     });
     this.#resolvers = createResolvers([
       createStaticResolver(),
@@ -207,6 +226,7 @@ class RunningMesh implements Mesh {
       runtime: this.#runtime,
       pages: [...this.metrics.pages, ...(serverOptions.pages ?? [])],
       ...(recorded === undefined ? {} : { metrics: recorded }),
+      ...(this.#telemetry.served === undefined ? {} : { recent: this.#telemetry.served }),
       ...(traces === undefined ? {} : { traces }),
       ...(listen === undefined ? {} : { listen }),
     });
@@ -218,6 +238,7 @@ class RunningMesh implements Mesh {
       restModeOf(serverOptions.rest),
     );
     this.#contracts.serves(contract);
+    this.#telemetry.start();
     const registered = registrar?.register(
       createEndpoint({
         // A second server of the same mesh is an instance of its own.
@@ -263,6 +284,10 @@ class RunningMesh implements Mesh {
     for (const { health } of this.#servers) health.ready(isReady, reason);
   }
 
+  recentCalls(): readonly RecentCall[] {
+    return this.#telemetry.recent();
+  }
+
   channels(): readonly ChannelStatus[] {
     return [...this.#channels.keys()].map((channel) => channel.describe());
   }
@@ -286,7 +311,7 @@ class RunningMesh implements Mesh {
     await Promise.all([...this.#servers].map((server) => server.close(options)));
     this.#serviceConfigs?.[Symbol.dispose]();
     for (const channel of this.#channels.keys()) channel.close();
-    await this.#contracts[Symbol.asyncDispose]();
+    await Promise.all([this.#contracts[Symbol.asyncDispose](), this.#telemetry[Symbol.asyncDispose]()]);
     await this.#registries[Symbol.asyncDispose]();
     await this.#traces[Symbol.asyncDispose]();
     await this.metrics[Symbol.asyncDispose]();
@@ -312,6 +337,7 @@ class RunningMesh implements Mesh {
     const { zone } = this.#identity;
     // Who finds nothing in the registry does not talk to it.
     if (target.scheme === "heddle") this.#contracts.start();
+    if (target.scheme === "heddle" || this.#options.telemetry) this.#telemetry.start();
     const channel = new Channel({
       target,
       resolver: this.#resolvers.find(target),
@@ -320,6 +346,7 @@ class RunningMesh implements Mesh {
       usage: this.#contracts.usage,
       metrics: this.metrics.recorded,
       traces: this.#traces.recorded,
+      recent: this.#telemetry.made,
       fileConfig: this.#serviceConfigs && configFor(this.#serviceConfigs.configs, asked.name),
       onWarning: (message) => this.#warn(message),
     });

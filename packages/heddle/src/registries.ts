@@ -102,6 +102,7 @@ export async function openMeshRegistry(
     resolver: client.resolver,
     registrar: client.registrar,
     contracts: client.contracts,
+    telemetry: client.telemetry,
     async [Symbol.asyncDispose]() {
       await client[Symbol.asyncDispose]();
       await lastGood?.[Symbol.asyncDispose]();

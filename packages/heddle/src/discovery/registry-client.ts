@@ -10,6 +10,7 @@ import type { LastGoodStore } from "./follow/last-good.ts";
 import type { Registrar } from "./registrar.ts";
 import type { RegistryUrl } from "./registry-url.ts";
 import type { Resolver } from "./resolver.ts";
+import type { TelemetrySink } from "./telemetry-sink.ts";
 
 export interface RegistryClient extends AsyncDisposable {
   readonly resolver: Resolver;
@@ -17,6 +18,8 @@ export interface RegistryClient extends AsyncDisposable {
   readonly registrar?: Registrar | undefined;
   /** Where it is said which contracts are answered and used; undefined where there is no place for that. */
   readonly contracts?: ContractLedger | undefined;
+  /** Where it is said what is measured; undefined where there is no place for that. */
+  readonly telemetry?: TelemetrySink | undefined;
   /** Deregisters what is registered, closes its connections. Takes a short while at most, and never throws. */
   [Symbol.asyncDispose](): Promise<void>;
 }

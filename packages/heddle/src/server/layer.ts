@@ -6,6 +6,7 @@ import type { Layer } from "../call/layer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TimerWheel } from "../runtime/timer-wheel.ts";
+import type { RecentCalls } from "../telemetry/recent-calls.ts";
 import type { EncodingName } from "../wire/compression.ts";
 import type { BulkheadRule } from "./bulkhead-rule.ts";
 import type { ServerCall } from "./call.ts";
@@ -50,6 +51,8 @@ export interface ServerParts {
   readonly counts: ServerMetrics | undefined;
   /** Where spans of calls go; undefined: nowhere. */
   readonly traces: ServerTraces | undefined;
+  /** Where calls worth a look are kept; undefined: nowhere. */
+  readonly recent: RecentCalls | undefined;
   /** What a plain GET gets, by path. */
   readonly pages: ReadonlyMap<string, HttpPage>;
   /** A handler threw something that is not a `ConnectError`: the caller sees only HDL-3001, the cause goes here. */

@@ -19,6 +19,7 @@ import { type Runtime, systemRuntime } from "../runtime/runtime.ts";
 import { instruments } from "../telemetry/instruments.ts";
 import type { Metrics, Observations } from "../telemetry/metrics.ts";
 import type { Traces } from "../telemetry/traces.ts";
+import type { RecentCalls } from "../telemetry/recent-calls.ts";
 import { acceptedEncodings, DEFAULT_COMPRESS_MIN_BYTES, type EncodingName } from "../wire/compression.ts";
 import type { Http2Limits } from "../wire/http2/limits.ts";
 import type { AdmissionOptions } from "../resilience/admission.ts";
@@ -166,6 +167,8 @@ export interface ServerOptions extends ServerConnectionOptions {
   readonly metrics?: Metrics;
   /** Where spans of its calls go; in `mesh.serve` to the mesh's own. Default: nowhere. */
   readonly traces?: Traces;
+  /** Where calls that failed, were slow or are samples are kept; in `mesh.serve` the mesh's own. Default: nowhere. */
+  readonly recent?: RecentCalls;
   /** Time, timers and randomness. Default: the process's. */
   readonly runtime?: Runtime;
 }
@@ -286,6 +289,7 @@ class RunningServer implements Server {
       cors: options.cors === undefined ? undefined : createCorsPolicy(options.cors),
       counts,
       traces: options.traces && new ServerTraces(options.traces, this.#runtime.clock),
+      recent: options.recent,
       pages: new Map([...pages, ...(options.pages ?? [])].map((page) => [page.path, page])),
       onHandlerError: (error, call) => tell(onHandlerError, error, { method: call.name }),
     };

@@ -10,9 +10,11 @@ import type { OpenRegistry } from "../../discovery/registry-client.ts";
 import { readRegistryOptions, type RegistryUrl } from "../../discovery/registry-url.ts";
 import { ContractService } from "../../gen/heddle/contract/v1/contract_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import { TelemetryService } from "../../gen/heddle/telemetry/v1/telemetry_pb.ts";
 import { createHeddleHolder } from "./heddle-holder.ts";
 import { createHeddleLedger } from "./heddle-ledger.ts";
 import { createHeddleSource } from "./heddle-source.ts";
+import { createHeddleTelemetry } from "./heddle-telemetry.ts";
 
 export const openHeddle: OpenRegistry = (context) => {
   const { url, runtime, incarnation, openTransport } = context;
@@ -25,6 +27,7 @@ export const openHeddle: OpenRegistry = (context) => {
     source: createHeddleSource(client),
     holder: createHeddleHolder({ client, incarnation, timers: runtime.timers }),
     contracts: createHeddleLedger(createClient(ContractService, transport)),
+    telemetry: createHeddleTelemetry(createClient(TelemetryService, transport)),
     close: () => transport.close("now"),
   });
 };

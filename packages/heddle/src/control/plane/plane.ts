@@ -11,6 +11,7 @@ import { DEFAULT_REGISTRY_ADDRESS } from "../../discovery/registry-address.ts";
 import { ContractService } from "../../gen/heddle/contract/v1/contract_pb.ts";
 import { RegistryAdminService } from "../../gen/heddle/registry/v1/admin_pb.ts";
 import { RegistryService } from "../../gen/heddle/registry/v1/registry_pb.ts";
+import { TelemetryService } from "../../gen/heddle/telemetry/v1/telemetry_pb.ts";
 import { type Runtime, systemRuntime } from "../../runtime/runtime.ts";
 import { implement } from "../../server/implement.ts";
 import { createServer } from "../../server/server.ts";
@@ -28,6 +29,9 @@ import { ServiceSettings } from "./service-settings.ts";
 import { shareInstances } from "./shared-instances.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 import { createMemoryStore, openStoreKeeper } from "./store-keeper.ts";
+import { createApiPage } from "./telemetry/api-page.ts";
+import { createTelemetryService } from "./telemetry/telemetry-service.ts";
+import { createTelemetryStore } from "./telemetry/telemetry-store.ts";
 
 export interface ControlPlaneOptions
   extends Pick<RegistryOptions, "leaseTtlMs" | "disconnectGraceMs" | "warmUpMs" | "limits"> {
@@ -123,6 +127,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     starting.use(shareInstances({ store: shared, registry, runtime, onWarning: warn }));
   keeper.follow();
   starting.use(startHealthChecker({ registry, settings, runtime, maxRunning, tls: checkTls }));
+  const telemetry = createTelemetryStore();
   const service = starting.use(createRegistryService({ registry, configs, clock, timers }));
   const server = await createServer({
     services: [
@@ -132,8 +137,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         ContractService,
         createContractService({ store: contracts, clock, onChange: contractKeeper.changed }),
       ),
+      implement(TelemetryService, createTelemetryService({ store: telemetry, clock })),
     ],
-    pages: [createPrometheusPage(registry, runtime.clock)],
+    pages: [
+      createPrometheusPage(registry, runtime.clock),
+      createApiPage({ store: telemetry, registry, clock, timers }),
+    ],
     listen,
     runtime,
     ...(options.tls === undefined ? {} : { tls: options.tls }),

@@ -3,7 +3,7 @@
  * `mesh.stats` read. One file, so that whoever reads and whoever writes cannot differ.
  *
  * Times are milliseconds since the epoch unless the name says otherwise, rates are calls a second, shares lie between
- * 0 and 1. `null` is "not known", never zero. Every answer says how far back it can see (`sinceMs`): the store is
+ * 0 and 1. `null` is "not known", never zero; in a call's record it is "without end". Every answer says how far back it can see (`sinceMs`): the store is
  * bounded, and what is older than that is not there.
  */
 import type { Explanation } from "../../../call/explain.ts";

@@ -1,0 +1,9 @@
+/**
+ * Where a process tells what it measures: a control plane of Heddle. A registry of another kind has no place for it.
+ */
+import type { ReportTelemetryRequest } from "../gen/heddle/telemetry/v1/telemetry_pb.ts";
+
+export interface TelemetrySink {
+  /** Rejects when it was not heard; the same report may be given again. */
+  report(report: ReportTelemetryRequest, timeoutMs: number): Promise<void>;
+}
