@@ -16,7 +16,7 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
                                                    list the instances that are registered
   heddle config show [name] [--grpc] | set name file | delete name [--registry host:port]
   heddle config validate file [--grpc]             service configs: those of the control plane, or what is in a file
-  heddle contract diff <ref | image> [--proto folder | --image file] [--only wire,json,source,rest] [--json]
+  heddle contract diff <ref | image> [--proto folder | --image file] [--only wire,json,source,rest] [--conventions] [--json]
                                                    what the contract here breaks, against a git revision or an image
   heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days n] [--strict] [--json]
                                                    whom it would break of those that run
