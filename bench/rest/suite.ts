@@ -1,13 +1,13 @@
 /**
  * The rest suite: JSON over HTTP/1.1, one POST and one GET, each against a server of its own; the level is the number of
- * keep-alive connections, with one request on each. The load is the same undici pool for all.
+ * keep-alive connections, with one request on each. The load is the same for all, and much cheaper than what it loads.
  */
-import type { Peer, PeerClient, Suite } from "../harness/suite.ts";
-import { createOrders, ordersPerSlot, type RestOrder } from "./orders.ts";
+import type { Operation, Peer, PeerClient, Suite } from "../harness/suite.ts";
+import { createOrders, type RestOrder } from "./orders.ts";
 
 export interface RestClient extends PeerClient {
-  /** One request; the text of its answer. */
-  ask(order: RestOrder): Promise<string>;
+  /** Goes through the orders on the connection of the slot, one request after the other. */
+  walk(slot: number, orders: readonly RestOrder[]): Operation;
 }
 
 export type RestPeer = Peer<RestClient>;
@@ -20,6 +20,7 @@ export const suite = {
     "heddle-get": () => import("./peers/heddle.ts").then(({ get: peer }) => ({ peer })),
     "fastify-get": () => import("./peers/fastify.ts").then(({ get: peer }) => ({ peer })),
     "nest-get": () => import("./peers/nest.ts").then(({ get: peer }) => ({ peer })),
+    "ceiling-get": () => import("./peers/ceiling.ts").then(({ get: peer }) => ({ peer })),
   },
 
   ratios: [
@@ -27,19 +28,10 @@ export const suite = {
     ["heddle-post", "nest-post"],
     ["heddle-get", "fastify-get"],
     ["heddle-get", "nest-get"],
+    ["ceiling-get", "nest-get"],
   ],
 
   inflightAt: (connections) => connections,
 
-  toOperation(client, _connections, slot) {
-    const orders = createOrders(slot);
-    let turn = 0;
-    return async (done) => {
-      const order = orders[turn++ & (ordersPerSlot - 1)] as RestOrder;
-      const answer = await client.ask(order);
-      if (!answer.includes(`"orderId":"${order.orderId}"`) || !answer.includes('"totalCents":258865'))
-        throw new Error(`asked for ${order.orderId}, was answered ${answer.slice(0, 200)}`);
-      done(1);
-    };
-  },
+  toOperation: (client, _connections, slot) => client.walk(slot, createOrders(slot)),
 } satisfies Suite<RestClient>;

@@ -30,10 +30,10 @@ async function startServer() {
 
 export const post: RestPeer = {
   startServer,
-  connect: (port, { maxInflight }) => connectRest(port, "POST", maxInflight),
+  connect: (port) => connectRest(port, "POST"),
 };
 
 export const get: RestPeer = {
   startServer,
-  connect: (port, { maxInflight }) => connectRest(port, "GET", maxInflight),
+  connect: (port) => connectRest(port, "GET"),
 };
