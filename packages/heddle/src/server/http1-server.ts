@@ -20,6 +20,7 @@ import { Http1Connection } from "./http1-connection.ts";
 import { readHttp1Head } from "./http1-head.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
+import { LeavingAnswers } from "./leaving-answers.ts";
 import { Peer } from "./peer.ts";
 import { PlainConnection } from "./plain-connection.ts";
 import { WebSocketCall } from "./web-socket-call.ts";
@@ -53,11 +54,13 @@ export class Http1Server {
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Http1Connection>();
   readonly #closedTraffic: Traffic = { sent: 0, received: 0 };
+  readonly #answers: LeavingAnswers;
   draining = false;
 
   constructor(options: Http1ServerOptions) {
     this.#options = options;
     const { limits } = options;
+    this.#answers = new LeavingAnswers(options.parts.clock);
     this.#server = createServer({
       insecureHTTPParser: false,
       // Looked at in `readHttp1Head`, which says why.
@@ -127,6 +130,7 @@ export class Http1Server {
       parts,
       limits,
       stalledCallMs,
+      answers: this.#answers,
       start,
       handOver: (unusual) => this.#handOver(unusual),
       onPeerError,

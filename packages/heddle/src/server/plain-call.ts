@@ -12,14 +12,15 @@ import { ServerCall } from "./call.ts";
 import type { ServerParts } from "./layer.ts";
 import type { Peer } from "./peer.ts";
 import type { PlainConnection } from "./plain-connection.ts";
+import type { TextSender } from "./text-sender.ts";
 
-export class PlainCall extends ServerCall {
+export class PlainCall extends ServerCall implements TextSender {
   readonly httpVersion = "1.1";
   readonly #plain: PlainConnection;
-  /** Head and first bytes of the answer, while it is open whether they are all of it. */
+  /** Head and first piece of the answer, while it is open whether they are all of it. */
   #status = 0;
   #fields: Fields | undefined = undefined;
-  #firstBytes: Uint8Array | undefined = undefined;
+  #first: Uint8Array | string | undefined = undefined;
   #isChunked = false;
   #isLast = false;
   #isCorked = false;
@@ -61,11 +62,17 @@ export class PlainCall extends ServerCall {
 
   sendBody(bytes: Uint8Array): void {
     if (this.over) return;
-    if (this.#fields !== undefined && this.#firstBytes === undefined) this.#firstBytes = bytes;
+    if (this.#fields !== undefined && this.#first === undefined) this.#first = bytes;
     else {
       this.#sendPending();
       this.#writeChunk(bytes);
     }
+  }
+
+  sendText(ascii: string): void {
+    const isFirst = this.#fields !== undefined && this.#first === undefined;
+    if (isFirst && ascii.length <= ONE_PIECE_BYTES) this.#first = ascii;
+    else this.sendBody(Buffer.from(ascii, "latin1"));
   }
 
   sendEnd(trailers: Fields = NO_FIELDS): void {
@@ -116,12 +123,13 @@ export class PlainCall extends ServerCall {
 
   #sendWhole(fields: Fields): void {
     const status = this.#status;
-    const body = this.#firstBytes ?? NOTHING;
+    const body = this.#first ?? "";
     this.#fields = undefined;
     let head = this.#headOf(status, fields);
-    if (!canHaveBody(status)) return this.#write(`${head}\r\n`);
+    if (!canHaveBody(status)) return this.#plain.writeSoon(`${head}\r\n`);
     if (!says(fields, "content-length")) head += `content-length: ${body.length}\r\n`;
-    if (body.length <= ONE_PIECE_BYTES) return this.#write(`${head}\r\n${toLatin1(body)}`);
+    if (typeof body === "string") return this.#plain.writeSoon(`${head}\r\n${body}`);
+    if (body.length <= ONE_PIECE_BYTES) return this.#plain.writeSoon(`${head}\r\n${toLatin1(body)}`);
     const { socket } = this.#plain;
     socket.cork();
     this.#write(`${head}\r\n`);
@@ -132,17 +140,18 @@ export class PlainCall extends ServerCall {
   #sendPending(): void {
     const fields = this.#fields;
     if (fields === undefined) return;
-    const first = this.#firstBytes;
+    const first = this.#first;
     const status = this.#status;
     this.#fields = undefined;
-    this.#firstBytes = undefined;
+    this.#first = undefined;
     this.#gather();
     const head = this.#headOf(status, fields);
     if (canHaveBody(status) && !says(fields, "content-length")) {
       this.#isChunked = true;
       this.#write(`${head}transfer-encoding: chunked\r\n\r\n`);
     } else this.#write(`${head}\r\n`);
-    if (first !== undefined) this.#writeChunk(first);
+    if (first !== undefined)
+      this.#writeChunk(typeof first === "string" ? Buffer.from(first, "latin1") : first);
   }
 
   #headOf(status: number, fields: Fields): string {
@@ -182,10 +191,8 @@ export class PlainCall extends ServerCall {
     });
   }
 
-  /** One character a byte. */
   #write(text: string): void {
-    this.#plain.moved();
-    this.#plain.socket.write(text, "latin1");
+    this.#plain.write(text);
   }
 }
 
@@ -227,7 +234,6 @@ function dateLine(wallMs: number): string {
 let datedSecond = Number.NaN;
 let date = "";
 
-const NOTHING = new Uint8Array(0);
 const NO_FIELDS: Fields = [];
 
 /** Copying more costs more than a second piece. */

@@ -13,6 +13,7 @@ import type { ServerCall } from "./call.ts";
 import type { Http1Connection } from "./http1-connection.ts";
 import type { Http1Limits } from "./http1-limits.ts";
 import type { ServerParts } from "./layer.ts";
+import type { Leaving, LeavingAnswers } from "./leaving-answers.ts";
 import { PlainCall } from "./plain-call.ts";
 import { PlainRequestReader } from "./plain-request.ts";
 
@@ -20,6 +21,7 @@ export interface PlainOptions {
   readonly parts: ServerParts;
   readonly limits: Http1Limits;
   readonly stalledCallMs: number;
+  readonly answers: LeavingAnswers;
   /** Enters the stack. */
   readonly start: (call: ServerCall) => void;
   /** Gives the socket to `node:http`, with the bytes that have come put back. */
@@ -27,7 +29,7 @@ export interface PlainOptions {
   readonly onPeerError: (error: HeddleError) => void;
 }
 
-export class PlainConnection {
+export class PlainConnection implements Leaving {
   readonly socket: Duplex;
   readonly connection: Http1Connection;
   readonly #options: PlainOptions;
@@ -37,6 +39,8 @@ export class PlainConnection {
   #hasServed = false;
   /** What came behind it. */
   #waiting: Buffer | undefined = undefined;
+  /** Answers that leave at the end of this turn, one character a byte. */
+  #leaving = "";
   /** Nothing has moved for so long. */
   #quietMs = 0;
   readonly #quietStepMs: number;
@@ -76,9 +80,24 @@ export class PlainConnection {
     if (this.#call === undefined) this.#close();
   }
 
-  /** Something was written. */
-  moved(): void {
+  /** One character a byte. */
+  write(text: string): void {
+    this.writeNow();
     this.#quietMs = 0;
+    this.socket.write(text, "latin1");
+  }
+
+  /** The same at the end of this turn, together with what other connections write. */
+  writeSoon(text: string): void {
+    if (this.#leaving === "") this.#options.answers.add(this);
+    this.#leaving += text;
+  }
+
+  writeNow(): void {
+    const text = this.#leaving;
+    if (text === "") return;
+    this.#leaving = "";
+    this.write(text);
   }
 
   /** The answer is on its way, and it was the last one if `isLast`. */
@@ -105,8 +124,9 @@ export class PlainConnection {
       this.#hasServed = true;
       if (this.socket instanceof Socket) this.socket.setTimeout(this.#quietStepMs);
     }
-    const { parts, start } = this.#options;
+    const { parts, start, answers } = this.#options;
     const call = new PlainCall(parts, this, request.head);
+    answers.begins(call.receivedAtMs);
     this.#call = call;
     this.connection.calls++;
     start(call);
@@ -130,6 +150,7 @@ export class PlainConnection {
   }
 
   #handOver(bytes: Buffer): void {
+    this.writeNow();
     const { socket } = this;
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
@@ -149,6 +170,7 @@ export class PlainConnection {
   }
 
   #close(): void {
+    this.writeNow();
     this.connection.closing = true;
     const { socket } = this;
     if (socket instanceof Socket) socket.destroySoon();
@@ -157,8 +179,9 @@ export class PlainConnection {
 
   /** The client sends nothing more. With `node:http` that is the end of its connection as well. */
   #hangUp(): void {
-    if (this.#call !== undefined) this.socket.destroy();
-    else this.#close();
+    if (this.#call === undefined) return this.#close();
+    this.writeNow();
+    this.socket.destroy();
   }
 
   #onSilence(): void {

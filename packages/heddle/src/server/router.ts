@@ -91,13 +91,12 @@ export function createRouter(
       return [...names.slice(0, MOST_NAMES), ...more].join(", ") || "nothing";
     },
     findJson(path) {
+      const known = jsonRoutes.get(path);
+      if (known !== undefined) return known;
       const route = routes.get(path);
       if (route === undefined) return undefined;
-      let inJson = jsonRoutes.get(path);
-      if (inJson === undefined) {
-        inJson = { ...route, method: jsonMethod(route.method, allTypes()) };
-        jsonRoutes.set(path, inJson);
-      }
+      const inJson = { ...route, method: jsonMethod(route.method, allTypes()) };
+      jsonRoutes.set(path, inJson);
       return inJson;
     },
   };

@@ -8,7 +8,8 @@
  * anything goes. Parameters other than the weight are not looked at.
  */
 export function chooseType(accept: string | undefined, offered: readonly string[]): string | undefined {
-  if (accept === undefined || accept.trim() === "") return offered[0];
+  if (accept === undefined || accept === offered[0] || accept === "*/*" || accept.trim() === "")
+    return offered[0];
   const ranges = accept.split(",", MAX_RANGES).map(readRange);
   let best: string | undefined;
   let bestWeight = 0;

@@ -18,8 +18,8 @@ import type { RestTarget } from "./rest-reader.ts";
 export interface Answer {
   readonly status: number;
   readonly fields: Fields;
-  /** Undefined when the status has none. */
-  readonly body: Uint8Array | undefined;
+  /** Undefined when the status has none. Text is ASCII alone. */
+  readonly body: Uint8Array | string | undefined;
 }
 
 /** An error as the whole answer. */

@@ -11,12 +11,12 @@ import { HeddleError } from "../../call/errors.ts";
 import { type Fields, findField, toFields } from "../../call/metadata.ts";
 import type { InboxMessage } from "../../connection/inbox.ts";
 import { toOutgoing } from "../../connection/outgoing-message.ts";
-import type { Method } from "../../contract/method.ts";
+import { type Method, methodOf } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import { compressedTag } from "../../contract/rest/entity-tag.ts";
 import { streamsRequests } from "../../contract/rest/binding.ts";
 import { answersRaw } from "../../contract/rest/http-body.ts";
-import { readRequest } from "../../contract/rest/read-request.ts";
+import { type JsonText, readRequest } from "../../contract/rest/read-request.ts";
 import { writeResponseText } from "../../contract/rest/response-body.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
@@ -24,6 +24,7 @@ import type { RequestReader, ServerCall } from "../call.ts";
 import type { ServerParts } from "../layer.ts";
 import { ownHeader } from "../own-metadata.ts";
 import type { ProtocolRequest, ServerProtocol } from "../protocol.ts";
+import { takesText } from "../text-sender.ts";
 import { encodingFailure } from "../unsendable.ts";
 import { toProtocolRequest } from "./protocol-request.ts";
 import { judgeTag } from "./rest-etag.ts";
@@ -51,7 +52,7 @@ export class RestExchange implements ServerProtocol {
     const { method } = this.#target.binding;
     const request = toProtocolRequest(
       {
-        path: `/${method.parent.typeName}/${method.name}`,
+        path: methodOf(method).path,
         form: "json",
         timeout: findField(fields, "connect-timeout-ms"),
         parseTimeout: parseConnectTimeout,
@@ -143,7 +144,8 @@ export class RestExchange implements ServerProtocol {
     const { body } = answer;
     const fields = body === undefined ? [] : ["content-length", String(body.length)];
     call.sendHead(answer.status, [...answer.fields, ...fields, ...COMMON]);
-    if (body !== undefined) call.sendBody(body);
+    if (typeof body === "string" && takesText(call)) call.sendText(body);
+    else if (body !== undefined) call.sendBody(typeof body === "string" ? UTF8.encode(body) : body);
     call.sendEnd();
   }
 
@@ -162,7 +164,7 @@ export class RestExchange implements ServerProtocol {
       if (state === "other") throw this.#notWanted();
       const isMade = findField(own, "location") !== undefined && call.head.method === "POST";
       if (isEmpty) return { status: isMade ? 201 : 204, fields, body: undefined };
-      return this.#whole(call, isMade ? 201 : 200, fields, this.#content(call, response));
+      return this.#wholeText(call, isMade ? 201 : 200, fields, response);
     } catch (cause) {
       call.error = encodingFailure(call, cause);
       return undefined;
@@ -207,13 +209,31 @@ export class RestExchange implements ServerProtocol {
   }
 
   #content(call: ServerCall, message: Message, links: readonly AnswerLink[] = []): Content {
-    const content = this.#write(call, message);
+    return this.#contentOf(this.#write(call, message), links);
+  }
+
+  #contentOf(content: JsonText | RawBody, links: readonly AnswerLink[] = []): Content {
     if (content.kind === "raw")
       return { type: content.contentType || UNKNOWN_TYPE, plain: content.data, isRaw: true };
     const plain = UTF8.encode(content.text);
     return this.#isHal
       ? { type: HAL_TYPE, plain: withLinks(plain, links), isRaw: false }
       : { type: JSON_TYPE, plain, isRaw: false };
+  }
+
+  /** As text where that is what leaves: short of bytes, compression and a limit that it might pass. */
+  #wholeText(call: ServerCall, status: number, fields: Fields, response: Message): Answer {
+    const body = this.#write(call, response);
+    if (
+      body.kind === "text" &&
+      !this.#isHal &&
+      call.responseEncoding === undefined &&
+      takesText(call) &&
+      Buffer.byteLength(body.text) === body.text.length &&
+      body.text.length <= call.parts.maxSendBytes
+    )
+      return { status, fields: ["content-type", JSON_TYPE, ...fields], body: body.text };
+    return this.#whole(call, status, fields, this.#contentOf(body));
   }
 
   /** Compressed where the caller wants it and it is worth it. */
