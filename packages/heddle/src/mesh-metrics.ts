@@ -1,28 +1,20 @@
 /**
  * The metrics of a mesh: what it records and what others give it come together here, and leave by a page for Prometheus,
  * by pushes to a collector, or as data.
- *
- * Whoever can reach the page can ask for it as often as he likes. So one rendering is made at a time, all who ask
- * meanwhile get it, and it is used again until nine times as long has passed as it took: a tenth of one processor at most.
  */
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import { parseAddress } from "./call/address.ts";
 import { atLeast } from "./call/check-option.ts";
 import { HeddleError } from "./call/errors.ts";
-import { findField, type Fields } from "./call/metadata.ts";
 import { VERSION } from "./call/version.ts";
 import { METRICS_PLACE } from "./discovery/metrics-place.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
+import { createMetricsPage } from "./mesh-metrics-page.ts";
 import { createOtlpPush, type OtlpOptions, type OtlpPush, parsePairs, resolveOtlp } from "./mesh-otlp.ts";
 import { createProcessWatch, type ProcessWatch } from "./runtime/process-watch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import type { HttpAnswer, HttpPage } from "./server/http-page.ts";
+import type { HttpPage } from "./server/http-page.ts";
 import { createServer, type Server } from "./server/server.ts";
-import { chooseForm, contentTypes, type ExpositionForm } from "./telemetry/export/choose-form.ts";
 import { writeOtlpMetrics } from "./telemetry/export/otlp.ts";
-import { writePrometheusProtobuf } from "./telemetry/export/prometheus-protobuf.ts";
-import { writePrometheusText } from "./telemetry/export/prometheus-text.ts";
 import { instruments } from "./telemetry/instruments.ts";
 import { createMeterProvider, type OtelMeterProvider } from "./telemetry/meter-provider.ts";
 import { Metrics, type Observations } from "./telemetry/metrics.ts";
@@ -85,7 +77,6 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
   readonly #process: ProcessWatch;
   readonly #push: OtlpPush | undefined;
   readonly #startedAtMs: number;
-  readonly #renderings = new Map<ExpositionForm, Rendering>();
   #server: Server | undefined;
 
   /** Throws `optionInvalid` for what makes no sense. */
@@ -105,7 +96,7 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
         warn(`the metric ${name} has more than ${maxSeries} label sets; further ones are counted as "other"`),
     });
     this.recorded = given === false ? undefined : this.#metrics;
-    this.#page = { path, answer: (_query, fields) => this.#answer(fields) };
+    this.#page = createMetricsPage({ path, runtime, collect: () => this.collect() });
     this.pages = given === false || listen !== undefined ? [] : [this.#page];
     this.#startedAtMs = runtime.clock.wallMs();
     const collections = (type: string) => this.#metrics.histogram(instruments.gcDuration, [type]);
@@ -207,50 +198,6 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
     }
   }
 
-  async #answer(fields: Fields): Promise<HttpAnswer> {
-    const form = chooseForm(findField(fields, "accept"));
-    const { body, zipped } = await this.#render(form);
-    const wantsZipped = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
-      findField(fields, "accept-encoding") ?? "",
-    );
-    const isZipped = wantsZipped && body.length >= LEAST_ZIPPED_BYTES;
-    return {
-      status: 200,
-      contentType: contentTypes[form],
-      body: isZipped ? await zipped() : body,
-      fields: ["vary", "accept, accept-encoding", ...(isZipped ? ["content-encoding", "gzip"] : [])],
-    };
-  }
-
-  #render(form: ExpositionForm): Promise<Rendered> {
-    const { clock } = this.#owner.runtime;
-    const known = this.#renderings.get(form);
-    if (known !== undefined && clock.now() < known.freshUntilMs) return known.rendered;
-    const rendering: Rendering = { freshUntilMs: Number.POSITIVE_INFINITY, rendered: this.#write(form) };
-    this.#renderings.set(form, rendering);
-    const forget = () => {
-      if (this.#renderings.get(form) === rendering) this.#renderings.delete(form);
-    };
-    rendering.rendered.then(({ tookMs }) => {
-      rendering.freshUntilMs = clock.now() + REST_SHARE * tookMs;
-      // Such a text may be large: it is not kept for nobody.
-      this.#owner.runtime.timers.after(Math.max(1, REST_SHARE * tookMs), forget);
-    }, forget);
-    return rendering.rendered;
-  }
-
-  async #write(form: ExpositionForm): Promise<Rendered> {
-    const { clock } = this.#owner.runtime;
-    const snapshot = await this.collect();
-    const startedAtMs = clock.now();
-    const body =
-      form === "protobuf"
-        ? writePrometheusProtobuf(snapshot)
-        : new TextEncoder().encode(writePrometheusText(snapshot, form === "text" ? "0.0.4" : form));
-    let zipping: Promise<Uint8Array> | undefined;
-    return { body, zipped: () => (zipping ??= zip(body)), tookMs: clock.now() - startedAtMs };
-  }
-
   #observeProcess(into: Observations): void {
     const figures = this.#process.read();
     const { eventLoopDelay } = figures;
@@ -282,27 +229,9 @@ export class RunningMetrics implements MeshMetrics, AsyncDisposable {
   }
 }
 
-/** One form of one collection. */
-interface Rendered {
-  readonly body: Uint8Array;
-  readonly zipped: () => Promise<Uint8Array>;
-  readonly tookMs: number;
-}
-
-interface Rendering {
-  freshUntilMs: number;
-  readonly rendered: Promise<Rendered>;
-}
-
-const zip: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
-
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 const SOURCE_TIMEOUT_MS = 2000;
-/** How much longer a text is used than it took to make. */
-const REST_SHARE = 9;
-/** Less is not worth it. */
-const LEAST_ZIPPED_BYTES = 1000;
 
 /** Facts about the process by the names of OpenTelemetry; `OTEL_RESOURCE_ATTRIBUTES` may add others. */
 export function resourceOf(
