@@ -1,4 +1,7 @@
-/** A Prometheus of a test's own, Debian's, that scrapes some targets every second and takes native histograms. */
+/**
+ * A Prometheus of a test's own, Debian's: one that scrapes some targets every second and takes native histograms, or one
+ * with a configuration of its own.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -22,24 +25,28 @@ export interface PrometheusSample {
   readonly histogram?: readonly [number, { readonly count: string; readonly sum: string }];
 }
 
-export async function startPrometheus(targets: readonly string[]): Promise<Prometheus> {
+export async function startPrometheus(
+  scraped: readonly string[] | { readonly config: string },
+): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), "heddle-prometheus-"));
   const port = await freePort();
-  const config = join(folder, "prometheus.yml");
-  await writeFile(
-    config,
-    JSON.stringify({
-      global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: [{ job_name: "heddle", static_configs: [{ targets }] }],
-    }),
-  );
+  const isConfigured = "config" in scraped;
+  const config = isConfigured ? scraped.config : join(folder, "prometheus.yml");
+  if (!isConfigured)
+    await writeFile(
+      config,
+      JSON.stringify({
+        global: { scrape_interval: "1s", scrape_timeout: "1s" },
+        scrape_configs: [{ job_name: "heddle", static_configs: [{ targets: scraped }] }],
+      }),
+    );
   const child = spawn(
     "prometheus",
     [
       `--config.file=${config}`,
       `--storage.tsdb.path=${join(folder, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,
-      "--enable-feature=native-histograms,exemplar-storage",
+      `--enable-feature=exemplar-storage${isConfigured ? "" : ",native-histograms"}`,
       "--log.level=warn",
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
