@@ -15,7 +15,7 @@ import { type Method, methodOf } from "../../contract/method.ts";
 import type { AnswerPlan } from "../../contract/rest/answer-plan.ts";
 import { compressedTag } from "../../contract/rest/entity-tag.ts";
 import { streamsRequests } from "../../contract/rest/binding.ts";
-import { answersRaw } from "../../contract/rest/http-body.ts";
+import { answersRaw, type RawBody } from "../../contract/rest/http-body.ts";
 import { type JsonText, readRequest } from "../../contract/rest/read-request.ts";
 import { writeResponseText } from "../../contract/rest/response-body.ts";
 import { FLAG_COMPRESSED } from "../../wire/envelope-reader.ts";
