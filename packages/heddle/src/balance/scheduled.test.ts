@@ -101,6 +101,16 @@ describe("client-side weighted round robin", () => {
     );
   });
 
+  it("shares what is left evenly among those that have said nothing, however much others claim", () => {
+    const set = candidates(4);
+    const balancer = createUtilizationWeighted<Candidate>({ random: createSeededRandom(1), blackoutMs: 0 });
+    balancer.update(set, 0);
+    for (const liar of set.slice(0, 2)) balancer.reported(liar, 0, report(Number.MAX_VALUE, 1), false);
+    balancer.pick(undefined, 2000);
+    const counts = [...countPicks(balancer, 400).values()];
+    assert.equal(counts.length > 0 && counts.every((count) => count < 400), true, String(counts));
+  });
+
   it("is plain round robin with one weight only", () => {
     const set = candidates(3);
     const balancer = createUtilizationWeighted<Candidate>({ random: createSeededRandom(1), blackoutMs: 0 });

@@ -59,7 +59,7 @@ export function createUtilizationWeighted<C extends Candidate>(
     clock.dueMs = clock.nowMs + everyMs;
     const reported = members.map(usableWeight);
     const known = reported.filter((weight) => weight > 0);
-    const average = known.length < 2 ? 1 : known.reduce((sum, weight) => sum + weight) / known.length;
+    const average = known.length < 2 ? 1 : known.reduce((sum, weight) => sum + weight / known.length, 0);
     weights = Float64Array.from(reported, (weight, index) => {
       const isOut = ownWeights[index] === 0;
       return (known.length < 2 || weight === 0 ? average : weight) * (isOut ? almostNothing : 1);

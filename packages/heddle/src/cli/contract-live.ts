@@ -2,6 +2,7 @@
  * `heddle contract check --live`: the contract here against those that instances answer, times what callers use.
  */
 import { invalidOption } from "../call/check-option.ts";
+import { oneLine } from "../call/one-line.ts";
 import { compareContracts } from "../contract/compatibility/compare-contracts.ts";
 import { type Contract, readContract } from "../contract/compatibility/contract.ts";
 import { type DeployedContract, findLiveBreaks } from "../contract/compatibility/live-breaks.ts";
@@ -29,7 +30,7 @@ export async function checkLive(options: ContractCommandOptions): Promise<number
   const find = createPathFinder(choice);
   if (options.json === true) printBreaksJson(found, find, { days, silent, notes, known });
   else printBreaks(found, find, { days, known });
-  for (const note of notes) process.stderr.write(`heddle contract: ${note}\n`);
+  for (const note of notes) process.stderr.write(`heddle contract: ${oneLine(note)}\n`);
   const breaking = found.filter(({ state }) => state === "breaks").length;
   const unknown = found.filter(({ state }) => state === "unknown").length;
   process.stderr.write(`heddle contract: ${summary(found.length, breaking, unknown, deployed.length)}\n`);

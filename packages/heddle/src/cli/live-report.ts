@@ -1,5 +1,6 @@
 /** What `heddle contract check --live` prints: change by change, whom it breaks, or how much was looked at to say nobody. */
 import type { LiveBreak, LiveCaller } from "../contract/compatibility/live-breaks.ts";
+import { oneLine } from "../call/one-line.ts";
 import { describe, placeText } from "./contract-words.ts";
 import type { KnownContracts } from "./ask-control-planes.ts";
 
@@ -36,7 +37,9 @@ export function printBreaks(
     }
     lines.push(...unknown.map((reason) => `unknown: ${reason}`));
     lines.push(`answered by ${instances.join(", ")}`);
-    process.stdout.write(`${lines.map((line, i) => (i === 0 ? line : `  ${line}`)).join("\n")}\n`);
+    // Names of a contract are what those who published it wrote there.
+    const shown = lines.map(oneLine).map((line, i) => (i === 0 ? line : `  ${line}`));
+    process.stdout.write(`${shown.join("\n")}\n`);
   }
   if (found.length === 0) process.stdout.write("no breaking changes against what is deployed\n");
 }
