@@ -16,6 +16,7 @@ import { toMessageError } from "../../contract/message-error.ts";
 import { takesRaw } from "../../contract/rest/http-body.ts";
 import { isLinesType } from "../../contract/rest/json-type.ts";
 import { readRequest } from "../../contract/rest/read-request.ts";
+import { readUtf8 } from "../../contract/utf8-text.ts";
 import { writeEnvelope } from "../../wire/envelope-writer.ts";
 import { LineSplitter } from "../../wire/line-splitter.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
@@ -103,11 +104,9 @@ export function decodeRestMessage(
     const data = bytes.subarray(start, end);
     const body = takesRaw(binding)
       ? ({ kind: "raw", contentType: call.head.contentType, data } as const)
-      : ({ kind: "json", json: parseStrictJson(STRICT_UTF8.decode(data)) } as const);
+      : ({ kind: "json", json: parseStrictJson(readUtf8(data)) } as const);
     return readRequest(binding, { captured, query, body }, call.parts.router.registry);
   } catch (error) {
     throw toMessageError(error, call.name, Code.InvalidArgument);
   }
 }
-
-const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

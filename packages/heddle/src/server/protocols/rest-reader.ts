@@ -12,6 +12,7 @@ import type { Binding } from "../../contract/rest/binding.ts";
 import { type RawBody, takesRaw } from "../../contract/rest/http-body.ts";
 import { type JsonText, readRequest } from "../../contract/rest/read-request.ts";
 import { placeWantedTag } from "../../contract/rest/wanted-tag.ts";
+import { readUtf8 } from "../../contract/utf8-text.ts";
 import { GrowingBody } from "../../wire/growing-body.ts";
 import type { RequestHead } from "../../wire/http2/head.ts";
 import type { RequestReader, ServerCall } from "../call.ts";
@@ -98,7 +99,7 @@ function readContent(call: ServerCall, binding: Binding, bytes: Uint8Array): Jso
       path: call.head.path,
       reason: otherType(contentType),
     });
-  return { kind: "text", text: STRICT_UTF8.decode(plain) };
+  return { kind: "text", text: readUtf8(plain) };
 }
 
 /** Whether its body, where it has one, is JSON. */
@@ -117,5 +118,4 @@ export function isJson(contentType: string): boolean {
   return JSON_TYPE.test(contentType);
 }
 
-const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const JSON_TYPE = /^application\/json\s*(?:$|;\s*charset="?utf-?8"?\s*$)/i;
