@@ -14,7 +14,7 @@ const PLACE: Slo = {
 const faultsOf = (value: unknown) => (parseSlos(value).faults ?? []).map(faultText);
 
 test("what is wrong with objectives is told at once, each with its place", () => {
-  assert.deepEqual(parseSlos({ slos: [PLACE] }).slos, [PLACE]);
+  assert.deepEqual(parseSlos({ slos: [PLACE] }), { slos: [PLACE] });
   assert.match(faultsOf(7)[0] ?? "", /an object, not 7/);
   assert.match(faultsOf({ slo: [] })[0] ?? "", /slo: there is no such field; did you mean slos\?/);
   const faults = faultsOf({

@@ -16,6 +16,7 @@ import {
   PublishContractRequestSchema,
   ReportUsageRequestSchema,
 } from "../../gen/heddle/contract/v1/contract_pb.ts";
+import { createVirtualTime } from "../../runtime/virtual-time.ts";
 import { createHeddleLedger } from "../agent/heddle-ledger.ts";
 import { openContractKeeper } from "./contract-keeper.ts";
 import { createContractService } from "./contract-service.ts";
@@ -83,7 +84,7 @@ test("no row grows without end: it is written whole", () => {
 });
 
 test("what cannot be written is told, and no rejection that nobody awaits", async () => {
-  const timers = { after: (_ms: number, run: () => void) => (run(), { cancel() {} }) };
+  const time = createVirtualTime();
   const contracts = new ContractStore();
   contracts.takeChanges = () => {
     throw new Error("it cannot be encoded");
@@ -92,10 +93,11 @@ test("what cannot be written is told, and no rejection that nobody awaits", asyn
   const keeper = await openContractKeeper({
     contracts,
     store: { load: async () => [], write: async () => {} },
-    timers,
+    timers: time,
     onWarning: (message) => warnings.push(message),
   });
   keeper.changed();
+  time.advance(60_000);
   await keeper[Symbol.asyncDispose]();
   assert.deepEqual(warnings, ["it cannot be encoded; usage is not kept"]);
 });
