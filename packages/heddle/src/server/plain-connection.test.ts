@@ -200,3 +200,21 @@ test("a client that leaves its answers unread is not served any more until it ha
   assert.equal(served, asked);
   socket.destroy();
 });
+
+test("who asks and hangs up at once gets its answer, short or long", async () => {
+  await using server = await serve({
+    getOrder: ({ orderId }: { orderId: string }) => ({ orderId, note: "x".repeat(Number(orderId)) }),
+  });
+  for (const length of [10, 16_000, 20_000, 2_000_000]) {
+    const socket = connect(Number(server.address.split(":").at(-1)), "127.0.0.1");
+    let text = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    socket.end(request(String(length)));
+    await once(socket, "close");
+    const [head = "", body = ""] = text.split("\r\n\r\n");
+    assert.equal(Number(/content-length: (\d+)/.exec(head)?.[1]), body.length);
+    assert.equal(JSON.parse(body).note.length, length);
+  }
+});
