@@ -27,6 +27,7 @@ export async function withControlPlane(
   await using transport = createTransport({
     target: `static:///${hosts.join(",")}`,
     waitForReadyMs: 1000,
+    maxReceiveMessageBytes: MAX_ANSWER_BYTES,
     tls: tls !== undefined && {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
@@ -43,3 +44,6 @@ export async function withControlPlane(
     return 3;
   }
 }
+
+/** All that a control plane keeps of a large mesh is one answer, and more than a call gets by default. */
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;

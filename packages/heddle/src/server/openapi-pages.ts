@@ -1,6 +1,6 @@
 /**
  * The contract for those who call by plain HTTP: `/openapi.json` for tools, `/docs` for people. Both are made when somebody
- * first asks.
+ * first asks, and once: to write a large one takes longer than anybody may cost who only asks.
  */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { createOpenApi, type OpenApiInfo } from "../contract/openapi/openapi-document.ts";
@@ -21,17 +21,23 @@ export function openApiPages(
   if (options === undefined || options === false) return [];
   const { page = true, ...info } = options === true ? {} : options;
   let made: JsonObject | undefined;
+  let text: string | undefined;
+  let html: string | undefined;
   const document = () => (made ??= createOpenApi(bindings, info));
   const json: HttpPage = {
     path: "/openapi.json",
-    answer: () => ({ status: 200, contentType: "application/json", body: JSON.stringify(document()) }),
+    answer: () => ({
+      status: 200,
+      contentType: "application/json",
+      body: (text ??= JSON.stringify(document())),
+    }),
   };
   const docs: HttpPage = {
     path: "/docs",
     answer: () => ({
       status: 200,
       contentType: "text/html; charset=utf-8",
-      body: readablePage(document()),
+      body: (html ??= readablePage(document())),
       fields: ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"],
     }),
   };
