@@ -5,7 +5,7 @@
 export { createMesh, type Mesh, type MeshClientOptions } from "./mesh.ts";
 export type { DrainOptions, MeshServer } from "./mesh-server.ts";
 export type { MeshMetrics, MeshMetricsOptions } from "./mesh-metrics.ts";
-export type { RecentCall, TelemetryOptions } from "./mesh-telemetry.ts";
+export type { TelemetryOptions } from "./mesh-telemetry.ts";
 export type { OtlpOptions } from "./mesh-otlp.ts";
 export type { MeshTracesOptions } from "./mesh-traces.ts";
 export type { ContractUsageSettings } from "./mesh-contracts.ts";
@@ -28,7 +28,8 @@ export {
   type RedisIdempotencyStoreOptions,
 } from "./server/idempotency/redis-store.ts";
 export type { RestOptions } from "./server/rest-routes.ts";
-export { createServer, type DrainReport, type Server, type ServerOptions } from "./server/server.ts";
+export type { ServerOptions } from "./server/options.ts";
+export { createServer, type DrainReport, type Server } from "./server/server.ts";
 export type { HealthOptions, ReadinessCheck } from "./server/health-options.ts";
 // gRPC's health service, which every server answers, for those who ask with a client of their own.
 export { Health, HealthCheckResponse_ServingStatus as HealthStatus } from "./gen/grpc/health/v1/health_pb.ts";
@@ -87,6 +88,13 @@ export { toGrpcServiceConfig, type WrittenServiceConfig } from "./policy/to-grpc
 export type { RetryBudgetOptions } from "./resilience/retry-budget.ts";
 export type { Instrument, InstrumentKind } from "./telemetry/instrument.ts";
 export { instruments } from "./telemetry/instruments.ts";
+export {
+  type CallState,
+  type KeptCall,
+  RecentCalls,
+  type RecentCallsOptions,
+} from "./telemetry/recent-calls.ts";
+export type { ServiceStats } from "./discovery/service-stats.ts";
 export { Metrics, type MetricsOptions } from "./telemetry/metrics.ts";
 export type { Span, SpanAttributes, SpanEvent } from "./telemetry/span.ts";
 export { Traces, type TracesOptions } from "./telemetry/traces.ts";

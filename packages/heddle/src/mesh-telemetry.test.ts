@@ -2,6 +2,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import assert from "node:assert/strict";
+import { createServer as createHttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { recordOf } from "./call/record.ts";
 import { explain } from "./call/explain.ts";
@@ -98,6 +100,9 @@ test("what processes tell is what the control plane answers, to the last call", 
   assert.ok(!JSON.stringify(call).includes("hunter2"));
   assert.equal(web.recentCalls()[0]?.record.side, "client");
 
+  const stats = await web.stats("orders", 600);
+  assert.deepEqual([stats?.service, stats?.failedShare], ["orders", 0.04545]);
+  assert.equal(await web.stats("nobody"), undefined);
   const map = await askAnew<ServiceMap>("map");
   assert.deepEqual(map.nodes.map(({ name }) => name).sort(), ["orders", "web"]);
   const { findings } = await ask<Findings>("findings");
@@ -184,4 +189,40 @@ test("a report that comes again counts once, and one that cannot be is refused b
         return code === Code.InvalidArgument;
       },
     );
+});
+
+test("statistics come from Prometheus where one is named", async () => {
+  const asked: string[] = [];
+  const prometheus = createHttpServer((request, response) => {
+    const query = new URL(request.url ?? "", "http://x").searchParams.get("query") ?? "";
+    asked.push(query);
+    const value = query.includes("quantile")
+      ? query.includes("0.99")
+        ? 12
+        : 3
+      : query.includes("!=")
+        ? 1
+        : 50;
+    response.end(JSON.stringify({ status: "success", data: { result: [{ value: [0, String(value)] }] } }));
+  });
+  await new Promise<void>((resolve) => prometheus.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = prometheus.address() as AddressInfo;
+    await using mesh = await createMesh({
+      registry: false,
+      shutdownSignals: [],
+      telemetry: { prometheus: `http://127.0.0.1:${port}` },
+    });
+    assert.deepEqual(await mesh.stats("orders"), {
+      service: "orders",
+      rate: 50,
+      failedShare: 0.02,
+      p50Ms: 3,
+      p99Ms: 12,
+      windowSeconds: 300,
+    });
+    assert.ok(asked.includes('sum(rate(rpc_server_call_duration_seconds_count{service="orders"}[300s]))'));
+  } finally {
+    prometheus.close();
+  }
 });

@@ -7,10 +7,10 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { atLeast, finiteAtLeast } from "./call/check-option.ts";
-import type { CallRecord } from "./call/record.ts";
+import { atLeast, finiteAtLeast, invalidOption } from "./call/check-option.ts";
 import { newSpanId } from "./call/trace.ts";
 import { toKeptCallMessage } from "./discovery/kept-call-message.ts";
+import { type ServiceStats, statsFromPlane, statsFromPrometheus } from "./discovery/service-stats.ts";
 import type { TelemetrySink } from "./discovery/telemetry-sink.ts";
 import {
   CountKind as CountKindNumber,
@@ -22,12 +22,14 @@ import type { Timer } from "./runtime/timer.ts";
 import { type CountDelta, CountDeltas, type CountKind } from "./telemetry/count-deltas.ts";
 import { instruments } from "./telemetry/instruments.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
-import { type CallState, RecentCalls } from "./telemetry/recent-calls.ts";
+import { type KeptCall, RecentCalls } from "./telemetry/recent-calls.ts";
 import type { MetricFamily } from "./telemetry/snapshot.ts";
 
 export interface TelemetryOptions {
   /** Where to tell it, where the registry is of another kind than Heddle's: `host:port`. Default: the registry. */
   readonly controlPlane?: string;
+  /** URL of a Prometheus that `mesh.stats` asks, such as `http://127.0.0.1:9090`. Default: it asks the control plane. */
+  readonly prometheus?: string;
   /** Pause between two reports, in ms; spread by a tenth. Default 5 000. */
   readonly reportEveryMs?: number;
   /** Calls that the process keeps of each side, those it makes and those it serves; half of them failed ones. Default 200. */
@@ -38,12 +40,6 @@ export interface TelemetryOptions {
   readonly sampleEvery?: number;
   /** False: the control plane is not told what others' errors say, only their codes; ours are known texts. Default true. */
   readonly errorTexts?: boolean;
-}
-
-/** A call that the process has kept. */
-export interface RecentCall {
-  readonly state: CallState;
-  readonly record: CallRecord;
 }
 
 export interface MeshTelemetryOptions {
@@ -62,6 +58,7 @@ export class MeshTelemetry implements AsyncDisposable {
   readonly made: RecentCalls | undefined;
   readonly served: RecentCalls | undefined;
   readonly #options: MeshTelemetryOptions;
+  readonly #prometheus: string | undefined;
   readonly #everyMs: number;
   readonly #errorTexts: boolean;
   readonly #deltas = new CountDeltas();
@@ -90,6 +87,9 @@ export class MeshTelemetry implements AsyncDisposable {
     } = given;
     this.#everyMs = finiteAtLeast("telemetry.reportEveryMs", reportEveryMs, 10);
     this.#errorTexts = errorTexts;
+    this.#prometheus = given.prometheus;
+    if (given.prometheus !== undefined && !/^https?:/.test(given.prometheus))
+      throw invalidOption("telemetry.prometheus", "it is not a URL with http or https");
     const kept = {
       maxCalls: Math.floor(finiteAtLeast("telemetry.maxCalls", maxCalls, 4)),
       slowMs: atLeast("telemetry.slowMs", slowMs, 0),
@@ -109,8 +109,24 @@ export class MeshTelemetry implements AsyncDisposable {
     this.#schedule(Math.min(FIRST_AFTER_MS, this.#everyMs));
   }
 
+  /** See `Mesh.stats`. */
+  async stats(service: string, windowSeconds: number): Promise<ServiceStats | undefined> {
+    const { sink } = this.#options;
+    const url = this.#prometheus;
+    finiteAtLeast("windowSeconds", windowSeconds, 60);
+    if (url !== undefined)
+      return await statsFromPrometheus(service, { url, windowSeconds, timeoutMs: TIMEOUT_MS });
+    if (sink === undefined)
+      throw invalidOption(
+        "telemetry",
+        "stats need a control plane (telemetry.controlPlane), or telemetry.prometheus",
+      );
+    const { origins, tls } = sink.api;
+    return await statsFromPlane(service, { origins, tls, windowSeconds, timeoutMs: TIMEOUT_MS });
+  }
+
   /** The newest first. */
-  recent(): readonly RecentCall[] {
+  recent(): readonly KeptCall[] {
     return [...(this.made?.list() ?? []), ...(this.served?.list() ?? [])].sort(
       (one, other) => other.record.startedAtMs - one.record.startedAtMs,
     );

@@ -21,17 +21,19 @@ import { createResolvers, type Resolvers } from "./discovery/resolvers.ts";
 import { createStaticResolver } from "./discovery/static.ts";
 import { resolveInstanceCheck } from "./discovery/instance-check.ts";
 import { heddleTarget, parseTarget } from "./discovery/target.ts";
+import type { ServiceStats } from "./discovery/service-stats.ts";
 import type { TelemetrySink } from "./discovery/telemetry-sink.ts";
 import type { WatchStatus } from "./discovery/watch-status.ts";
 import { MeshContracts } from "./mesh-contracts.ts";
 import { type MeshMetrics, resourceOf, RunningMetrics } from "./mesh-metrics.ts";
-import { MeshTelemetry, type RecentCall } from "./mesh-telemetry.ts";
+import { MeshTelemetry } from "./mesh-telemetry.ts";
 import { RunningTraces } from "./mesh-traces.ts";
 import { MeshRegistries } from "./mesh-registries.ts";
 import { type DrainOptions, type MeshServer, RegisteredServer } from "./mesh-server.ts";
 import { type Identity, type MeshOptions, resolveIdentity, type ServeOptions } from "./mesh-options.ts";
 import { configFor } from "./policy/parse-service-configs.ts";
 import { systemRuntime } from "./runtime/runtime.ts";
+import type { KeptCall } from "./telemetry/recent-calls.ts";
 import type { Implementation } from "./server/implement.ts";
 import { reachableAddress } from "./server/reachable-address.ts";
 import { createServer } from "./server/server.ts";
@@ -58,7 +60,13 @@ export interface Mesh extends AsyncDisposable {
   /** What its clients see: a snapshot of each target, its instances and their connections. */
   channels(): readonly ChannelStatus[];
   /** The recent calls of this process that failed, were slow or are samples, the newest first; see `explain`. */
-  recentCalls(): readonly RecentCall[];
+  recentCalls(): readonly KeptCall[];
+  /**
+   * What a service does: rate, failures and times of the calls that it serves, over so many seconds (60 to 21 600, default
+   * 300). From the control plane, or Prometheus where `telemetry.prometheus` names one. Undefined when nothing is known of it;
+   * rejects when nobody answers.
+   */
+  stats(service: string, windowSeconds?: number): Promise<ServiceStats | undefined>;
   /** What is measured in this process: docs/guides/metrics.md. */
   readonly metrics: MeshMetrics;
   /** What it knows of each name that it follows in a registry: whose word that is, and how old. */
@@ -284,7 +292,11 @@ class RunningMesh implements Mesh {
     for (const { health } of this.#servers) health.ready(isReady, reason);
   }
 
-  recentCalls(): readonly RecentCall[] {
+  stats(service: string, windowSeconds = 300): Promise<ServiceStats | undefined> {
+    return this.#telemetry.stats(service, windowSeconds);
+  }
+
+  recentCalls(): readonly KeptCall[] {
     return this.#telemetry.recent();
   }
 

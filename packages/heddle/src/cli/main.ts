@@ -23,6 +23,12 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
   heddle monitoring prometheus | rules | alertmanager | operator | grafana | all [--out folder] [--slo file] [--force]
                                                    write files for them: scraping, rules, objectives, dashboards
              [--registry host:port] [--alertmanager host:port] [--prometheus url] [--namespace n] [--interval s] [--time-scale n]
+  heddle calls [--failed | --slow] [--service s] [--method m] [--limit n] [--registry host:port] [--json]
+                                                   calls that the control plane keeps: failed, slow, and some others
+  heddle explain <call id> [--registry host:port] [--json]
+                                                   why a call failed, or where its time went
+  heddle stats [service] [--window seconds] [--registry host:port | --prometheus url] [--json]
+                                                   rate, failures and times of the calls that services get
   heddle stack                                     print the layers that a call passes, both sides
   heddle --version | --help
 `;
@@ -75,6 +81,28 @@ const MONITORING = {
   force: { type: "boolean" },
 } as const;
 
+const CALLS = {
+  registry: { type: "string" },
+  json: { type: "boolean" },
+  failed: { type: "boolean" },
+  slow: { type: "boolean" },
+  service: { type: "string" },
+  method: { type: "string" },
+  limit: { type: "string" },
+} as const;
+
+const EXPLAIN = {
+  registry: { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+const STATS = {
+  registry: { type: "string" },
+  json: { type: "boolean" },
+  prometheus: { type: "string" },
+  window: { type: "string" },
+} as const;
+
 /** By command. */
 const OPTIONS: Readonly<Record<string, object>> = {
   control: CONTROL,
@@ -82,6 +110,9 @@ const OPTIONS: Readonly<Record<string, object>> = {
   config: CONFIG,
   contract: CONTRACT,
   monitoring: MONITORING,
+  calls: CALLS,
+  explain: EXPLAIN,
+  stats: STATS,
 };
 
 try {
@@ -119,6 +150,25 @@ async function main([command, ...args]: string[]): Promise<number> {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: MONITORING });
       const { MONITORING_USAGE, monitoring } = await import("./monitoring.ts");
       return (await monitoring(positionals, values)) ?? misused(MONITORING_USAGE);
+    }
+    case "calls": {
+      const { calls } = await import("./calls.ts");
+      return calls(parseArgs({ args, options: CALLS }).values);
+    }
+    case "explain": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: EXPLAIN });
+      const [id] = positionals;
+      if (id === undefined || positionals.length > 1) return misused("explain takes the id of one call");
+      const { explainCall } = await import("./calls.ts");
+      return explainCall(id, values);
+    }
+    case "stats": {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: STATS });
+      if (positionals.length > 1) return misused(`stats takes one service, not ${positionals.length}`);
+      if (values.prometheus !== undefined && positionals.length === 0)
+        return misused("stats --prometheus takes a service");
+      const { stats } = await import("./calls.ts");
+      return stats(positionals[0], values);
     }
     case "stack": {
       parseArgs({ args });

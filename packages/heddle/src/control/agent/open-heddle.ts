@@ -27,7 +27,10 @@ export const openHeddle: OpenRegistry = (context) => {
     source: createHeddleSource(client),
     holder: createHeddleHolder({ client, incarnation, timers: runtime.timers }),
     contracts: createHeddleLedger(createClient(ContractService, transport)),
-    telemetry: createHeddleTelemetry(createClient(TelemetryService, transport)),
+    telemetry: createHeddleTelemetry(createClient(TelemetryService, transport), {
+      origins: addressesOf(url).map((address) => `${tls === undefined ? "http" : "https"}://${address}`),
+      tls,
+    }),
     close: () => transport.close("now"),
   });
 };

@@ -153,15 +153,13 @@ export function servicePageOf(parts: AnswerParts, name: string, seconds: number)
     ...horizonOf(parts, window),
     service,
     series: steps.series(),
-    methods: [...methods.names()]
-      .sort()
-      .map(
-        (method): MethodRow => ({
-          method,
-          served: methods.red(method, window.seconds),
-          codes: ranked(codes.get(method)),
-        }),
-      ),
+    methods: [...methods.names()].sort().map(
+      (method): MethodRow => ({
+        method,
+        served: methods.red(method, window.seconds),
+        codes: ranked(codes.get(method)),
+      }),
+    ),
     callers: edges.filter(({ to }) => to === name),
     callees: edges.filter(({ from }) => from === name),
     instances: instanceRows(
