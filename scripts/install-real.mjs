@@ -56,6 +56,9 @@ const parts = {
       "python3-prometheus-client": ["/usr/bin/python3", "-c", "import prometheus_client.openmetrics.parser"],
     }),
 
+  // What traces are handed to: the receiver of OpenTelemetry's collector, which tells what it got.
+  otlp: () => goBuildOwn("otlp-receiver", "test/kit/otlp-receiver"),
+
   redis: () => installPackages({ "redis-server": ["redis-server", "--version"] }),
 
   // Debian's is older than what Kubernetes needs.

@@ -69,6 +69,7 @@ test("of calls that are not sampled the failed one is there, with the attempts i
       methods: [
         {
           names: [{ service: EchoService.typeName }],
+          idempotent: true,
           retry: { maxAttempts: 2, initialBackoffMs: 1, retryableCodes: ["UNAVAILABLE"] },
         },
       ],

@@ -144,8 +144,7 @@ test("a caller that keeps nothing is followed, though it began no trace", async 
 
 test("a call that fails is kept on both sides, and its attempts with it; what is not sampled says so", async (t) => {
   const { spans, url } = await startCollector(t);
-  const retry = { retry: { maxAttempts: 2, initialBackoffMs: 1 } };
-  const { client, close, fail } = await open(t, url, { sampleRatio: 0 }, retry as ClientOptions);
+  const { client, close, fail } = await open(t, url, { sampleRatio: 0 }, { maxAttempts: 2 });
   await client.get({});
   fail(100);
   await assert.rejects(client.get({}), { code: Code.Unavailable });

@@ -7,6 +7,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Criticality } from "./criticality.ts";
 import type { Fields } from "./metadata.ts";
+import { hasOtelContext, runInOtelSpan } from "./otel-context.ts";
 
 /** What an outgoing call inherits. */
 export interface AmbientCall {
@@ -50,7 +51,7 @@ export function currentCall(): AmbientCall | undefined {
 
 /** Runs `body` as part of serving `call`. */
 export function runInCall<T>(call: AmbientCall, body: () => T): T {
-  return storage.run(call, body);
+  return storage.run(call, hasOtelContext() ? () => runInOtelSpan(call, body) : body);
 }
 
 /**

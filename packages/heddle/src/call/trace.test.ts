@@ -7,7 +7,11 @@ const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";
 
 test("what is written is read", () => {
-  assert.deepEqual(parseTraceparent(formatTraceparent(traceId, spanId, "01")), { traceId, spanId, flags: "01" });
+  assert.deepEqual(parseTraceparent(formatTraceparent(traceId, spanId, "01")), {
+    traceId,
+    spanId,
+    flags: "01",
+  });
   assert.equal(formatTraceparent(traceId, spanId), `00-${traceId}-${spanId}-00`);
 });
 

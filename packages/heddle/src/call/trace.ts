@@ -18,6 +18,15 @@ export function parseTraceparent(
     : { traceId, spanId: value.slice(36, 52), flags: value.slice(53, 55) };
 }
 
+/** Where a call stands in a trace. */
+export interface SpanOfCall {
+  /** 32 and 16 hex digits. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** The trace is one that is kept. */
+  readonly sampled: boolean;
+}
+
 /** The flag that says that the trace is kept. */
 export function isSampled(flags: string): boolean {
   return (Number.parseInt(flags, 16) & 1) === 1;

@@ -2,9 +2,10 @@
  * The spans of a channel's calls. While a call runs only its decision stands on it; the spans are made of its record when
  * it has ended and is kept.
  */
-import { findField } from "../call/metadata.ts";
+import { type Fields, findField } from "../call/metadata.ts";
+import { activeOtelSpan } from "../call/otel-context.ts";
 import type { CallRecord } from "../call/record.ts";
-import { isSampled, newTraceId, parseTraceparent } from "../call/trace.ts";
+import { isSampled, newTraceId, parseTraceparent, type SpanOfCall } from "../call/trace.ts";
 import type { Random } from "../runtime/random.ts";
 import { spansOfCall } from "../telemetry/call-spans.ts";
 import type { Traces } from "../telemetry/traces.ts";
@@ -51,11 +52,17 @@ export class ClientTraces {
   }
 }
 
-/** The trace that the caller has put into the call's metadata, as those do who trace by other means. */
+/** The trace of those who trace by other means: what they have put into the call's metadata, or OpenTelemetry's context. */
 export function takeGivenTrace(call: ClientCall): void {
-  const given = parseTraceparent(findField(call.metadata, "traceparent") ?? "");
+  const given = traceIn(call.metadata) ?? activeOtelSpan();
   if (given === undefined) return;
   call.traceId = given.traceId;
   call.parentSpanId = given.spanId;
-  call.sampled = isSampled(given.flags);
+  call.sampled = given.sampled;
+}
+
+function traceIn(metadata: Fields): SpanOfCall | undefined {
+  if (metadata.length === 0) return undefined;
+  const given = parseTraceparent(findField(metadata, "traceparent") ?? "");
+  return given && { traceId: given.traceId, spanId: given.spanId, sampled: isSampled(given.flags) };
 }

@@ -24,7 +24,7 @@ export const inherit: ClientLayer = {
         call.criticality = call.policy.criticality;
         traces?.began(call);
       }
-      if (call.metadata.length > 0) takeGivenTrace(call);
+      takeGivenTrace(call);
       link.down(call);
     },
   }),
