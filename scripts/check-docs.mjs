@@ -100,7 +100,7 @@ function checkFolders() {
 
 /** The rows of README.md's settings, such as "| `client.maxAttempts` | 3 | … |". */
 function checkSettings() {
-  const sources = ["mesh-options.ts", "client/options.ts", "server/server.ts"];
+  const sources = ["mesh-options.ts", "client/options.ts", "server/options.ts"];
   const code = sources.map((path) => read(`packages/heddle/src/${path}`)).join("\n");
   const rows = findSection(read("README.md"), "settings") ?? "";
   const names = [...rows.matchAll(/^\| `([\w.]+)`/gm)].map(([, name]) => name);

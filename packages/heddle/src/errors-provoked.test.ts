@@ -43,7 +43,8 @@ import { isRefusal } from "./server/choose-protocol.ts";
 import { chooseWebSocket } from "./server/choose-web-socket.ts";
 import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
 import { implement } from "./server/implement.ts";
-import { createServer, type ServerOptions } from "./server/server.ts";
+import type { ServerOptions } from "./server/options.ts";
+import { createServer } from "./server/server.ts";
 import { CLIENT_PREFACE } from "./wire/http2/constants.ts";
 
 /** How an error showed itself: as a value where it arose, or as the status and text that travelled. */

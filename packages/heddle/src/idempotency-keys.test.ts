@@ -4,7 +4,8 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createTransport, type TransportOptions } from "./client/transport.ts";
 import { Echo } from "./contract/echo-service.test.ts";
 import { implement } from "./server/implement.ts";
-import { createServer, type ServerOptions } from "./server/server.ts";
+import type { ServerOptions } from "./server/options.ts";
+import { createServer } from "./server/server.ts";
 import { createMemoryIdempotencyStore } from "./server/idempotency/memory-store.ts";
 import { idempotencyKeyOf } from "./server/idempotency/once.ts";
 

@@ -14,7 +14,7 @@ import type { MeshMetricsOptions } from "./mesh-metrics.ts";
 import type { MeshTracesOptions } from "./mesh-traces.ts";
 import type { TelemetryOptions } from "./mesh-telemetry.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import type { ServerOptions } from "./server/server.ts";
+import type { ServerOptions } from "./server/options.ts";
 
 export interface MeshOptions {
   /** Name of this program among the others, such as `orders`. Environment: `HEDDLE_SERVICE`. */

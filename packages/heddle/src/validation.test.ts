@@ -8,7 +8,8 @@ import { Echo } from "./contract/echo-service.test.ts";
 import { Nonsense, type Order, Orders } from "./contract/validation/ruled-service.test.ts";
 import { ViolationsSchema } from "./gen/buf/validate/validate_pb.ts";
 import { implement } from "./server/implement.ts";
-import { createServer, type ServerOptions } from "./server/server.ts";
+import type { ServerOptions } from "./server/options.ts";
+import { createServer } from "./server/server.ts";
 import { openValidation } from "./server/validation.ts";
 
 type Init = MessageInitShape<(typeof Orders)["method"]["place"]["input"]>;

@@ -15,7 +15,8 @@ import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflectio
 import { file_heddle_options_v1_idempotency } from "../gen/heddle/options/v1/idempotency_pb.ts";
 import { KV } from "../gen/etcd/rpc_pb.ts";
 import { implement } from "./implement.ts";
-import { createServer, type ServerOptions } from "./server.ts";
+import type { ServerOptions } from "./options.ts";
+import { createServer } from "./server.ts";
 
 const OPTIONED = ".heddle.unit.Optioned";
 const optioned = createFileRegistry(

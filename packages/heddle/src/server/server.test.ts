@@ -14,7 +14,8 @@ import { createRuntime } from "../runtime/runtime.ts";
 import { createVirtualTime } from "../runtime/virtual-time.ts";
 import { implement } from "./implement.ts";
 import { createRouter } from "./router.ts";
-import { createServer, type ServerOptions } from "./server.ts";
+import type { ServerOptions } from "./options.ts";
+import { createServer } from "./server.ts";
 
 type Say = (request: { readonly value: Uint8Array }, context: HandlerContext) => unknown;
 

@@ -11,7 +11,8 @@ import type { HeddleError } from "../call/errors.ts";
 import { until } from "../connection/scripted-peer.test.ts";
 import type { MethodFunction } from "./implement.ts";
 import { listHandlers, made, streamContract } from "./protocols/rest-lines.test.ts";
-import { createServer, type ServerOptions } from "./server.ts";
+import type { ServerOptions } from "./options.ts";
+import { createServer } from "./server.ts";
 
 const service = streamContract.getService("shop.v1.Lists") as DescService;
 type Any = Message & Record<string, unknown>;

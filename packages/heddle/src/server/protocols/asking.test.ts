@@ -5,7 +5,8 @@ import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { connectScriptedClient, type ScriptedStream, until } from "../../connection/scripted-peer.test.ts";
 import { Echo } from "../../contract/echo-service.test.ts";
 import { implement } from "../implement.ts";
-import { createServer, type ServerOptions } from "../server.ts";
+import type { ServerOptions } from "../options.ts";
+import { createServer } from "../server.ts";
 
 export interface Asked {
   readonly method?: string;

@@ -8,7 +8,8 @@ import { gzipSync } from "node:zlib";
 import { create, type DescMessage, type DescService, type Message } from "@bufbuild/protobuf";
 import { contractOf } from "../../contract/rest/contract-of.test.ts";
 import type { MethodFunction } from "../implement.ts";
-import { createServer, type Server, type ServerOptions } from "../server.ts";
+import type { ServerOptions } from "../options.ts";
+import { createServer, type Server } from "../server.ts";
 
 export const streamContract = contractOf({
   package: "shop.v1",

@@ -12,7 +12,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { isHeddleError } from "../../call/errors.ts";
 import { contractOf } from "../../contract/rest/contract-of.test.ts";
 import type { MethodFunction } from "../implement.ts";
-import { createServer, type Server, type ServerOptions } from "../server.ts";
+import type { ServerOptions } from "../options.ts";
+import { createServer, type Server } from "../server.ts";
 
 const get = (value: string) => ({ pattern: { case: "get" as const, value } });
 const links = [

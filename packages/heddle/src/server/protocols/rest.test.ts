@@ -9,7 +9,8 @@ import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { contractOf } from "../../contract/rest/contract-of.test.ts";
 import { isHeddleError } from "../../call/errors.ts";
 import type { Implementation, MethodFunction } from "../implement.ts";
-import { createServer, type Server, type ServerOptions } from "../server.ts";
+import type { ServerOptions } from "../options.ts";
+import { createServer, type Server } from "../server.ts";
 
 const contract = contractOf({
   package: "shop.v1",
