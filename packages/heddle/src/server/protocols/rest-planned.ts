@@ -46,7 +46,7 @@ export function planHead(plan: AnswerPlan, answer: Message, parts: PlannedParts)
   const location = ownLocation ?? plan.location?.href(answer, request);
   if (location !== undefined && ownLocation === undefined) fields.push("location", location);
   if (plan.isTarget && findField(own, "content-location") === undefined)
-    fields.push("content-location", pathIn(parts.target));
+    fields.push("content-location", toReference(pathIn(parts.target)));
   const links = linksOf(plan, answer, parts);
   if (links.length > 0)
     fields.push("link", links.map(({ href, rel, title }) => writeLink(href, rel, title)).join(", "));
@@ -128,11 +128,13 @@ function nextHref(field: DescField, answer: Message, target: string): string | u
   const path = pathIn(target);
   const pairs = target.slice(path.length + 1).split("&");
   const kept = pairs.filter((pair) => pair !== "" && !isPageToken(pair));
-  // What stands in a path may be anything that is no space; what stands in `<…>` may not.
   const query = [...kept, `${PAGE_TOKEN}=${encodeSegment(token)}`].join("&");
-  return `${path}?${query}`.replace(/[^\x21-\x7e]|[<>"\\^`{|}]/gu, (sign) =>
-    encodeURIComponent(sign.toWellFormed()),
-  );
+  return toReference(`${path}?${query}`);
+}
+
+/** What came as a path over HTTP/2 may hold any sign but the end of a line; what stands in a field, and in `<…>`, may not. */
+function toReference(target: string): string {
+  return target.replace(/[^\x21-\x7e]|[<>"\\^`{|}]/gu, (sign) => encodeURIComponent(sign.toWellFormed()));
 }
 
 function pathIn(target: string): string {
