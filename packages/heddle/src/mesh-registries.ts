@@ -59,15 +59,16 @@ export class MeshRegistries implements AsyncDisposable {
     return this.#ledgers;
   }
 
-  /** Where the mesh says what it measures: the first of its registries that has a place for it. */
-  get sink(): TelemetrySink | undefined {
-    return this.#sinks[0];
-  }
-
-  /** The same of a control plane that is not its registry. Throws `optionInvalid` for what is no address of one. */
-  async sinkAt(controlPlane: string): Promise<TelemetrySink | undefined> {
+  /**
+   * Where the mesh says what it measures: the first of its registries that has a place for it, or the control plane that
+   * is named. Throws `optionInvalid` for what is no address of one.
+   */
+  async sinkOf({ controlPlane }: { readonly controlPlane?: string }): Promise<TelemetrySink | undefined> {
+    if (controlPlane === undefined) return this.#sinks[0];
     const { telemetry } = await this.#open(controlPlane);
-    return telemetry;
+    if (telemetry !== undefined) return telemetry;
+    const reason = `${parseRegistryUrl(controlPlane).text} is no control plane of Heddle`;
+    throw new HeddleError("optionInvalid", { option: "telemetry.controlPlane", reason });
   }
 
   /** Whether there is a registry for names without an authority, such as `heddle:///orders`. */

@@ -80,8 +80,7 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const { runtime = systemRuntime, stateFolder, onWarning = tellStandardError } = options;
   finiteAtLeast("drainGraceMs", options.drainGraceMs ?? 0, 0);
   const registries = await MeshRegistries.open(identity.registry, { runtime, stateFolder, warn: onWarning });
-  const { controlPlane } = options.telemetry || {};
-  const sink = controlPlane === undefined ? registries.sink : await registries.sinkAt(controlPlane);
+  const sink = await registries.sinkOf(options.telemetry || {});
   const mesh = new RunningMesh(options, identity, registries, sink);
   const path = options.serviceConfigFile ?? process.env["HEDDLE_SERVICE_CONFIG"];
   try {
