@@ -88,7 +88,8 @@ export class Channel {
   #closed = false;
 
   constructor(given: ChannelOptions) {
-    const { target, resolver, runtime, options, metrics, traces, fileConfig, usage, recent, onWarning } = given;
+    const { target, resolver, runtime, options, metrics, traces, fileConfig, usage, recent, onWarning } =
+      given;
     this.target = target;
     this.options = resolveClientOptions(options);
     this.#runtime = runtime;
