@@ -187,7 +187,8 @@ test("slow calls are kept, and spans wait for a collector that is busy", async (
   await mesh.close();
   assert.match(warnings[0] ?? "", /^spans do not reach 127\.0\.0\.1:\d+: it answers 503$/);
   assert.match(warnings[1] ?? "", /^spans reach /);
-  assert.deepEqual(spans.map(({ kind }) => kind).toSorted(), [Kind.SERVER, Kind.CLIENT]);
+  assert.deepEqual(new Set(spans.map(({ kind }) => kind)), new Set([Kind.SERVER, Kind.CLIENT]));
+  assert.equal(spans.length, 2);
 });
 
 test("what makes no sense is refused", async () => {
