@@ -145,12 +145,9 @@ test("Prometheus finds a mesh, its rules hold, panels have data, and Alertmanage
       .replace("group_interval: 5m", "group_interval: 1s"),
   );
   await using alertmanager = await startAlertmanager(alertmanagerConfig);
-  const folder = await written(
-    t,
-    ...["--registry", mesh.plane, "--alertmanager", alertmanager.address],
-    // An hour is 36 s, five minutes are 3 s.
-    ...["--interval", "1", "--time-scale", "0.01"],
-  );
+  // An hour is 36 s, five minutes are 3 s.
+  const options = ["--registry", mesh.plane, "--alertmanager", alertmanager.address, "--interval", "1"];
+  const folder = await written(t, ...options, "--time-scale", "0.01");
   await using prometheus = await startPrometheus({ config: join(folder, "prometheus.yml") });
 
   // Who is there, where its metrics are, and by which names.
@@ -162,11 +159,14 @@ test("Prometheus finds a mesh, its rules hold, panels have data, and Alertmanage
     labels["zone"],
     new URL(scrapeUrl).pathname,
   ]);
-  assert.deepEqual(found.sort(), [
-    ["echo-1", "echo", "a", "/metrics"],
-    ["echo-2", "echo", "a", "/metrics"],
-    ["front-1", "front", "a", "/figures"],
-  ]);
+  assert.deepEqual(
+    found.toSorted((a, b) => String(a).localeCompare(String(b))),
+    [
+      ["echo-1", "echo", "a", "/metrics"],
+      ["echo-2", "echo", "a", "/metrics"],
+      ["front-1", "front", "a", "/figures"],
+    ],
+  );
   assert.ok(activeTargets.some(({ scrapeUrl }) => new URL(scrapeUrl).host === mesh.frontMetrics));
 
   // While all is well nobody hears of anything.
