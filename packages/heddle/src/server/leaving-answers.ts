@@ -26,6 +26,7 @@ export class LeavingAnswers {
   add(leaving: Leaving): void {
     if (this.#waiting.push(leaving) > 1) return;
     this.#sinceMs = this.#clock.now();
+    // oxlint-disable-next-line no-restricted-globals -- the end of a turn is no point in time
     setImmediate(this.#atEnd);
   }
 

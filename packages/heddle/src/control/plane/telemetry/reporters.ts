@@ -43,8 +43,8 @@ export class Reporters {
     const { service, instance, version, zone, epoch, sequence, startedMs, process, settings } = report;
     const cpuSeconds = process?.cpuSeconds ?? null;
     const passed = isSame && known !== undefined ? (nowMs - known.reportedMs) / 1000 : 0;
-    const used =
-      isSame && cpuSeconds !== null && known?.cpuSeconds != null ? cpuSeconds - known.cpuSeconds : null;
+    const before = isSame ? known?.cpuSeconds : undefined;
+    const used = cpuSeconds !== null && typeof before === "number" ? cpuSeconds - before : null;
     this.#reporters.delete(key);
     this.#reporters.set(key, {
       service,
