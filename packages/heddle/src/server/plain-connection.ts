@@ -87,8 +87,9 @@ export class PlainConnection implements Leaving {
     this.socket.write(text, "latin1");
   }
 
-  /** The same at the end of this turn, together with what other connections write. */
+  /** The same at the end of this turn, together with what other connections write; in memory at once. */
   writeSoon(text: string): void {
+    if (!(this.socket instanceof Socket)) return this.write(text);
     if (this.#leaving === "") this.#options.answers.add(this);
     this.#leaving += text;
   }
