@@ -51,8 +51,12 @@ export function writeHttpRefusal(call: ServerCall, { status, fields, asProblem }
   if (asProblem === true) {
     // 404 and 405 could otherwise be kept by a cache: RFC 9110 §15.1.
     call.sendHead(status, [
-      ...["content-type", PROBLEM_TYPE, "cache-control", "no-store"],
-      ...["x-content-type-options", "nosniff"],
+      "content-type",
+      PROBLEM_TYPE,
+      "cache-control",
+      "no-store",
+      "x-content-type-options",
+      "nosniff",
       ...fields,
       ...call.answerFields,
     ]);
