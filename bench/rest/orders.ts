@@ -4,8 +4,8 @@
  */
 import type { OrderFields } from "../rpc/order.ts";
 
-/** Orders per slot; a power of two, so that a slot walks round its orders with a mask. */
-export const ordersPerSlot = 8;
+/** Orders per slot. */
+const ordersPerSlot = 8;
 
 export interface RestOrder {
   readonly orderId: string;
