@@ -1,8 +1,8 @@
 /** The answers about single calls. */
 import { explain } from "../../../call/explain.ts";
-import type { CallPage, Calls, CallSummary } from "./api.ts";
+import type { CallPage, Calls, CallSummary, KeptCalls } from "./api.ts";
 import type { StoredCall } from "./call-store.ts";
-import { keptCallsOf, ranked } from "./service-answers.ts";
+import { ranked } from "./tally.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 
 export interface CallQuery {
@@ -60,6 +60,11 @@ export function callPageOf(store: TelemetryStore, id: string, nowMs: number): Ca
     },
     command: `heddle explain ${id}`,
   };
+}
+
+export function keptCallsOf({ calls }: TelemetryStore): KeptCalls {
+  const { size, max, oldest, lost } = calls;
+  return { count: size, max, sinceMs: oldest?.record.startedAtMs ?? null, lost };
 }
 
 export function summaryOf({ state, service, instance, record }: StoredCall): CallSummary {

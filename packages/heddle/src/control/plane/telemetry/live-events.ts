@@ -5,9 +5,9 @@
 import type { Clock } from "../../../runtime/clock.ts";
 import type { Timers } from "../../../runtime/timer.ts";
 import type { LiveEvent, Tick } from "./api.ts";
-import { summaryOf } from "./call-answers.ts";
+import { keptCallsOf, summaryOf } from "./call-answers.ts";
 import type { StoredCall } from "./call-store.ts";
-import { keptCallsOf, windowOf } from "./service-answers.ts";
+import { windowOf } from "./service-answers.ts";
 import { Tally } from "./tally.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 

@@ -9,11 +9,9 @@ import {
 } from "../../../gen/heddle/registry/v1/registry_pb.ts";
 import type { RegistryView } from "../registry.ts";
 import type {
-  CodeCount,
   Edge,
   Horizon,
   InstanceRow,
-  KeptCalls,
   MapNode,
   MethodRow,
   Overview,
@@ -21,11 +19,11 @@ import type {
   ServicePage,
   ServiceRow,
 } from "./api.ts";
-import { summaryOf } from "./call-answers.ts";
+import { keptCallsOf, summaryOf } from "./call-answers.ts";
 import { findingsOf } from "./findings.ts";
 import { clockAheadOf, type Reporter } from "./reporters.ts";
 import { SLICE_MS } from "./series-store.ts";
-import { rounded, Steps, Tallies, Tally } from "./tally.ts";
+import { ranked, rounded, Steps, Tallies, Tally } from "./tally.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 
 export interface AnswerParts {
@@ -59,11 +57,6 @@ export function windowOf({ store, nowMs }: Pick<AnswerParts, "store" | "nowMs">,
 
 export function horizonOf({ store, nowMs }: AnswerParts, window: Window): Horizon {
   return { nowMs, sinceMs: store.series.sinceMs ?? null, windowSeconds: window.seconds };
-}
-
-export function keptCallsOf({ calls }: TelemetryStore): KeptCalls {
-  const { size, max, oldest, lost } = calls;
-  return { count: size, max, sinceMs: oldest?.record.startedAtMs ?? null, lost };
 }
 
 export function overviewOf(parts: AnswerParts, seconds: number): Overview {
@@ -304,11 +297,6 @@ function sentenceOf(services: readonly ServiceRow[]): string {
 
 export function percent(share: number): string {
   return `${(share * 100).toPrecision(2).replace(/\.0$/, "")} %`;
-}
-
-/** The most frequent first. */
-export function ranked(counts: ReadonlyMap<string, number> = new Map()): readonly CodeCount[] {
-  return [...counts].map(([code, calls]) => ({ code, calls })).sort((one, other) => other.calls - one.calls);
 }
 
 /** In whole slices. */

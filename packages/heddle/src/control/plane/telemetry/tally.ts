@@ -1,5 +1,5 @@
 /** Adds points up to rate, errors and duration. Pure. */
-import type { Red, Series } from "./api.ts";
+import type { CodeCount, Red, Series } from "./api.ts";
 import { addLatency, type Latency, percentileMs } from "./latency.ts";
 import type { Point, Slice } from "./series-store.ts";
 
@@ -94,4 +94,9 @@ export class Steps {
 
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));
+}
+
+/** The most frequent first. */
+export function ranked(counts: ReadonlyMap<string, number> = new Map()): readonly CodeCount[] {
+  return [...counts].map(([code, calls]) => ({ code, calls })).sort((one, other) => other.calls - one.calls);
 }
