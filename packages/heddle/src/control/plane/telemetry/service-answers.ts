@@ -20,6 +20,7 @@ import type {
   ServiceRow,
 } from "./api.ts";
 import { keptCallsOf, summaryOf } from "./call-answers.ts";
+import type { StoredCall } from "./call-store.ts";
 import { findingsOf } from "./findings.ts";
 import { clockAheadOf, type Reporter } from "./reporters.ts";
 import { SLICE_MS } from "./series-store.ts";
@@ -142,6 +143,10 @@ export function servicePageOf(parts: AnswerParts, name: string, seconds: number)
     else if (key.kind === "attempt" && key.peer === name) attempts.of(key.instance).add(point);
   }
   const edges = edgesOf(parts, window);
+  const own = registry.list(name).instances.filter((instance) => instance.service === name);
+  const ids = new Set(own.map(({ id }) => id));
+  const isAbout = ({ service: teller, record }: StoredCall) =>
+    teller === name || record.attempts.some(({ instance }) => ids.has(instance));
   return {
     ...horizonOf(parts, window),
     service,
@@ -155,21 +160,14 @@ export function servicePageOf(parts: AnswerParts, name: string, seconds: number)
     ),
     callers: edges.filter(({ to }) => to === name),
     callees: edges.filter(({ from }) => from === name),
-    instances: instanceRows(
-      registry.list(name).instances.filter((instance) => instance.service === name),
-      { store, name, window, byInstance, attempts },
-    ),
+    instances: instanceRows(own, { store, name, window, byInstance, attempts }),
     calls: store.calls
       .list()
-      .filter((call) => call.state !== "sampled" && isAbout(call.service, call.record.attempts, name))
+      .filter((call) => call.state !== "sampled" && isAbout(call))
       .slice(0, 20)
       .map(summaryOf),
     findings: findingsOf(parts).filter((finding) => finding.service === name),
   };
-}
-
-function isAbout(service: string, attempts: readonly { readonly instance: string }[], name: string): boolean {
-  return service === name || attempts.some(({ instance }) => instance.startsWith(`${name}-`));
 }
 
 export function edgesOf({ store }: AnswerParts, window: Window): readonly Edge[] {
