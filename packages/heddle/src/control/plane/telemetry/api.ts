@@ -252,11 +252,9 @@ export type FindingKind =
   | "no-deadline"
   | "child-outlives-parent"
   | "retries-at-several-layers"
-  | "retry-refused"
   | "hot-instance"
   | "clock-skew"
-  | "unused-contract"
-  | "unbounded-payload";
+  | "unused-contract";
 
 /**
  * `GET /api/v1/events`: server-sent events, each with JSON. At most 50 `call` events a second; the count of those left

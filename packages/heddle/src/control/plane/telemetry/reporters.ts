@@ -2,7 +2,7 @@
  * Who reports, and the latest that each has said of itself. A report that comes again is known by its sequence. What has
  * not been heard of for long is forgotten, and of too many the oldest. Pure.
  */
-import type { MethodSetting, ReportTelemetryRequest } from "../../../gen/heddle/telemetry/v1/telemetry_pb.ts";
+import type { ReportTelemetryRequest } from "../../../gen/heddle/telemetry/v1/telemetry_pb.ts";
 
 export interface Reporter {
   readonly service: string;
@@ -21,7 +21,6 @@ export interface Reporter {
   cpuShare: number | null;
   memoryBytes: number | null;
   heapUsedBytes: number | null;
-  settings: readonly MethodSetting[];
 }
 
 export class Reporters {
@@ -40,7 +39,7 @@ export class Reporters {
     const known = this.#reporters.get(key);
     const isSame = known?.epoch === report.epoch;
     if (known !== undefined && isSame && report.sequence <= known.sequence) return false;
-    const { service, instance, version, zone, epoch, sequence, startedMs, process, settings } = report;
+    const { service, instance, version, zone, epoch, sequence, startedMs, process } = report;
     const cpuSeconds = process?.cpuSeconds ?? null;
     const passed = isSame && known !== undefined ? (nowMs - known.reportedMs) / 1000 : 0;
     const before = isSame ? known?.cpuSeconds : undefined;
@@ -61,7 +60,6 @@ export class Reporters {
       cpuShare: used !== null && passed > 1 ? Math.max(0, used / passed) : (known?.cpuShare ?? null),
       memoryBytes: process?.memoryBytes ?? null,
       heapUsedBytes: process?.heapUsedBytes ?? null,
-      settings: settings.length > 0 || !isSame ? settings : (known?.settings ?? []),
     });
     for (const [oldest, { reportedMs }] of this.#reporters) {
       if (this.#reporters.size <= this.#max && nowMs - reportedMs <= FORGOTTEN_AFTER_MS) break;

@@ -26,17 +26,15 @@ export function createTelemetryService({
 }: TelemetryServiceOptions): ServiceImpl<typeof TelemetryService> {
   return {
     reportTelemetry(report) {
-      const { service, instance, epoch, counts, calls, settings } = report;
+      const { service, instance, epoch, counts, calls } = report;
       checkName("service", service);
       checkName("instance", instance);
       if (!/^[\x21-\x7e]{1,64}$/.test(epoch)) throw invalid("epoch: 1 to 64 characters of ASCII");
       if (!Number.isFinite(report.sentMs)) throw invalid("sent_ms: it is no time");
       checkCount("counts", counts, MAX_COUNTS);
       checkCount("calls", calls, MAX_CALLS);
-      checkCount("settings", settings, MAX_SETTINGS);
       for (const each of counts) checkCounts(each);
       for (const each of calls) checkCall(each);
-      for (const { method, peer } of settings) checkTexts("settings", method, peer);
       const nowMs = clock.wallMs();
       if (!store.reporters.note(report, nowMs)) return create(ReportTelemetryResponseSchema);
       for (const each of counts) addCounts(store, service, instance, each, nowMs);
@@ -123,6 +121,5 @@ function invalid(message: string): ConnectError {
 
 const MAX_COUNTS = 2000;
 const MAX_CALLS = 200;
-const MAX_SETTINGS = 200;
 const MAX_TEXT = 500;
 const MAX_COUNT = 2 ** 40;
