@@ -264,7 +264,12 @@ test("what cannot be compared is told, with what to do", async () => {
     [["diff", "HEAD", "--only", "wire,all"], 2, /it is of wire, json, source, rest, and not "all"/],
     [["diff"], 2, /contract takes diff/],
     [["check"], 2, /contract takes diff/],
-    [["check", "--live", "--days", "0"], 2, /it is a number from 1 to 999/],
+    [
+      ["check", "--live", "--days", "0"],
+      2,
+      /it is a number from 1 to 14, and not "0".*\nnext: heddle contract --help shows its options/,
+    ],
+    [["check", "--live", "--days", "15"], 2, /it is a number from 1 to 14/],
     [["check", "--live", "--registry", "127.0.0.1:1"], 3, /127\.0\.0\.1:1/],
     [["check", "--live", "--registry", "etcd://127.0.0.1:1"], 2, /it asks a control plane of Heddle/],
   ];

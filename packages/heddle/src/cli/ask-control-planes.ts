@@ -74,13 +74,14 @@ function noneOf(error: unknown): { readonly contract?: undefined } {
 function take({ rows, reporters, incomplete, today, since }: ListUsageResponse, known: KnownContracts): void {
   for (const { day, caller, usage } of rows) {
     if (usage === undefined) continue;
-    const { method, json, calls, sampledCalls, fields, fieldsCut } = usage;
+    const { method, json, calls, restCalls, sampledCalls, fields, fieldsCut } = usage;
     known.usage.push({
       day,
       caller,
       method,
       json,
       calls: Number(calls),
+      restCalls: Number(restCalls),
       sampledCalls: Number(sampledCalls),
       fields: fields.map(({ field, readIn, setIn }) => ({
         field,

@@ -61,7 +61,8 @@ function compareDeployed(here: Contract, known: KnownContracts): Compared {
     const published = known.contracts.get(hash) as PublishedContract;
     const contract = limitTo(readPublished(published), here);
     const conventions = contract.conventions;
-    return { contract, instances, breaks: compareContracts(contract, { ...here, conventions }) };
+    const rest = published.rest !== RestMode.OFF;
+    return { contract, instances, rest, breaks: compareContracts(contract, { ...here, conventions }) };
   });
   const notes =
     nameless.length === 0
@@ -96,6 +97,9 @@ function isOurs(service: string, here: Contract): boolean {
 
 function daysOf(days: string | undefined): number {
   if (days === undefined) return 7;
-  if (/^[1-9]\d{0,2}$/.test(days)) return Number(days);
-  throw invalidOption("days", `it is a number from 1 to 999, and not "${days}"`);
+  if (/^[1-9]\d?$/.test(days) && Number(days) <= KEPT_DAYS) return Number(days);
+  throw invalidOption("days", `it is a number from 1 to ${KEPT_DAYS}, and not "${days}"`);
 }
+
+/** What control planes keep. */
+const KEPT_DAYS = 14;

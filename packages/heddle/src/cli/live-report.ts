@@ -20,7 +20,8 @@ export function printBreaks(
       case "breaks":
         lines.push(
           ...callers.map(
-            (caller) => `${deed(change.rules[0] ?? "")} ${change.name} breaks ${callerText(caller, days)}`,
+            (caller) =>
+              `${deed(change.rules[0] ?? "")} ${change.name} breaks ${callerText(caller, days, change.noticed === "rest")}`,
           ),
         );
         break;
@@ -73,9 +74,17 @@ function deed(rule: string): string {
 }
 
 /** "billing (read about 12 k times today, 84 k in 7 days, in answers of …)" */
-function callerText({ caller, how, method, today, total, about }: LiveCaller, days: number): string {
+function callerText(
+  { caller, how, method, today, total, about }: LiveCaller,
+  days: number,
+  byRest: boolean,
+): string {
   const verb = { calls: "called", reads: "read", sets: "set" }[how];
-  const where = { calls: "", reads: `, in answers of ${method}`, sets: `, in requests of ${method}` }[how];
+  const where = {
+    calls: byRest ? ", over plain HTTP" : "",
+    reads: `, in answers of ${method}`,
+    sets: `, in requests of ${method}`,
+  }[how];
   const count = (n: number) => `${about && n > 0 ? "about " : ""}${countText(n)}`;
   const all = days === 1 || total === today ? "" : `, ${count(total)} in ${days} days`;
   return `${caller} (${verb} ${count(today)} ${today === 1 ? "time" : "times"} today${all}${where})`;

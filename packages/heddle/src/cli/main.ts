@@ -18,7 +18,7 @@ const USAGE = `heddle ${VERSION}: the service fabric for TypeScript
   heddle config validate file [--grpc]             service configs: those of the control plane, or what is in a file
   heddle contract diff <ref | image> [--proto folder | --image file] [--only wire,json,source,rest] [--conventions] [--json]
                                                    what the contract here breaks, against a git revision or an image
-  heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days n] [--strict] [--json]
+  heddle contract check --live [--registry host:port] [--proto folder | --image file] [--days 1-14] [--strict] [--json]
                                                    whom it would break of those that run
   heddle monitoring prometheus | rules | alertmanager | operator | grafana | all [--out folder] [--slo file] [--force]
                                                    write files for them: scraping, rules, objectives, dashboards
@@ -194,8 +194,12 @@ function help(exitCode = 0): number {
 
 function failed(error: unknown): number {
   if (isHeddleError(error)) {
-    process.stderr.write(`heddle: ${error.rawMessage}\nnext: ${error.hint}\n`);
-    return error.reason === "optionInvalid" ? 2 : 1;
+    const isMisused = error.reason === "optionInvalid";
+    const next = isMisused
+      ? `heddle ${process.argv[2]} --help shows its options; those of a registry's URL stand in its guide`
+      : error.hint;
+    process.stderr.write(`heddle: ${error.rawMessage}\nnext: ${next}\n`);
+    return isMisused ? 2 : 1;
   }
   const { code, message } = error as NodeJS.ErrnoException;
   if (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS")) return misused(withMeant(message));

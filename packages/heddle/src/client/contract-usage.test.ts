@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Echo } from "../contract/echo-service.test.ts";
+import { jsonMethodOf } from "../contract/json-method.ts";
 import { methodOf } from "../contract/method.ts";
+import { createRestMethods } from "../contract/rest/rest-method.ts";
 import { createSeededRandom } from "../runtime/random.ts";
 import { ContractUsage } from "./contract-usage.ts";
 
@@ -60,4 +62,20 @@ test("bytes that are no message of the method count as a call, and no more", () 
   uses.sample().sent(new Uint8Array([0xff, 0xff, 0xff]));
   const [counts] = usage.take();
   assert.deepEqual([counts?.calls, counts?.fields.size], [1, 0]);
+});
+
+test("calls by plain HTTP stand apart from those in JSON", () => {
+  const usage = new ContractUsage({ random: createSeededRandom(1), sampleEvery: 64 });
+  const [desc] = Echo.methods;
+  assert.ok(desc);
+  for (const method of [methodOf(desc), jsonMethodOf(desc), createRestMethods({ conventions: true })(desc)])
+    usage.of(method)?.count();
+  assert.deepEqual(
+    usage.take().map(({ json, calls, restCalls }) => [json, calls, restCalls]),
+    [
+      [false, 1, 0],
+      [true, 1, 0],
+      [true, 1, 1],
+    ],
+  );
 });

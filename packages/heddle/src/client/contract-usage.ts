@@ -8,6 +8,7 @@
  */
 import type { DescField, Message } from "@bufbuild/protobuf";
 import type { Method } from "../contract/method.ts";
+import { isRestMethod } from "../contract/rest/rest-method.ts";
 import { eachSetField } from "../contract/usage/set-fields.ts";
 import { watchReads } from "../contract/usage/watch-reads.ts";
 import type { Random } from "../runtime/random.ts";
@@ -19,7 +20,9 @@ export interface MethodUsageCounts {
   /** Messages are JSON. */
   readonly json: boolean;
   readonly calls: number;
-  /** Of these, those that were looked at. */
+  /** Of these, those that went by plain HTTP, by a binding of the method. */
+  readonly restCalls: number;
+  /** Of the calls, those that were looked at. */
   readonly sampledCalls: number;
   /** By full name: in how many of the sampled calls it was read in the answer, and set in the request. */
   readonly fields: ReadonlyMap<string, FieldCounts>;
@@ -54,7 +57,7 @@ export class ContractUsage {
 
   /** Channels may have methods of their own for one of the contract. */
   #enter(method: Method): MethodUses | undefined {
-    const key = `${method.form} ${method.name}`;
+    const key = `${isRestMethod(method) ? "rest" : method.form} ${method.name}`;
     let uses = this.#methods.get(key);
     if (uses === undefined) {
       if (this.#methods.size === MAX_METHODS) return undefined;
@@ -127,6 +130,7 @@ export class MethodUses {
       method: this.#method.name,
       json: this.#method.form === "json",
       calls: this.#calls,
+      restCalls: isRestMethod(this.#method) ? this.#calls : 0,
       sampledCalls: this.#sampled,
       fields: this.#fields,
       fieldsCut: this.#cut,

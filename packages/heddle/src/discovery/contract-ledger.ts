@@ -19,6 +19,7 @@ export interface UsedMethod {
   readonly method: string;
   readonly json: boolean;
   readonly calls: number;
+  readonly restCalls: number;
   readonly sampledCalls: number;
   readonly fields: ReadonlyMap<string, { readonly readIn: number; readonly setIn: number }>;
   readonly fieldsCut: boolean;

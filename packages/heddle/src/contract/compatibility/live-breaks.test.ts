@@ -26,6 +26,7 @@ function used(
     method: GET,
     json: false,
     calls: 1_000,
+    restCalls: 0,
     sampledCalls: 100,
     fields: Object.entries(fields).map(([field, readIn]) => ({ field, readIn, setIn: 0 })),
     fieldsCut: false,
@@ -145,4 +146,50 @@ test("what is read of errors, and of types that no method holds, is not counted:
       "shop.v1.Parcel is in no request and no answer of a method, and what is read elsewhere is not counted",
     ],
   ]);
+});
+
+const OUTSIDERS = "callers over plain HTTP that are not in the mesh do not say what they use";
+
+function judgePath(rule: string, moved: string, usage: readonly LiveUsage[], rest = true) {
+  const shop = (option: string) =>
+    compile({
+      "shop/v1/shop.proto": `syntax = "proto3"; package shop.v1; import "google/api/annotations.proto";
+service OrderService { rpc GetOrder(GetOrderRequest) returns (Order) { option (google.api.http) = { ${option} }; } }
+message Order { string id = 1; }
+message GetOrderRequest { string id = 1; }`,
+    });
+  const before = shop(rule);
+  const deployed = [{ contract: before, breaks: compareContracts(before, shop(moved)), instances: [], rest }];
+  const found = findLiveBreaks(deployed, { usage, today: "2026-03-02", silent: [], gaps: [] });
+  return found.map(({ state, callers, unknown }) => [
+    state,
+    ...callers.map(({ caller, how, today, total }) => `${caller} ${how} ${today} ${total}`),
+    ...unknown,
+  ]);
+}
+
+test("a path that moves breaks who calls over plain HTTP, by those calls alone; who is not in the mesh stays unknown", () => {
+  const paths = ['get: "/v1/orders/{id}"', 'get: "/v2/orders/{id}"'] as const;
+  const web = used("web", {}, { json: true, restCalls: 300 });
+  const yesterday = used("web", {}, { json: true, restCalls: 20, day: "2026-03-01" });
+  const page = used("page", {}, { json: true });
+  assert.deepEqual(judgePath(...paths, [web, yesterday, page]), [["breaks", "web calls 300 320", OUTSIDERS]]);
+  assert.deepEqual(judgePath(...paths, [page]), [["unknown", OUTSIDERS]]);
+});
+
+test("of several paths of a method it is not known which one is called: the caller is named, and not as broken", () => {
+  const second = ' additional_bindings { get: "/v1/old/{id}" }';
+  const web = used("web", {}, { json: true, restCalls: 300 });
+  assert.deepEqual(judgePath(`get: "/v1/orders/{id}"${second}`, 'get: "/v1/orders/{id}"', [web]), [
+    [
+      "unknown",
+      "web has called over plain HTTP 300 times, 300 of them today, by which of its paths is not counted",
+      OUTSIDERS,
+    ],
+  ]);
+});
+
+test("what is not answered over plain HTTP breaks nobody there", () => {
+  const paths = ['get: "/v1/orders/{id}"', 'get: "/v2/orders/{id}"'] as const;
+  assert.deepEqual(judgePath(...paths, [], false), []);
 });

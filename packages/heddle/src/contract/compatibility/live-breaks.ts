@@ -6,7 +6,7 @@
 import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Contract } from "./contract.ts";
 import type { ContractBreak } from "./contract-break.ts";
-import { errorDetailsOf, restReachOf, typesFrom } from "./rest-reach.ts";
+import { errorDetailsOf, restBindingsOf, restReachOf, typesFrom } from "./rest-reach.ts";
 
 /** What one service used of one method on one day. */
 export interface LiveUsage {
@@ -15,6 +15,8 @@ export interface LiveUsage {
   readonly method: string;
   readonly json: boolean;
   readonly calls: number;
+  /** Of the calls, those by plain HTTP. */
+  readonly restCalls: number;
   readonly sampledCalls: number;
   readonly fields: readonly { readonly field: string; readonly readIn: number; readonly setIn: number }[];
   readonly fieldsCut: boolean;
@@ -25,6 +27,8 @@ export interface DeployedContract {
   readonly contract: Contract;
   readonly breaks: readonly ContractBreak[];
   readonly instances: readonly string[];
+  /** False: it is not answered over plain HTTP, so nobody notices what changes there. Default true. */
+  readonly rest?: boolean;
 }
 
 export interface LiveFacts {
@@ -71,33 +75,48 @@ export function findLiveBreaks(
   deployed: readonly DeployedContract[],
   facts: LiveFacts,
 ): readonly LiveBreak[] {
-  const found = new Map<string, { change: ContractBreak; contract: Contract; instances: string[] }>();
-  for (const { breaks, contract, instances } of deployed) {
+  const found = new Map<string, Found>();
+  for (const { breaks, contract, instances, rest = true } of deployed) {
     for (const change of breaks) {
+      if (change.noticed === "rest" && !rest) continue;
       const key = `${change.name}\n${change.what}`;
       const known = found.get(key);
-      if (known === undefined) found.set(key, { change, contract, instances: [...instances] });
-      else known.instances.push(...instances);
+      if (known === undefined) found.set(key, { change, contract, rest, instances: [...instances] });
+      else {
+        known.instances.push(...instances);
+        known.rest ||= rest;
+      }
     }
   }
-  return [...found.values()].map(({ change, contract, instances }) => ({
-    ...judge(change, contract, facts),
+  return [...found.values()].map(({ change, contract, rest, instances }) => ({
+    ...judge(change, contract, rest, facts),
     change,
     instances: [...new Set(instances)].toSorted(),
   }));
 }
 
+interface Found {
+  readonly change: ContractBreak;
+  readonly contract: Contract;
+  readonly instances: string[];
+  rest: boolean;
+}
+
 type Judgement = Pick<LiveBreak, "state" | "callers" | "looked" | "unknown">;
 
-function judge(change: ContractBreak, contract: Contract, facts: LiveFacts): Judgement {
+function judge(change: ContractBreak, contract: Contract, rest: boolean, facts: LiveFacts): Judgement {
   const none = { callers: [], looked: { calls: 0, sampledCalls: 0 }, unknown: [] };
   if (change.noticed === "none") return { ...none, state: "harmless" };
   const uses = usesOf(change, contract);
-  const concerned = facts.usage.filter(
-    (row) =>
-      uses.methods.has(row.method) && (change.noticed === "all" || (change.noticed === "json" && row.json)),
+  const concerned = facts.usage.filter((row) => uses.methods.has(row.method) && notices(row, change.noticed));
+  const used = callersAmong(
+    change.noticed === "rest" && uses.fields === undefined ? concerned.map(byRest) : concerned,
+    uses,
+    facts.today,
   );
-  const callers = change.noticed === "rest" ? [] : callersAmong(concerned, uses, facts.today);
+  // One of several ways is changed, and calls are counted by method.
+  const isEitherWay = change.noticed === "rest" && hasSeveralBindings(change.touched, contract);
+  const callers = isEitherWay ? [] : used;
   const looked = {
     calls: sum(concerned, ({ calls }) => calls),
     sampledCalls: sum(concerned, ({ sampledCalls }) => sampledCalls),
@@ -109,10 +128,33 @@ function judge(change: ContractBreak, contract: Contract, facts: LiveFacts): Jud
       ? ["a caller uses more fields than are counted"]
       : []),
     ...uncountedReasons(change, contract, facts.usage),
-    ...(isSeenByRest(change, contract) ? ["who calls over plain HTTP does not say what it uses"] : []),
+    ...(isEitherWay ? used.map(eitherWayReason) : []),
+    ...(rest && isSeenByRest(change, contract)
+      ? ["callers over plain HTTP that are not in the mesh do not say what they use"]
+      : []),
   ];
   const state = callers.length > 0 ? "breaks" : unknown.length > 0 ? "unknown" : "unused";
   return { state, callers, looked, unknown };
+}
+
+function notices(row: LiveUsage, noticed: ContractBreak["noticed"]): boolean {
+  if (noticed === "rest") return row.restCalls > 0;
+  return noticed === "all" || row.json;
+}
+
+function byRest(row: LiveUsage): LiveUsage {
+  return { ...row, calls: row.restCalls, sampledCalls: Math.min(row.sampledCalls, row.restCalls) };
+}
+
+function hasSeveralBindings(touched: ContractBreak["touched"], contract: Contract): boolean {
+  if (touched.kind !== "method") return false;
+  const service = contract.services.get(touched.method.slice(0, touched.method.lastIndexOf("/")));
+  const method = service?.methods.find((one) => nameOf(one) === touched.method);
+  return method !== undefined && restBindingsOf(method, contract).length > 1;
+}
+
+function eitherWayReason({ caller, today, total }: LiveCaller): string {
+  return `${caller} has called over plain HTTP ${total} times, ${today} of them today, by which of its paths is not counted`;
 }
 
 function silentReasons(silent: readonly string[]): readonly string[] {

@@ -31,6 +31,10 @@ export interface RestMethod extends Method {
   readonly opening: Uint8Array | undefined;
 }
 
+export function isRestMethod(method: Method): method is RestMethod {
+  return "bindings" in method;
+}
+
 export interface RestMethodOptions {
   /** Methods without an annotation get a path by convention. Default false. */
   readonly conventions?: boolean;

@@ -17,10 +17,11 @@ export function createHeddleLedger(client: Client<typeof ContractService>): Cont
         service,
         instance,
         contracts: [...contracts],
-        methods: methods.map(({ method, json, calls, sampledCalls, fields, fieldsCut }) => ({
+        methods: methods.map(({ method, json, calls, restCalls, sampledCalls, fields, fieldsCut }) => ({
           method,
           json,
           calls: BigInt(calls),
+          restCalls: BigInt(restCalls),
           sampledCalls: BigInt(sampledCalls),
           fields: [...fields].map(([field, { readIn, setIn }]) => ({
             field,

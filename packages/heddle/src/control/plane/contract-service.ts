@@ -125,10 +125,11 @@ const REST_MODES: Readonly<Partial<Record<RestMode, RestModeName>>> = {
   [RestMode.OFF]: "off",
 };
 
-function checkUsage({ method, fields, calls, sampledCalls }: MethodUsage): void {
+function checkUsage({ method, fields, calls, restCalls, sampledCalls }: MethodUsage): void {
   checkName("methods.method", method);
   if (!method.includes("/")) throw invalid(`methods.method: "${method}" has no slash before its name`);
   if (sampledCalls > calls) throw invalid("methods.sampled_calls: more than calls");
+  if (restCalls > calls) throw invalid("methods.rest_calls: more than calls");
   checkCount("methods.fields", fields, MAX_FIELDS);
   for (const { field } of fields) checkName("methods.fields.field", field);
 }

@@ -180,7 +180,9 @@ test("what is used is there again after a restart, with its contracts", async ()
       const client = createClient(ContractService, transport);
       const method = "heddle.unit.Echo/Say";
       const fields = new Map([["a.B.c", { readIn: 1, setIn: 0 }]]);
-      const methods = [{ method, json: false, calls: 1, sampledCalls: 1, fields, fieldsCut: false }];
+      const methods = [
+        { method, json: false, calls: 1, restCalls: 1, sampledCalls: 1, fields, fieldsCut: false },
+      ];
       const ledger = createHeddleLedger(client);
       const wanted = await ledger.report(
         { service: "web", instance: "web-1", contracts: [contract.hash], methods },
@@ -189,7 +191,10 @@ test("what is used is there again after a restart, with its contracts", async ()
       assert.deepEqual(wanted, calls === 1n ? [contract.hash] : []);
       if (calls === 1n) await ledger.publish(contract, 3_000);
       const { rows } = await client.listUsage({});
-      assert.deepEqual([rows[0]?.usage?.calls, rows[0]?.usage?.fields[0]?.readIn], [calls, calls]);
+      assert.deepEqual(
+        [rows[0]?.usage?.calls, rows[0]?.usage?.restCalls, rows[0]?.usage?.fields[0]?.readIn],
+        [calls, calls, calls],
+      );
       assert.deepEqual((await client.listUsage({ services: ["other.Service"] })).rows, []);
       const { contract: kept } = await client.getContract({ hash: contract.hash });
       assert.deepEqual(kept?.services, ["heddle.unit.Echo"]);
@@ -221,6 +226,11 @@ test("what is no report and no contract is refused by name", async () => {
         client.reportUsage({ service: "a", instance: "a", methods: [{ method: "x/y", sampledCalls: 2n }] }),
       Code.InvalidArgument,
       /sampled_calls/,
+    ],
+    [
+      () => client.reportUsage({ service: "a", instance: "a", methods: [{ method: "x/y", restCalls: 2n }] }),
+      Code.InvalidArgument,
+      /rest_calls/,
     ],
     [
       () => client.publishContract({ hash: contract.hash }),

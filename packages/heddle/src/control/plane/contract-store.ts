@@ -164,7 +164,7 @@ export class ContractStore {
   #add(
     day: string,
     caller: string,
-    { method, json, calls, sampledCalls, fields, fieldsCut }: MethodUsage,
+    { method, json, calls, restCalls, sampledCalls, fields, fieldsCut }: MethodUsage,
   ): void {
     const key = `${day}\n${caller}\n${method}\n${json ? "json" : "proto"}`;
     let row = this.#rows.get(key);
@@ -178,6 +178,7 @@ export class ContractStore {
     }
     const { usage } = row;
     usage.calls = sumOf(usage.calls, calls);
+    usage.restCalls = sumOf(usage.restCalls, restCalls);
     usage.sampledCalls = sumOf(usage.sampledCalls, sampledCalls);
     usage.fieldsCut ||= fieldsCut;
     for (const given of fields) this.#addField(row, given);
