@@ -154,7 +154,7 @@ export class RawPeer {
         type: bytes[3] as number,
         flags: bytes[4] as number,
         id: bytes.readUInt32BE(5) & 0x7fffffff,
-        payload: bytes.subarray(9, 9 + length),
+        payload: copyOf(bytes.subarray(9, 9 + length)),
       });
       bytes = bytes.subarray(9 + length);
     }
@@ -169,4 +169,11 @@ function text(value: string): Buffer {
   let rest = bytes.length - 127;
   for (; rest >= 128; rest >>>= 7) length.push((rest & 127) | 128);
   return Buffer.concat([Buffer.from([...length, rest]), bytes]);
+}
+
+/** A copy with memory of its own: a part of what was read, or of Node's pool, would keep all of that. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

@@ -18,8 +18,8 @@ export type Command =
 export interface Figures {
   readonly written: number;
   readonly read: number;
-  /** Highest resident memory in the life of the process, in bytes. */
-  readonly peakBytes: number;
+  /** By how much resident memory has grown at its highest since the process began with it, in bytes. */
+  readonly grownBytes: number;
 }
 
 export type Report =
@@ -98,13 +98,17 @@ function run(direction: Direction): void {
   );
 }
 
+const highestBytes = () => process.resourceUsage().maxRSS * 1024;
+
+const startedBytes = highestBytes();
+
 const [role, address = ""] = process.argv.slice(2);
 
 process.on("message", (command: Command) => {
   if (command.do === "run") run(command.direction);
   else if (command.do === "pause") resumed ??= Promise.withResolvers<void>();
   else if (command.do === "figures")
-    report({ figures: { written, read, peakBytes: process.resourceUsage().maxRSS * 1024 } });
+    report({ figures: { written, read, grownBytes: highestBytes() - startedBytes } });
   else {
     resumed?.resolve();
     resumed = undefined;

@@ -12,7 +12,8 @@ import { until, within } from "../kit/within.ts";
 import type { Command, Direction, Figures, Report } from "./slow-reader-process.ts";
 
 const MESSAGES = 10_000;
-const MAX_RSS_BYTES = 150 * 1024 * 1024;
+/** With dead buffers that V8 has not thrown away yet: 31 to 67 MiB were seen. */
+const MAX_GROWN_BYTES = 96 * 1024 * 1024;
 
 /**
  * V8 lets some 64 MiB of dead buffers gather before it looks for them, which is its business and not ours. A small
@@ -80,8 +81,8 @@ async function run(direction: Direction): Promise<void> {
   assert.deepEqual(await client.report("done", 30_000), { done: direction });
   assert.equal((await reader.figures()).read, MESSAGES);
   for (const end of [server, client]) {
-    const { peakBytes } = await end.figures();
-    assert.ok(peakBytes < MAX_RSS_BYTES, `a process reached ${(peakBytes / 1024 / 1024).toFixed(0)} MiB`);
+    const { grownBytes } = await end.figures();
+    assert.ok(grownBytes < MAX_GROWN_BYTES, `a process grew by ${(grownBytes / 1024 / 1024).toFixed(0)} MiB`);
   }
 }
 

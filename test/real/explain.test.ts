@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EchoService } from "../gen/heddle/test/v1/echo_pb.ts";
 import { startInstance } from "../kit/processes.ts";
-import { type Fleet, startFleet } from "./fleet.ts";
+import { type Fleet, startFleet } from "../resilience/fleet.ts";
 
 interface Failure {
   readonly name: string;
